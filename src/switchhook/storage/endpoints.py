@@ -1,0 +1,132 @@
+"""Endpoints: where events are delivered, what they asked for, and the secrets that sign for them."""
+
+import msgspec
+
+from switchhook.storage.store import Reader, Row, Transaction
+
+
+class SigningSecret(msgspec.Struct, frozen=True):
+    """A `whsec_…` secret. `until` is when it stops signing (wall ms); None for the current one."""
+
+    secret: str
+    until: int | None = None
+
+    def __repr__(self) -> str:
+        return f"SigningSecret(secret=<hidden>, until={self.until})"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint as stored. `topics` is sorted; `secrets` begins with the current one."""
+
+    workspace: str
+    id: str
+    url: str
+    topics: tuple[str, ...]
+    description: str | None
+    enabled: bool
+    secrets: tuple[SigningSecret, ...]
+    disabled_why: str | None
+    created_at: int
+    updated_at: int
+
+
+_secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
+
+
+def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
+    workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at = row
+    return Endpoint(
+        workspace=workspace,
+        id=id_,
+        url=url,
+        topics=topics,
+        description=description,
+        enabled=bool(enabled),
+        secrets=_secrets.decode(secrets),
+        disabled_why=disabled_why,
+        created_at=created_at,
+        updated_at=updated_at,
+    )
+
+
+async def add_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
+    """Store a new endpoint; events accepted from now on will see it."""
+    await tx.execute(
+        "add_endpoint",
+        endpoint.workspace,
+        endpoint.id,
+        endpoint.url,
+        endpoint.description,
+        int(endpoint.enabled),
+        msgspec.json.encode(endpoint.secrets).decode(),
+        endpoint.created_at,
+    )
+    await _put_topics(tx, endpoint)
+
+
+async def change_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
+    """Store url, topics, description, enabled and disabled_why as they are in `endpoint`."""
+    await tx.execute(
+        "change_endpoint",
+        endpoint.workspace,
+        endpoint.id,
+        endpoint.url,
+        endpoint.description,
+        int(endpoint.enabled),
+        endpoint.disabled_why,
+        endpoint.updated_at,
+    )
+    await tx.execute("clear_endpoint_topics", endpoint.workspace, endpoint.id)
+    await _put_topics(tx, endpoint)
+
+
+async def disable_endpoint(tx: Transaction, workspace: str, id: str, why: str, now: int) -> bool:
+    """Disable an endpoint that is enabled; True when it was."""
+    changed = await tx.execute("disable_endpoint", workspace, id, why, now) > 0
+    if changed:
+        tx.committed.endpoints.add((workspace, id))
+    return changed
+
+
+async def delete_endpoint(tx: Transaction, workspace: str, id: str, now: int) -> bool:
+    """Take an endpoint away; its history is removed by `forget_deleted`. False when there is none."""
+    if await tx.execute("delete_endpoint", workspace, id, now) == 0:
+        return False
+    await tx.execute("clear_endpoint_topics", workspace, id)
+    tx.committed.endpoints.add((workspace, id))
+    return True
+
+
+async def forget_deleted(tx: Transaction, rows: int) -> bool:
+    """Remove up to `rows` rows of history of deleted endpoints; True while there may be more."""
+    for workspace, id_ in await tx.fetch("deleted_endpoints"):
+        gone = await tx.execute("forget_schedule", workspace, id_, rows)
+        gone += await tx.execute("forget_attempts", workspace, id_, rows)
+        if gone:
+            return True
+        await tx.execute("forget_endpoint", workspace, id_)
+    return False
+
+
+async def find_endpoint(reader: Reader, workspace: str, id: str) -> Endpoint | None:
+    """The endpoint, or None when it does not exist or was deleted."""
+    rows = await reader.fetch("endpoint", workspace, id)
+    if not rows:
+        return None
+    topics = await reader.fetch("endpoint_topics", workspace, id)
+    return _endpoint(rows[0], tuple(sorted(topic for (topic,) in topics)))
+
+
+async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
+    """All endpoints of a workspace, oldest first."""
+    topics: dict[str, list[str]] = {}
+    for id_, topic in await reader.fetch("topics_of_all", workspace):
+        topics.setdefault(id_, []).append(topic)
+    rows = await reader.fetch("endpoints", workspace)
+    return [_endpoint(row, tuple(sorted(topics.get(row[1], ())))) for row in rows]
+
+
+async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:
+    rows = [(endpoint.workspace, topic, endpoint.id) for topic in endpoint.topics]
+    await tx.many("add_endpoint_topic", rows)
+    tx.committed.endpoints.add((endpoint.workspace, endpoint.id))

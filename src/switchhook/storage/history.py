@@ -1,0 +1,71 @@
+"""What became of deliveries: read for the API and the page, never on the way of an event."""
+
+import msgspec
+
+from switchhook.storage.outbox import low_water
+from switchhook.storage.store import Reader
+
+STATUSES = ("pending", "succeeded", "failed")
+
+
+class AttemptRow(msgspec.Struct, frozen=True):
+    """One attempt that ended."""
+
+    number: int
+    state: str
+    started_at: int
+    latency_ms: float
+    kind: str
+    status: int | None
+    fault: str | None
+    message_customer: str | None
+    message_operator: str | None
+    next_at: int | None
+    response: bytes | None
+
+
+class DeliveryRow(msgspec.Struct, frozen=True):
+    """An event on its way to one endpoint. `next_at` is when it is tried again; None when it is over."""
+
+    workspace: str
+    endpoint: str
+    event: str
+    topic: str
+    accepted_at: int
+    status: str
+    next_at: int | None
+    attempts: tuple[AttemptRow, ...]
+    body: bytes
+
+
+async def find_delivery(reader: Reader, workspace: str, endpoint: str, event: str) -> DeliveryRow | None:
+    """One delivery with its attempts; None when the event was never meant for that endpoint."""
+    rows = await reader.fetch("event", workspace, event)
+    if not rows:
+        return None
+    _, _, _, topic, body, targets, accepted_at = rows[0]
+    if endpoint not in targets.split():
+        return None
+    attempts = tuple(
+        AttemptRow(*row) for row in await reader.fetch("attempts_of", workspace, endpoint, event)
+    )
+    waiting = await reader.fetch("schedule_of", workspace, endpoint, event)
+    if waiting:
+        status, next_at = "pending", waiting[0][1]
+    elif attempts:
+        status, next_at = attempts[-1].state, None
+    else:
+        status, next_at = "pending", accepted_at
+    return DeliveryRow(workspace, endpoint, event, topic, accepted_at, status, next_at, attempts, body)
+
+
+async def list_deliveries(
+    reader: Reader, workspace: str, endpoint: str, status: str | None, *, page: int, size: int
+) -> tuple[list[DeliveryRow], int]:
+    """One page (from 1) of an endpoint's deliveries, newest first, and how many there are in all."""
+    query = "deliveries" if status is None else f"deliveries_{status}"
+    mark = await low_water(reader)
+    ids = await reader.fetch(query, workspace, endpoint, mark, size, (page - 1) * size)
+    found = [await find_delivery(reader, workspace, endpoint, id_) for (id_,) in ids]
+    ((total,),) = await reader.fetch(f"count_{query}", workspace, endpoint, mark)
+    return [row for row in found if row is not None], total

@@ -1,0 +1,196 @@
+"""The way of an event through the tables: accepted, attempted, scheduled again, done.
+
+accept ──▶ events (with the snapshot of targets)
+             │  sent from memory right after the commit
+             ▼
+settle ──▶ attempts, one row each; `schedule` only for what must be tried again
+             │
+             ▼
+the low-water mark: every event up to it has left a trace for each of its targets. After a crash only the events
+above it are looked at (`recover_unsettled`); those without a trace go into the schedule, due at once.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from switchhook.storage.store import AcceptedEvent, Reader, Transaction
+
+LOW_WATER = "low_water"
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event to be accepted. `body` is the whole envelope, rendered once; it is sent as it stands here."""
+
+    workspace: str
+    id: str
+    topic: str
+    body: bytes
+    accepted_at: int
+    dedupe_key: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The id under which a fact is known: the new event's, or the first one's when the fact was known already."""
+
+    id: str
+    duplicate: bool
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """The outcome of one attempt. `next_at` (wall ms) is None when the delivery is over."""
+
+    workspace: str
+    endpoint: str
+    event: str
+    number: int
+    state: str  # succeeded, retrying or failed
+    started_at: int
+    latency_ms: float
+    kind: str
+    status: int | None
+    fault: str | None
+    message_customer: str | None
+    message_operator: str | None
+    next_at: int | None
+    response: bytes | None
+    scheduled: bool  # whether this delivery has a row in the schedule
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A delivery to be put into the schedule."""
+
+    workspace: str
+    endpoint: str
+    event: str
+    attempts: int
+    next_at: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A delivery of the schedule whose time has come."""
+
+    event: str
+    attempts: int
+    next_at: int
+    topic: str
+    body: bytes
+    accepted_at: int
+
+
+async def accept(tx: Transaction, event: NewEvent) -> Accepted:
+    """Make an event durable together with its dedupe key and the endpoints subscribed now."""
+    rows = await tx.fetch(
+        "accept_event",
+        event.workspace,
+        event.id,
+        event.topic,
+        event.dedupe_key,
+        event.accepted_at,
+        event.body,
+    )
+    if not rows:
+        ((first,),) = await tx.fetch("event_by_dedupe_key", event.workspace, event.topic, event.dedupe_key)
+        return Accepted(first, duplicate=True)
+    _announce(tx, event, *rows[0])
+    return Accepted(event.id, duplicate=False)
+
+
+async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepted:
+    """Make an event durable that goes to one endpoint only, whatever that one subscribed to."""
+    rows = await tx.fetch(
+        "accept_event_for", event.workspace, event.id, event.topic, endpoint, event.accepted_at, event.body
+    )
+    _announce(tx, event, *rows[0])
+    return Accepted(event.id, duplicate=False)
+
+
+def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str) -> None:
+    tx.committed.events.append(
+        AcceptedEvent(
+            seq, event.workspace, event.id, event.topic, event.body, tuple(targets.split()), event.accepted_at
+        )
+    )
+
+
+async def settle(
+    tx: Transaction, settled: Sequence[Settlement], waiting: Iterable[Waiting], low_water: int | None
+) -> None:
+    """Record outcomes, what is to be tried again, and how far every event has left a trace."""
+    if settled:
+        await tx.many(
+            "add_attempt",
+            [
+                (
+                    s.workspace,
+                    s.endpoint,
+                    s.event,
+                    s.number,
+                    s.state,
+                    s.started_at,
+                    s.latency_ms,
+                    s.kind,
+                    s.status,
+                    s.fault,
+                    s.message_customer,
+                    s.message_operator,
+                    s.next_at,
+                    s.response,
+                )
+                for s in settled
+            ],
+        )
+    again = [
+        (s.workspace, s.endpoint, s.event, s.number, s.next_at) for s in settled if s.next_at is not None
+    ]
+    if again:
+        await tx.many("put_schedule", again)
+    done = [(s.workspace, s.endpoint, s.event) for s in settled if s.scheduled and s.next_at is None]
+    if done:
+        await tx.many("drop_schedule", done)
+    rows = [(w.workspace, w.endpoint, w.event, w.attempts, w.next_at) for w in waiting]
+    if rows:
+        await tx.many("put_schedule_once", rows)
+    if low_water is not None:
+        await tx.execute("set_meta", LOW_WATER, str(low_water))
+
+
+async def low_water(reader: Reader) -> int:
+    """The `seq` up to which every event has left a trace for each of its targets."""
+    rows = await reader.fetch("get_meta", LOW_WATER)
+    return int(rows[0][0]) if rows else 0
+
+
+async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int, bool]:
+    """Put deliveries that a crash left without a trace into the schedule, due now; `limit` events at a time.
+
+    Returns how many were put there, and whether there may be more to look at. Safe to repeat.
+    """
+    mark = await low_water(tx)
+    events = await tx.fetch("unsettled", mark, limit)
+    found = 0
+    for seq, workspace, id_, targets, _ in events:
+        for endpoint in targets.split():
+            if not await tx.fetch("has_trace", workspace, endpoint, id_):
+                await tx.execute("put_schedule_once", workspace, endpoint, id_, 0, now)
+                found += 1
+        mark = seq
+    if events:
+        await tx.execute("set_meta", LOW_WATER, str(mark))
+    return found, len(events) == limit
+
+
+async def due(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+    """Deliveries of one endpoint whose time has come, the longest waiting first."""
+    return [Due(*row) for row in await reader.fetch("due", workspace, endpoint, now, limit)]
+
+
+async def next_due(reader: Reader, workspace: str, endpoint: str) -> int | None:
+    """When the first waiting delivery of an endpoint is due (wall ms); None when none waits."""
+    rows = await reader.fetch("next_due", workspace, endpoint)
+    return rows[0][0] if rows else None
+
+
+async def endpoint_keys(reader: Reader) -> list[tuple[str, str]]:
+    """(workspace, id) of every endpoint."""
+    return [(workspace, id_) for workspace, id_ in await reader.fetch("endpoint_keys")]

@@ -1,0 +1,284 @@
+-- Every query of Switchhook, by name. `$1` is the first argument.
+
+-- ===== installation ==================================================================================================
+
+-- name: get_meta
+SELECT value FROM meta WHERE key = $1
+
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: set_meta_once
+INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING
+
+-- name: workspaces
+SELECT id, name, created_at FROM workspaces ORDER BY created_at, id
+
+-- name: add_workspace
+INSERT INTO workspaces (id, name, created_at) VALUES ($1, $2, $3)
+
+-- ===== keys ==========================================================================================================
+
+-- name: add_key
+INSERT INTO api_keys (digest, workspace_id, id, name, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: key_by_digest
+SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_at
+FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+WHERE k.digest = $1
+
+-- name: keys
+SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_at
+FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+ORDER BY k.created_at, k.id
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL
+
+-- ===== endpoints =====================================================================================================
+
+-- name: add_endpoint
+INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+
+-- name: endpoints
+SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at
+FROM endpoints WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id
+
+-- name: endpoint
+SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at
+FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: endpoint_keys
+-- Every endpoint that may have deliveries waiting.
+SELECT workspace_id, id FROM endpoints WHERE deleted_at IS NULL
+
+-- name: change_endpoint
+UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6, updated_at = $7
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: disable_endpoint
+UPDATE endpoints SET enabled = 0, disabled_why = $3, updated_at = $4
+WHERE workspace_id = $1 AND id = $2 AND enabled = 1 AND deleted_at IS NULL
+
+-- name: delete_endpoint
+-- The secrets go at once; the history goes in small steps afterwards.
+UPDATE endpoints SET deleted_at = $3, enabled = 0, secrets = '[]'
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: deleted_endpoints
+SELECT workspace_id, id FROM endpoints WHERE deleted_at IS NOT NULL LIMIT 100
+
+-- name: forget_attempts
+DELETE FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND (event_id, number) IN (
+  SELECT event_id, number FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 LIMIT $3)
+
+-- name: forget_schedule
+DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id IN (
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 LIMIT $3)
+
+-- name: forget_endpoint
+DELETE FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL
+
+-- name: endpoint_topics
+SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2
+
+-- name: topics_of_all
+SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1
+
+-- name: add_endpoint_topic
+INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: clear_endpoint_topics
+DELETE FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2
+
+-- ===== accepting =====================================================================================================
+
+-- name: accept_event
+-- One statement makes the event, its dedupe key and the snapshot of the subscribed endpoints. A known key gives no row.
+INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
+VALUES ($1, $2, $3, $4,
+  coalesce((SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics WHERE workspace_id = $1 AND topic = $3), ''),
+  $5, $6)
+ON CONFLICT DO NOTHING
+RETURNING seq, targets
+
+-- name: accept_event_for
+-- An event that goes to one endpoint only, subscribed or not (a test event).
+INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
+VALUES ($1, $2, $3, NULL, $4, $5, $6)
+RETURNING seq, targets
+
+-- name: event_by_dedupe_key
+SELECT id FROM events WHERE workspace_id = $1 AND topic = $2 AND dedupe_key = $3
+
+-- name: event
+SELECT seq, workspace_id, id, topic, body, targets, accepted_at FROM events WHERE workspace_id = $1 AND id = $2
+
+-- ===== delivering ====================================================================================================
+
+-- name: add_attempt
+INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
+  message_customer, message_operator, next_at, response)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT DO NOTHING
+
+-- name: put_schedule
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
+
+-- name: put_schedule_once
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
+
+-- name: drop_schedule
+DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
+
+-- name: due
+SELECT s.event_id, s.attempts, s.next_at, e.topic, e.body, e.accepted_at
+FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
+WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
+ORDER BY s.next_at LIMIT $4
+
+-- name: next_due
+SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY next_at LIMIT 1
+
+-- name: unsettled
+-- Events above the low-water mark: some of their deliveries may have left no trace before a crash.
+SELECT seq, workspace_id, id, targets, accepted_at FROM events WHERE seq > $1 ORDER BY seq LIMIT $2
+
+-- name: has_trace
+-- Whether a delivery has an attempt or waits in the schedule.
+SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
+            OR EXISTS (SELECT 1 FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
+
+-- name: last_seq
+SELECT coalesce(max(seq), 0) FROM events
+
+-- name: waiting_counts
+SELECT count(*), coalesce(min(next_at), 0) FROM schedule
+
+-- ===== the history of deliveries =====================================================================================
+
+-- name: deliveries
+-- $3 low-water mark, $4 rows, $5 offset. Each branch is cut first, so that a long history is not read for one page.
+SELECT event_id FROM (
+  SELECT event_id FROM (SELECT event_id FROM attempts
+    WHERE workspace_id = $1 AND endpoint_id = $2 AND number = 1 ORDER BY event_id DESC LIMIT $4 + $5) AS tried
+  UNION
+  SELECT event_id FROM (SELECT event_id FROM schedule
+    WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY event_id DESC LIMIT $4 + $5) AS waiting
+  UNION
+  SELECT id FROM events
+    WHERE seq > $3 AND workspace_id = $1 AND instr(' ' || targets || ' ', ' ' || $2 || ' ') > 0
+) AS found ORDER BY event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_pending
+SELECT event_id FROM (
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT e.id FROM events e
+    WHERE e.seq > $3 AND e.workspace_id = $1 AND instr(' ' || e.targets || ' ', ' ' || $2 || ' ') > 0
+      AND NOT EXISTS (SELECT 1 FROM attempts a
+        WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = e.id)
+) AS found ORDER BY event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_failed
+SELECT a.event_id FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND $3 = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_succeeded
+SELECT a.event_id FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND $3 = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id DESC LIMIT $4 OFFSET $5
+
+-- name: attempts_of
+SELECT number, state, started_at, latency_ms, kind, status, fault, message_customer, message_operator, next_at, response
+FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3 ORDER BY number
+
+-- name: schedule_of
+SELECT attempts, next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
+
+-- ===== the workspace =================================================================================================
+
+-- name: put_user
+INSERT INTO users (workspace_id, id, email, name, sip) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (workspace_id, email) DO UPDATE SET name = excluded.name, sip = excluded.sip
+
+-- name: users
+SELECT id, email, name, sip FROM users WHERE workspace_id = $1 ORDER BY id
+
+-- name: put_number
+INSERT INTO numbers (workspace_id, number, name, country, users, settings) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (workspace_id, number) DO UPDATE SET name = excluded.name, country = excluded.country,
+  users = excluded.users, settings = excluded.settings
+
+-- name: numbers
+SELECT number, name, country, users, settings FROM numbers WHERE workspace_id = $1 ORDER BY number
+
+-- name: call_by_source
+SELECT id, state FROM calls WHERE workspace_id = $1 AND source = $2 AND source_call = $3
+
+-- name: add_call
+INSERT INTO calls (workspace_id, id, source, source_call, started_at, ended_at, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: save_call
+UPDATE calls SET started_at = $3, ended_at = $4, state = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: open_calls
+SELECT id, source, source_call, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL ORDER BY started_at
+
+-- name: add_recording
+INSERT INTO recordings (workspace_id, id, call_id, path, seconds, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: recording
+SELECT id, call_id, path, seconds, created_at FROM recordings WHERE workspace_id = $1 AND id = $2
+
+-- name: recording_anywhere
+-- For a signed link, which names no workspace; recording ids are unguessable and unique.
+SELECT id, call_id, path, seconds, created_at FROM recordings WHERE id = $1
+
+-- ===== counting deliveries ===========================================================================================
+
+-- name: count_deliveries
+SELECT count(*) FROM (
+  SELECT event_id FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND number = 1
+  UNION
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT id FROM events
+    WHERE seq > $3 AND workspace_id = $1 AND instr(' ' || targets || ' ', ' ' || $2 || ' ') > 0
+) AS found
+
+-- name: count_deliveries_pending
+SELECT count(*) FROM (
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT e.id FROM events e
+    WHERE e.seq > $3 AND e.workspace_id = $1 AND instr(' ' || e.targets || ' ', ' ' || $2 || ' ') > 0
+      AND NOT EXISTS (SELECT 1 FROM attempts a
+        WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = e.id)
+) AS found
+
+-- name: count_deliveries_failed
+SELECT count(*) FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND $3 = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+
+-- name: count_deliveries_succeeded
+SELECT count(*) FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND $3 = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)

@@ -1,0 +1,48 @@
+"""Named queries out of `queries.sql`: one text for both databases, a variant only where they must differ.
+
+-- name: event_by_dedupe_key
+-- The first event of a fact.
+SELECT ... WHERE workspace_id = $1
+
+-- name: something (sqlite)
+"""
+
+import re
+from functools import cache
+from importlib import resources
+
+_HEAD = re.compile(r"^-- name: (\w+)(?: \((\w+)\))?\s*$", re.MULTILINE)
+
+
+@cache
+def queries(dialect: str) -> dict[str, str]:
+    """All queries of `dialect` (`sqlite` or `postgresql`) by name.
+
+    Raises:
+        ValueError: a name stands twice for the same dialect.
+    """
+    text = resources.files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
+    heads = list(_HEAD.finditer(text))
+    found: dict[str, str] = {}
+    special: set[str] = set()
+    for head, following in zip(heads, [*heads[1:], None], strict=True):
+        name, variant = head.group(1), head.group(2)
+        body = text[head.end() : following.start() if following else len(text)]
+        sql = "\n".join(line for line in body.splitlines() if line.strip() and not line.startswith("--"))
+        if variant not in (None, dialect) or (variant is None and name in special):
+            continue
+        if name in found and variant is None:
+            raise ValueError(f"queries.sql has {name!r} twice")
+        if variant is not None:
+            special.add(name)
+        # SQLite numbers `$1` by first appearance; `?1` means the first argument in both places.
+        found[name] = re.sub(r"\$(\d+)", r"?\1", sql) if dialect == "sqlite" else sql
+    return found
+
+
+@cache
+def migrations(dialect: str) -> list[tuple[int, str]]:
+    """The migrations of `dialect` in order, as (number, SQL script)."""
+    folder = resources.files(__package__).joinpath("migrations", dialect)
+    files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
+    return [(int(name.split("_")[0]), folder.joinpath(name).read_text(encoding="utf-8")) for name in files]
