@@ -2,7 +2,7 @@
 
 import msgspec
 
-from switchhook.storage.outbox import low_water
+from switchhook.storage.outbox import StoredResponse, decode_response, low_water
 from switchhook.storage.store import Reader
 
 STATUSES = ("pending", "succeeded", "failed")
@@ -22,6 +22,10 @@ class AttemptRow(msgspec.Struct, frozen=True):
     message_operator: str | None
     next_at: int | None
     response: bytes | None
+
+    def answer(self) -> StoredResponse | None:
+        """What the receiver answered; None when nothing came."""
+        return None if self.response is None else decode_response(self.response)
 
 
 class DeliveryRow(msgspec.Struct, frozen=True):

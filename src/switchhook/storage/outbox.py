@@ -37,6 +37,18 @@ class Accepted(msgspec.Struct, frozen=True):
     duplicate: bool
 
 
+class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
+    """What a receiver answered, as it is kept: header lines, the first 16 KiB of the body, and whether there was more."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    truncated: bool
+
+
+encode_response = msgspec.msgpack.Encoder().encode
+decode_response = msgspec.msgpack.Decoder(StoredResponse).decode
+
+
 class Settlement(msgspec.Struct, frozen=True):
     """The outcome of one attempt. `next_at` (wall ms) is None when the delivery is over."""
 
@@ -185,9 +197,9 @@ async def due(reader: Reader, workspace: str, endpoint: str, now: int, limit: in
     return [Due(*row) for row in await reader.fetch("due", workspace, endpoint, now, limit)]
 
 
-async def next_due(reader: Reader, workspace: str, endpoint: str) -> int | None:
-    """When the first waiting delivery of an endpoint is due (wall ms); None when none waits."""
-    rows = await reader.fetch("next_due", workspace, endpoint)
+async def next_due(reader: Reader, workspace: str, endpoint: str, after: int) -> int | None:
+    """When the first delivery of an endpoint that waits beyond `after` is due (wall ms); None when none does."""
+    rows = await reader.fetch("next_due", workspace, endpoint, after)
     return rows[0][0] if rows else None
 
 

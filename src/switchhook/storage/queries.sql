@@ -141,7 +141,7 @@ WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
 ORDER BY s.next_at LIMIT $4
 
 -- name: next_due
-SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY next_at LIMIT 1
+SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at > $3 ORDER BY next_at LIMIT 1
 
 -- name: unsettled
 -- Events above the low-water mark: some of their deliveries may have left no trace before a crash.

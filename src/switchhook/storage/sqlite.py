@@ -82,7 +82,7 @@ class SqliteStore:
         self.commands = 0
         self._connection.set_wal_hook(self._log_grew)
 
-    # -- the interface ---------------------------------------------------------------------------------------------
+    # -- the interface
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.run`."""
@@ -135,7 +135,7 @@ class SqliteStore:
             pass  # the log is replayed at the next start; nothing is lost
         self._connection.close()
 
-    # -- writing ---------------------------------------------------------------------------------------------------
+    # -- writing
 
     def _flush(self) -> None:
         """Commit one group."""
@@ -196,7 +196,7 @@ class SqliteStore:
             else:
                 command.future.set_result(command.result)
 
-    # -- reading in threads ----------------------------------------------------------------------------------------
+    # -- reading in threads
 
     def _read_in_thread(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         try:

@@ -72,7 +72,7 @@ CREATE TABLE attempts (
   message_customer TEXT,
   message_operator TEXT,
   next_at          INTEGER,
-  response         BLOB,                   -- JSON {headers, body, truncated}
+  response         BLOB,                   -- msgpack, see outbox.StoredResponse
   PRIMARY KEY (workspace_id, endpoint_id, event_id, number)
 ) WITHOUT ROWID;
 CREATE INDEX attempts_failed ON attempts (workspace_id, endpoint_id, event_id) WHERE state = 'failed';

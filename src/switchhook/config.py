@@ -1,0 +1,389 @@
+"""Configuration: one table of options, the same names on the command line, in the environment and in `switchhook.toml`.
+
+    --delivery-timeout 10      SWITCHHOOK_DELIVERY_TIMEOUT=10      delivery_timeout = 10
+    --sip-listen ADDRESS       SWITCHHOOK_SIP_LISTEN=ADDRESS       [sip]
+                                                                   listen = "ADDRESS"
+
+The command line wins over the environment, the environment over the file. A name that is not in the table is refused
+with the nearest one that is: no option is accepted and ignored.
+"""
+
+import difflib
+import ipaddress
+import json
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from switchhook.delivery.schedule import DEFAULT_SCHEDULE, parse_schedule
+
+PREFIX = "SWITCHHOOK_"
+FILE = "switchhook.toml"
+SECTIONS = ("sip",)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the text names it, where it stands and what it may be."""
+
+
+class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user of the workspace and the SIP addresses of their telephones."""
+
+    email: str
+    name: str = ""
+    sip: tuple[str, ...] = ()
+
+
+class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A telephone number of the workspace and who answers it. `users` holds e-mail addresses."""
+
+    number: str
+    name: str = ""
+    users: tuple[str, ...] = ()
+    record: bool = True
+    voicemail: bool = True
+    ring_seconds: float = 25
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting, checked. Durations are seconds."""
+
+    host: str
+    port: int
+    data: Path
+    database: str
+    workers: int
+    public_url: str
+    region: str
+    allow_networks: tuple[Network, ...]
+    retry_schedule: tuple[float, ...]
+    delivery_timeout: float
+    rate_limits: bool
+    log_level: str
+    sip_listen: str
+    sip_allow: tuple[Network, ...]
+    sip_trunk: str
+    sip_rtp_ports: tuple[int, int]
+    sip_voicemail_seconds: float
+    sip_greeting: str
+    sip_link_days: float
+    users: tuple[UserConfig, ...] = ()
+    numbers: tuple[NumberConfig, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: its name, how it is read, what it is without anybody saying so, and what it does."""
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    help: str
+    metavar: str = "TEXT"
+
+    @property
+    def env(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be a number from {low:g} to {high:g}") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        try:
+            if isinstance(value, bool | float):
+                raise ValueError
+            number = int(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be a whole number from {low} to {high}") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "yes", "on", "1"):
+        return True
+    if isinstance(value, str) and value.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return str(value)
+
+    return parse
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ValueError("must be a list, or text with commas between")
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    networks = []
+    for item in _items(value):
+        try:
+            networks.append(ipaddress.ip_network(str(item), strict=False))
+        except ValueError:
+            raise ValueError(f"{item!r} is not a network; write it like 10.0.0.0/8 or fd00::/8") from None
+    return tuple(networks)
+
+
+def _schedule(value: Any) -> tuple[float, ...]:
+    return parse_schedule(value if isinstance(value, str) else ",".join(map(str, _items(value))))
+
+
+def _ports(value: Any) -> tuple[int, int]:
+    first, _, last = str(value).partition("-")
+    try:
+        low, high = int(first), int(last)
+    except ValueError:
+        raise ValueError("must be a range of ports like 10000-10999") from None
+    if not (1024 <= low < high <= 65_535 and high - low >= 10):
+        raise ValueError("must be a range of at least 10 ports from 1024 to 65535, like 10000-10999")
+    return low, high
+
+
+def _listen(value: Any) -> str:
+    text = _text(value)
+    if text in ("", "off"):
+        return ""
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        _whole(1, 65_535)(port)
+    except ValueError:
+        raise ValueError("must be an address and port like 127.0.0.1:5060, or off") from None
+    return text
+
+
+def _url(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with https:// or http://")
+    return text
+
+
+def _structs(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    def parse(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise ValueError("must be a JSON list of objects") from None
+        try:
+            return msgspec.convert(value, tuple[kind, ...])  # type: ignore[valid-type]
+        except msgspec.ValidationError as error:
+            names = ", ".join(f.name for f in msgspec.structs.fields(kind))
+            raise ValueError(f"{error} (each entry takes: {names})") from None
+
+    return parse
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("host", _text, "127.0.0.1", "Address to serve HTTP on."),
+    Option("port", _whole(0, 65_535), 8080, "Port to serve HTTP on; 0 takes a free one.", "PORT"),
+    Option("data", Path, Path("switchhook-data"), "Directory for the database, recordings and keys.", "DIR"),
+    Option("database", _text, "", "sqlite:///FILE; by default switchhook.db in the data directory.", "URL"),
+    Option("workers", _whole(1, 64), 1, "Processes to serve with; the embedded store takes 1.", "N"),
+    Option("public_url", _url, "", "How others reach this server; used in links to recordings.", "URL"),
+    Option("region", _text, "FR", "Country whose spelling of numbers is understood without +.", "CC"),
+    Option(
+        "allow_networks",
+        _networks,
+        (),
+        "Private networks that endpoints may live in, by http:// too.",
+        "NETS",
+    ),
+    Option(
+        "retry_schedule",
+        _schedule,
+        DEFAULT_SCHEDULE,
+        "Seconds to wait before each attempt.",
+        "S,S,…",
+    ),
+    Option(
+        "delivery_timeout",
+        _number(0.1, 120),
+        20.0,
+        "Seconds an endpoint has for its whole answer.",
+        "SECONDS",
+    ),
+    Option("rate_limits", _switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"),
+    Option("log_level", _one_of("debug", "info", "warning", "error"), "info", "How much is logged.", "LEVEL"),
+    Option(
+        "sip_listen", _listen, "", "Address and UDP port of the SIP line; off by default.", "ADDRESS:PORT"
+    ),
+    Option("sip_allow", _networks, _networks("127.0.0.0/8"), "Networks that may call the SIP line.", "NETS"),
+    Option("sip_trunk", _text, "", "SIP address that calls to the outside go through.", "HOST:PORT"),
+    Option("sip_rtp_ports", _ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
+    Option("sip_voicemail_seconds", _number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
+    Option("sip_greeting", _text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
+    Option("sip_link_days", _number(0.001, 3_650), 30.0, "How long a link to a recording works.", "DAYS"),
+    Option(
+        "users",
+        _structs(UserConfig),
+        (),
+        "The users of the workspace (tables in the file, JSON elsewhere).",
+        "JSON",
+    ),
+    Option("numbers", _structs(NumberConfig), (), "The numbers of the workspace (likewise).", "JSON"),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """` (did you mean X?)`, or nothing when no name is near."""
+    close = difflib.get_close_matches(name, names, 1, 0.5)
+    return f"; did you mean {close[0]}?" if close else f"; the names are {', '.join(sorted(names))}"
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Config:
+    """Gather the settings: `flags` over `environ` over the file over the defaults.
+
+    `file` is read when given, else `SWITCHHOOK_CONFIG`, else `switchhook.toml` in the working directory if it is there.
+
+    Raises:
+        ConfigError: an unknown name, or a value that cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {option.name: option.default for option in OPTIONS}
+    sources: dict[str, str] = {}
+
+    def put(name: str, value: Any, source: str) -> None:
+        try:
+            values[name] = _BY_NAME[name].parse(value)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{source}: {error}") from None
+        sources[name] = source
+
+    for name, value, source in _from_file(file, environ):
+        put(name, value, source)
+    for name, value in _from_environment(environ):
+        put(name, value, PREFIX + name.upper())
+    for name, value in (flags or {}).items():
+        if value is not None:
+            put(name, value, _BY_NAME[name].flag)
+    return _check(Config(**values, sources=sources))
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
+    named = file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
+    path = named or Path(FILE)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if named is None:
+            return []
+        raise ConfigError(f"there is no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    found = []
+    flat = [name for name in _BY_NAME if not name.startswith(tuple(f"{s}_" for s in SECTIONS))]
+    for key, value in document.items():
+        if key in SECTIONS and isinstance(value, dict):
+            inner = [name.removeprefix(f"{key}_") for name in _BY_NAME if name.startswith(f"{key}_")]
+            for name, part in value.items():
+                if name not in inner:
+                    raise ConfigError(f"{path}: unknown setting {name!r} in [{key}]{nearest(name, inner)}")
+                found.append((f"{key}_{name}", part, f"{path}: [{key}] {name}"))
+        elif key in flat:
+            found.append((key, value, f"{path}: {key}"))
+        else:
+            raise ConfigError(f"{path}: unknown setting {key!r}{nearest(key, [*flat, *SECTIONS])}")
+    return found
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = []
+    names = [option.env for option in OPTIONS] + [PREFIX + "CONFIG"]
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable == PREFIX + "CONFIG":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in _BY_NAME:
+            raise ConfigError(f"unknown environment variable {variable}{nearest(variable, names)}")
+        found.append((name, value))
+    return found
+
+
+def _check(config: Config) -> Config:
+    """What no setting can tell alone."""
+    if config.database and not config.database.startswith("sqlite:///"):
+        scheme = config.database.partition(":")[0]
+        raise ConfigError(
+            f"{config.sources['database']}: this version stores in SQLite only, not in {scheme!r}; "
+            "write sqlite:///path/to/file.db or leave it out"
+        )
+    if config.workers > 1:
+        raise ConfigError(
+            f"{config.sources['workers']}: the embedded store serves from one process; leave it at 1"
+        )
+    emails = {user.email for user in config.users}
+    for number in config.numbers:
+        for email in number.users:
+            if email not in emails:
+                raise ConfigError(
+                    f"numbers: {number.number} names the unknown user {email!r}{nearest(email, list(emails))}"
+                )
+    return config
+
+
+def database_path(config: Config) -> Path:
+    """The SQLite file that `config` names."""
+    if config.database:
+        return Path(config.database.removeprefix("sqlite:///"))
+    return config.data / "switchhook.db"

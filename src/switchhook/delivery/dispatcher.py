@@ -1,0 +1,399 @@
+"""The dispatcher: every accepted event to every endpoint in its snapshot.
+
+    commit ──▶ offer ──▶ lane of the endpoint ──▶ sender ──▶ outcome ──▶ settler ──▶ attempts, schedule
+                            ▲   (cap each, and one limit for all)                        │
+                            └────────── backlog: rows of the schedule that are due ◀─────┘
+
+From memory right after the commit; from the store after a crash, after a failure, and when memory would not hold it.
+A fresh delivery and a repeated one go the same way. One slow endpoint fills its own lane and nobody else's.
+"""
+
+import asyncio
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from switchhook.clock import Clock
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.backlog import Backlog
+from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
+from switchhook.delivery.lane import Delivery, Lane, LaneState
+from switchhook.delivery.outcome import Outcome, classify, refusal
+from switchhook.delivery.request import prepare
+from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule, honour_retry_after, next_delay
+from switchhook.delivery.settler import Settler
+from switchhook.storage import endpoints, outbox
+from switchhook.storage.outbox import Settlement, StoredResponse, Waiting, encode_response
+from switchhook.storage.store import AcceptedEvent, Committed, Store
+
+log = logging.getLogger(__name__)
+
+RECOVER_GROUP = 500  # events looked at in one transaction after a crash
+
+
+class Sender(Protocol):
+    """Sends one request and tells what came of it; never raises for what a receiver does."""
+
+    def send(self, request: Request) -> "asyncio.Future[Exchange]":
+        """Begin the exchange at once; the future is done within the request's time-out."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of the dispatcher. `timeout` is seconds; `jitter` gives numbers in [0, 1)."""
+
+    schedule: Schedule = DEFAULT_SCHEDULE
+    timeout: float = 20.0
+    in_flight_each: int = 32
+    in_flight_all: int = 2_048
+    jitter: Callable[[], float] = random.random
+
+
+class Dispatcher:
+    """Owns the lanes. To be used on the loop's thread."""
+
+    def __init__(
+        self, store: Store, clock: Clock, sender: Sender, policy: AddressPolicy, settings: Settings
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._sender = sender
+        self._policy = policy
+        self._settings = settings
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._hungry: deque[Lane] = deque()
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = False
+        self._settler: Settler[_Sent] | None = None
+        self._backlog = Backlog(store, clock, self._loaded)
+        self.counts: Counter[str] = Counter()
+
+    # -- life
+
+    async def start(self) -> None:
+        """Take up what a crash or a stop left behind, and begin to listen to commits.
+
+        Raises:
+            StorageError: the store cannot be read or written.
+        """
+        more = True
+        while more:
+            found, more = await self._store.run(
+                lambda tx: outbox.recover_unsettled(tx, self._clock.now(), RECOVER_GROUP)
+            )
+            self.counts["recovered"] += found
+        mark = await self._store.read(outbox.low_water)
+        self._settler = Settler(self._store, self._clock, mark, self._recorded, self._stalled)
+        self._running = True
+        self._store.on_committed(self._committed)
+        for workspace, endpoint in await self._store.read(outbox.endpoint_keys):
+            self._lane(workspace, endpoint)  # opens it, which looks at its schedule
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Send nothing new, give what is under way `grace` seconds, and record what came back."""
+        self._running = False
+        self._backlog.stop()
+        if self._in_flight:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._idle.wait()
+            except TimeoutError:
+                log.warning(
+                    "%d attempts were still under way; they are repeated at the next start", self._in_flight
+                )
+        for task in list(self._tasks):
+            task.cancel()
+        if self._settler is not None:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._settler.drain()
+            except TimeoutError:
+                log.error(
+                    "not every outcome could be recorded; those deliveries are repeated at the next start"
+                )
+                self._settler.abandon()
+
+    @property
+    def alive(self) -> bool:
+        """Whether deliveries go out and their outcomes can be recorded."""
+        return self._running and self._settler is not None and not self._settler.stalled
+
+    def snapshot(self) -> dict[str, float]:
+        """Counters and gauges for the metrics page."""
+        return {
+            "deliveries_succeeded_total": self.counts["succeeded"],
+            "deliveries_retrying_total": self.counts["retrying"],
+            "deliveries_failed_total": self.counts["failed"],
+            "deliveries_parked_total": self.counts["parked"],
+            "deliveries_recovered_total": self.counts["recovered"],
+            "deliveries_in_flight": self._in_flight,
+            "deliveries_queued": sum(lane.queued for lane in self._lanes.values()),
+            "events_above_low_water": self._settler.low_water.open if self._settler else 0,
+        }
+
+    # -- what comes in
+
+    def _committed(self, committed: Committed) -> None:
+        """Called by the store straight after a commit."""
+        for workspace, endpoint in committed.endpoints:
+            lane = self._lane(workspace, endpoint)
+            self._spawn(self._open(lane))
+        for event in committed.events:
+            self._offer(event)
+
+    def _offer(self, event: AcceptedEvent) -> None:
+        assert self._settler is not None
+        self._settler.low_water.track(event.seq, len(event.targets))
+        for target in event.targets:
+            lane = self._lane(event.workspace, target)
+            delivery = Delivery(
+                event.id, event.body, event.accepted_at, attempts=0, seq=event.seq, scheduled=False
+            )
+            if lane.state is LaneState.CLOSED or not lane.has_room() or not self._running:
+                self._park(lane, delivery)
+            elif lane.state is LaneState.GONE:
+                self._drop(delivery)
+            else:
+                lane.fresh.append(delivery)
+                self._pump(lane)
+
+    def _park(self, lane: Lane, delivery: Delivery) -> None:
+        """Let a delivery wait in the store: its endpoint is disabled, or memory holds enough for it."""
+        assert self._settler is not None
+        self.counts["parked"] += 1
+        row = Waiting(lane.workspace, lane.endpoint, delivery.event, delivery.attempts, self._clock.now())
+        self._settler.put(_Sent(lane, delivery), row)
+
+    def _drop(self, delivery: Delivery) -> None:
+        """The endpoint was deleted, and its deliveries with it."""
+        assert self._settler is not None
+        if delivery.seq is not None:
+            self._settler.low_water.trace(delivery.seq)
+            delivery.seq = None
+
+    # -- lanes
+
+    def _lane(self, workspace: str, endpoint: str) -> Lane:
+        lane = self._lanes.get((workspace, endpoint))
+        if lane is None:
+            lane = self._lanes[workspace, endpoint] = Lane(workspace, endpoint, self._settings.in_flight_each)
+            self._spawn(self._open(lane))
+        return lane
+
+    async def _open(self, lane: Lane) -> None:
+        """Read the endpoint anew, and act on what it has become."""
+        endpoint = await self._store.read(
+            lambda reader: endpoints.find_endpoint(reader, lane.workspace, lane.endpoint)
+        )
+        if endpoint is None:
+            lane.state = LaneState.GONE
+            while lane.fresh:
+                self._drop(lane.fresh.popleft())
+            lane.backlog.clear()
+            lane.claimed.clear()
+            return
+        lane.prepared = prepare(endpoint, self._policy)
+        if not endpoint.enabled:
+            lane.state = LaneState.CLOSED
+            while lane.fresh:
+                self._park(lane, lane.fresh.popleft())
+            for delivery in lane.backlog:
+                lane.claimed.discard(delivery.event)
+            lane.backlog.clear()
+            return
+        lane.state = LaneState.OPEN
+        self._backlog.reopen(lane)
+        self._pump(lane)
+
+    def _loaded(self, lane: Lane, due: list[outbox.Due]) -> None:
+        """Rows of the schedule have come due and were read."""
+        for row in due:
+            lane.claimed.add(row.event)
+            lane.backlog.append(
+                Delivery(
+                    row.event, row.body, row.accepted_at, attempts=row.attempts, seq=None, scheduled=True
+                )
+            )
+        self._pump(lane)
+
+    # -- sending
+
+    def _pump(self, lane: Lane) -> None:
+        """Send as much of a lane as its cap and the limit for all allow."""
+        while lane.may_send() and self.alive:
+            if self._in_flight >= self._settings.in_flight_all:
+                if not lane.hungry:
+                    lane.hungry = True
+                    self._hungry.append(lane)
+                return
+            self._send(lane, lane.next())
+        self._backlog.drained(lane)
+
+    def _send(self, lane: Lane, delivery: Delivery) -> None:
+        prepared = lane.prepared
+        assert prepared is not None
+        now = self._clock.now()
+        delivery.started_at = now
+        lane.in_flight += 1
+        self._in_flight += 1
+        self._idle.clear()
+        if prepared.refused is not None:
+            asyncio.get_running_loop().call_soon(self._conclude, lane, delivery, refusal(prepared.refused))
+            return
+        request = prepared.request(delivery.event, delivery.body, now, self._settings.timeout)
+        self._sender.send(request).add_done_callback(partial(self._answered, lane, delivery))
+
+    def _answered(self, lane: Lane, delivery: Delivery, future: "asyncio.Future[Exchange]") -> None:
+        if future.cancelled():
+            self._release(lane)
+            return  # we are stopping; without an outcome the delivery is repeated at the next start
+        error = future.exception()
+        if error is not None:
+            assert lane.prepared is not None
+            assert lane.prepared.target is not None
+            log.error("sending failed in a way that is our own fault", exc_info=error)
+            failed = Exchange(
+                target=lane.prepared.target,
+                latency=0.0,
+                timeout=self._settings.timeout,
+                failure=Failure(Kind.SENDER_ERROR, type(error).__name__),
+            )
+            outcome = classify(failed, self._clock.now())
+        else:
+            outcome = classify(future.result(), self._clock.now())
+        if outcome.kind is Kind.SENDER_STOPPED:
+            self._release(lane)
+            return
+        self._conclude(lane, delivery, outcome)
+
+    def _conclude(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
+        self._release(lane)
+        if outcome.kind in _SLOW:
+            lane.slow_down()
+        elif outcome.ok:
+            lane.speed_up()
+        self._settle(lane, delivery, outcome)
+        self._pump(lane)
+        self._feed_hungry()
+
+    def _release(self, lane: Lane) -> None:
+        lane.in_flight -= 1
+        self._in_flight -= 1
+        if self._in_flight == 0:
+            self._idle.set()
+
+    def _feed_hungry(self) -> None:
+        while self._hungry and self._in_flight < self._settings.in_flight_all:
+            lane = self._hungry.popleft()
+            lane.hungry = False
+            if lane.may_send() and self.alive:
+                # One each, in turn: whoever waited longest is not overtaken by whoever has most to send.
+                self._send(lane, lane.next())
+                if lane.may_send():
+                    lane.hungry = True
+                    self._hungry.append(lane)
+
+    def _settle(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
+        """Decide what an outcome means and have it recorded."""
+        assert self._settler is not None
+        number = delivery.attempts + 1
+        next_at = None
+        if outcome.ok:
+            state = "succeeded"
+        else:
+            delay = None
+            if not outcome.abort:
+                delay = next_delay(self._settings.schedule, number, self._settings.jitter())
+                delay = honour_retry_after(delay, outcome.retry_after)
+            state = "failed" if delay is None else "retrying"
+            if delay is not None:
+                next_at = self._clock.now() + int(delay * 1000)
+        self.counts[state] += 1
+        if outcome.disable:
+            self._spawn(self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone"))
+        row = Settlement(
+            lane.workspace,
+            lane.endpoint,
+            delivery.event,
+            number,
+            state,
+            delivery.started_at,
+            outcome.latency_ms,
+            outcome.kind.value,
+            outcome.status,
+            None if outcome.fault is None else outcome.fault.value,
+            outcome.message_customer or None,
+            outcome.message_operator or None,
+            next_at,
+            _response(outcome),
+            delivery.scheduled,
+        )
+        self._settler.put(_Sent(lane, delivery), row)
+
+    async def _disable(self, lane: Lane, why: str) -> None:
+        now = self._clock.now()
+        disabled = await self._store.run(
+            lambda tx: endpoints.disable_endpoint(tx, lane.workspace, lane.endpoint, why, now)
+        )
+        if disabled:
+            log.warning("endpoint %s is disabled: %s", lane.endpoint, why)
+
+    # -- what was recorded
+
+    def _recorded(self, group: "list[tuple[_Sent, Settlement | Waiting]]") -> None:
+        """Outcomes are durable: only now may the schedule be asked about these deliveries again."""
+        for sent, row in group:
+            lane = sent.lane
+            lane.claimed.discard(row.event)
+            if row.next_at is not None:
+                self._backlog.watch(lane, row.next_at)
+
+    def _stalled(self, stalled: bool) -> None:
+        if not stalled:
+            for lane in self._lanes.values():
+                self._pump(lane)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a step of the dispatcher failed")
+
+
+_SLOW = frozenset({Kind.RESPONSE_TIMEOUT, Kind.CONNECT_TIMEOUT, Kind.TLS_TIMEOUT, Kind.DNS_TIMEOUT})
+
+
+def _response(outcome: Outcome) -> bytes | None:
+    if outcome.status is None:
+        return None
+    return encode_response(StoredResponse(outcome.headers, outcome.body, outcome.truncated))
+
+
+class _Sent:
+    """A delivery in its lane, as the settler knows it."""
+
+    __slots__ = ("delivery", "lane")
+
+    def __init__(self, lane: Lane, delivery: Delivery) -> None:
+        self.lane = lane
+        self.delivery = delivery
+
+    @property
+    def seq(self) -> int | None:
+        return self.delivery.seq
+
+    @seq.setter
+    def seq(self, value: int | None) -> None:
+        self.delivery.seq = value

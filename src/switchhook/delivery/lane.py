@@ -1,0 +1,115 @@
+"""One endpoint's lane: what waits for it in memory, how many attempts may be under way, and its prepared request.
+
+    fresh   ──▶ ┐
+                ├─ in turn ──▶ at most `cap` under way
+    backlog ──▶ ┘
+
+Fresh events and those that come back from the schedule take turns, so that neither starves the other. A receiver that
+does not answer in time loses its cap and gets it back one by one with its successes. What does not fit into memory
+waits in the store.
+"""
+
+from collections import deque
+from enum import Enum
+
+from switchhook.delivery.request import Prepared
+
+FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
+FRESH_MAX_SLOW = 64  # the same for an endpoint whose cap has shrunk
+SLOW_CAP = 2
+
+
+class LaneState(Enum):
+    """Whether anything is sent."""
+
+    UNKNOWN = "unknown"  # its endpoint has not been read yet
+    OPEN = "open"
+    CLOSED = "closed"  # disabled: what comes waits in the store
+    GONE = "gone"  # deleted
+
+
+class Delivery:
+    """One event on its way to one endpoint.
+
+    `attempts` is how many were made. `seq` is the event's place above the low-water mark as long as this delivery has
+    left no trace there. `scheduled` says that it has a row in the schedule.
+    """
+
+    __slots__ = ("accepted_at", "attempts", "body", "event", "scheduled", "seq", "started_at")
+
+    def __init__(
+        self, event: str, body: bytes, accepted_at: int, *, attempts: int, seq: int | None, scheduled: bool
+    ) -> None:
+        self.event = event
+        self.body = body
+        self.accepted_at = accepted_at
+        self.attempts = attempts
+        self.seq = seq
+        self.scheduled = scheduled
+        self.started_at = 0
+
+
+class Lane:
+    """The state of one endpoint in the dispatcher."""
+
+    __slots__ = (
+        "backlog",
+        "backlog_at",
+        "cap",
+        "claimed",
+        "endpoint",
+        "fresh",
+        "full_cap",
+        "hungry",
+        "in_flight",
+        "loading",
+        "prepared",
+        "state",
+        "turn",
+        "workspace",
+    )
+
+    def __init__(self, workspace: str, endpoint: str, cap: int) -> None:
+        self.workspace = workspace
+        self.endpoint = endpoint
+        self.state = LaneState.UNKNOWN
+        self.prepared: Prepared | None = None
+        self.fresh: deque[Delivery] = deque()
+        self.backlog: deque[Delivery] = deque()
+        self.claimed: set[str] = set()  # events of the schedule that are in memory
+        self.in_flight = 0
+        self.cap = self.full_cap = cap
+        self.turn = False
+        self.hungry = False
+        self.loading = False
+        self.backlog_at: int | None = None  # when the first row of the schedule is due (wall ms)
+
+    @property
+    def queued(self) -> int:
+        """How many deliveries wait in memory."""
+        return len(self.fresh) + len(self.backlog)
+
+    def has_room(self) -> bool:
+        """Whether another fresh delivery may wait in memory."""
+        limit = FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
+        return len(self.fresh) < limit
+
+    def may_send(self) -> bool:
+        """Whether the next delivery may go out now."""
+        return self.state is LaneState.OPEN and self.in_flight < self.cap and bool(self.fresh or self.backlog)
+
+    def next(self) -> Delivery:
+        """The delivery whose turn it is."""
+        self.turn = not self.turn
+        if self.fresh and (self.turn or not self.backlog):
+            return self.fresh.popleft()
+        return self.backlog.popleft()
+
+    def slow_down(self) -> None:
+        """The receiver did not answer in time: next to nothing more until it does."""
+        self.cap = min(self.cap, SLOW_CAP)
+
+    def speed_up(self) -> None:
+        """The receiver answered: one more may be under way."""
+        if self.cap < self.full_cap:
+            self.cap += 1

@@ -1,0 +1,183 @@
+"""Records outcomes in groups, and how far every accepted event has left a trace.
+
+    outcome ─┐
+    outcome ─┼─▶ buffer ── a few milliseconds, or 256 of them ──▶ one transaction: attempts, schedule, low-water mark
+    parked  ─┘                                                        └──▶ on_recorded, and only then is it forgotten
+
+Nobody waits for an outcome to be recorded, so it lingers for company: the fewer commits, the less the loop stands
+still. What a crash takes from the buffer is delivered once more; it is never more than what was under way.
+
+When the store refuses (disk full), nothing is dropped: the buffer is kept and tried again, and `stalled` asks the
+dispatcher to send nothing meanwhile whose outcome could not be recorded.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from switchhook.clock import Clock
+from switchhook.storage import outbox
+from switchhook.storage.outbox import Settlement, Waiting
+from switchhook.storage.store import StorageError, Store
+
+log = logging.getLogger(__name__)
+
+LINGER = 0.005  # seconds
+GROUP = 256
+RETRY = 1.0  # seconds until a refused commit is tried again
+
+
+class Tracked(Protocol):
+    """What the settler needs of a delivery: the event's place above the low-water mark, None when it has a trace."""
+
+    seq: int | None
+
+
+D = TypeVar("D", bound=Tracked)
+
+
+class LowWater:
+    """The `seq` up to which every event has left a trace for each of its targets. Pure."""
+
+    def __init__(self, mark: int) -> None:
+        self.mark = mark
+        self._order: deque[int] = deque()
+        self._left: dict[int, int] = {}
+
+    def track(self, seq: int, targets: int) -> None:
+        """An event was accepted for so many targets. To be called in the order of `seq`."""
+        self._order.append(seq)
+        self._left[seq] = targets
+        if targets == 0:
+            self._advance()
+
+    def trace(self, seq: int) -> None:
+        """One of its deliveries has left a trace."""
+        self._left[seq] -= 1
+        if self._left[seq] == 0 and self._order[0] == seq:
+            self._advance()
+
+    def _advance(self) -> None:
+        while self._order and self._left[self._order[0]] <= 0:
+            self.mark = self._order.popleft()
+            del self._left[self.mark]
+
+    @property
+    def open(self) -> int:
+        """How many events are above the mark."""
+        return len(self._order)
+
+
+class Settler(Generic[D]):
+    """Collects what is to be recorded and records it."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        mark: int,
+        on_recorded: Callable[[list[tuple[D, Settlement | Waiting]]], None],
+        on_stall: Callable[[bool], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._on_recorded = on_recorded
+        self._on_stall = on_stall
+        self._buffer: list[tuple[D, Settlement | Waiting]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._timer_set = False
+        self._draining = False
+        self._stored_mark = mark
+        self.low_water = LowWater(mark)
+        self.stalled = False
+
+    def put(self, delivery: D, row: Settlement | Waiting) -> None:
+        """Have an outcome, or a delivery that is to wait in the store, recorded soon."""
+        self._buffer.append((delivery, row))
+        if self._task is not None:
+            return
+        if len(self._buffer) >= GROUP:
+            self._begin()
+        elif not self._timer_set:
+            self._timer_set = True
+            self._clock.call_later(LINGER, self._linger_over)
+
+    def _linger_over(self) -> None:
+        self._timer_set = False
+        if self._task is None and self._buffer:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._record())
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("recording outcomes failed unexpectedly", exc_info=task.exception())
+
+    async def _record(self) -> None:
+        while self._buffer:
+            group, self._buffer = self._buffer, []
+            for delivery, _ in group:
+                if delivery.seq is not None:
+                    self.low_water.trace(delivery.seq)
+                    delivery.seq = None  # once is enough, also when the commit must be tried again
+            await self._commit(group)
+            if len(self._buffer) < GROUP and not self._draining:
+                await self._clock.sleep(LINGER)
+
+    async def _commit(self, group: list[tuple[D, Settlement | Waiting]]) -> None:
+        settled = [row for _, row in group if isinstance(row, Settlement)]
+        waiting = [row for _, row in group if isinstance(row, Waiting)]
+        while True:
+            mark = self.low_water.mark
+            changed = mark if mark != self._stored_mark else None
+            try:
+                await self._store.run(lambda tx: outbox.settle(tx, settled, waiting, changed))  # noqa: B023
+            except StorageError as error:
+                self._stall(True, error)
+                await self._clock.sleep(RETRY)
+                continue
+            except Exception:
+                # Not the store but one of the rows: the others must not suffer for it.
+                if len(group) > 1:
+                    for item in group:
+                        await self._commit([item])
+                else:
+                    log.exception(
+                        "an outcome cannot be recorded; the delivery is repeated after the next start"
+                    )
+                return
+            self._stored_mark = mark
+            self._stall(False)
+            self._on_recorded(group)
+            return
+
+    def _stall(self, stalled: bool, error: Exception | None = None) -> None:
+        if stalled is self.stalled:
+            return
+        self.stalled = stalled
+        if stalled:
+            log.error("cannot record outcomes, deliveries are held until it works again: %s", error)
+        else:
+            log.warning("outcomes are recorded again")
+        self._on_stall(stalled)
+
+    async def drain(self) -> None:
+        """Record everything that is in the buffer now, without lingering."""
+        self._draining = True
+        while self._buffer or self._task is not None:
+            if self._task is None:
+                self._begin()
+            task = self._task
+            if task is not None:
+                await asyncio.shield(task)
+                await asyncio.sleep(0)
+
+    def abandon(self) -> None:
+        """Give up what could not be recorded; it will be delivered once more after the next start."""
+        if self._task is not None:
+            self._task.cancel()

@@ -1,0 +1,100 @@
+"""Where facts arrive: matched to their call, applied, and committed together with the events they make.
+
+source ──report(fact)──▶ one transaction: read the call, apply, save it, accept the events ──▶ durable ──▶ source
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from switchhook.clock import Clock
+from switchhook.events.envelope import render
+from switchhook.events.ids import new_id
+from switchhook.storage import outbox
+from switchhook.storage.store import Store, Transaction
+from switchhook.workspace.calls import CallState, Context, Draft, apply
+from switchhook.workspace.directory import Directory, read_directory
+from switchhook.workspace.facts import AnyFact, EndCause, Ended
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_state = msgspec.json.Decoder(CallState)
+
+
+class Switchboard:
+    """Takes the facts of every source into one workspace."""
+
+    def __init__(
+        self, store: Store, clock: Clock, workspace: str, region: str, link: Callable[[str], str]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._workspace = workspace
+        self._region = region
+        self._link = link
+        self.directory = Directory((), (), region)
+
+    async def load(self) -> None:
+        """Read who has which number; to be called again when that changes."""
+        self.directory = await self._store.read(
+            lambda reader: read_directory(reader, self._workspace, self._region)
+        )
+
+    async def report(self, fact: AnyFact) -> None:
+        """Take a fact in. Returns when it is durable, together with the events it made.
+
+        A fact that was reported before changes nothing, so a source may repeat itself.
+
+        Raises:
+            StorageError: it could not be stored; report it again.
+        """
+        await self._store.run(lambda tx: self._apply(tx, fact))
+
+    async def _apply(self, tx: Transaction, fact: AnyFact) -> None:
+        rows = await tx.fetch("call_by_source", self._workspace, fact.source, fact.call)
+        known = bool(rows)
+        if known:
+            state = _state.decode(rows[0][1])
+        else:
+            state = CallState(id=new_id("cll", fact.at), source=fact.source, source_call=fact.call)
+        context = Context(self.directory, self._link, lambda: new_id("rec", self._clock.now()))
+        had_recording = state.recording is not None
+        drafts = apply(state, fact, context)
+        saved = _encode(state).decode()
+        started = state.started_at or fact.at
+        if known:
+            await tx.execute("save_call", self._workspace, state.id, started, state.ended_at, saved)
+        else:
+            await tx.execute(
+                "add_call", self._workspace, state.id, fact.source, fact.call, started, state.ended_at, saved
+            )
+        if state.recording is not None and not had_recording:
+            recording = state.recording
+            await tx.execute(
+                "add_recording",
+                self._workspace,
+                recording.id,
+                state.id,
+                recording.path,
+                recording.seconds,
+                fact.at,
+            )
+        for draft in drafts:
+            await outbox.accept(tx, self._event(draft))
+
+    def _event(self, draft: Draft) -> outbox.NewEvent:
+        now = self._clock.now()
+        body = render(draft.topic, _encode(draft.data), now)
+        return outbox.NewEvent(self._workspace, new_id("msg", now), draft.topic, body, now, draft.dedupe_key)
+
+    async def close_orphans(self, source: str, alive: frozenset[str]) -> int:
+        """End calls of `source` that it no longer knows (`alive` holds those it does); how many there were.
+
+        A source that lost its memory can never report their end, and every call that rang is to be completed.
+        """
+        open_calls = await self._store.read(lambda reader: reader.fetch("open_calls", self._workspace))
+        lost = [call for _, of, call, _ in open_calls if of == source and call not in alive]
+        for call in lost:
+            await self.report(
+                Ended(source=source, call=call, id="orphaned", at=self._clock.now(), cause=EndCause.FAILED)
+            )
+        return len(lost)
