@@ -178,7 +178,7 @@ def parse_target(url: str, policy: AddressPolicy) -> Target:
         raise UrlRefused(f"The URL must have 1 to {MAX_URL} characters.")
     if any(char <= " " or char == "\\" or "\x7f" <= char <= "\xa0" or char.isspace() for char in url):
         raise UrlRefused(
-            "The URL contains a space, a control character or a backslash. Percent-encode it or remove it."
+            "The URL contains a space, a control character or a backslash. Encode it or remove it."
         )
     if any("\ud800" <= char <= "\udfff" for char in url):
         raise UrlRefused("The URL contains half a character (a lone surrogate). Write it in valid Unicode.")
