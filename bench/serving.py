@@ -1,0 +1,113 @@
+"""Starts and ends real processes: a `switchhook serve`, a sink. Shared by the benchmarks and the tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+class Process:
+    """A child that prints a line when it is ready. Ended by its process id only."""
+
+    def __init__(self, args: list[str], ready: str, env: dict[str, str] | None = None, log: Path | None = None) -> None:
+        self._log = log.open("ab") if log else None
+        self.child = subprocess.Popen(
+            args, env=env, stdout=subprocess.PIPE, stderr=self._log or subprocess.DEVNULL, text=True
+        )
+        self.lines: list[str] = []
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            self.lines.append(line.strip())
+            if line.startswith(ready):
+                break
+        else:
+            self.child.wait()
+            shown = log.read_text()[-2000:] if log else ""
+            raise RuntimeError(f"{args} ended with {self.child.returncode} before it was ready: {shown}")
+        # Whatever it prints later must not fill the pipe and stop it.
+        threading.Thread(target=self.child.stdout.read, daemon=True).start()
+
+    def kill(self) -> None:
+        """SIGKILL: no clean-up of any kind."""
+        self.child.send_signal(signal.SIGKILL)
+        self._reap()
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, and the exit code."""
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            return self.child.wait(seconds)
+        finally:
+            if self.child.poll() is None:
+                self.child.kill()
+            self._reap()
+
+    def _reap(self) -> None:
+        self.child.wait()
+        if self._log:
+            self._log.close()
+
+
+class Server(Process):
+    """`switchhook serve` on `data`, on a free port of 127.0.0.1."""
+
+    def __init__(self, data: Path, *, port: int = 0, **settings: Any) -> None:
+        env = {k: v for k, v in os.environ.items() if not k.startswith("SWITCHHOOK_")}
+        env |= {
+            "SWITCHHOOK_DATA": str(data),
+            "SWITCHHOOK_PORT": str(port),
+            "SWITCHHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+            "SWITCHHOOK_LOG_LEVEL": "warning",
+            "SWITCHHOOK_RATE_LIMITS": "off",
+        }
+        env |= {f"SWITCHHOOK_{name.upper()}": str(value) for name, value in settings.items()}
+        data.mkdir(parents=True, exist_ok=True)
+        # cwd must not matter: a switchhook.toml of the developer's would be read.
+        env["SWITCHHOOK_CONFIG"] = str(data / "empty.toml")
+        (data / "empty.toml").touch()
+        super().__init__([sys.executable, "-m", "switchhook", "serve"], "ready ", env, data / "serve.log")
+        self.url = self.lines[-1].split()[1]
+        self.key = (data / "admin.key").read_text().strip()
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """One API request; the decoded answer."""
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def endpoint(self, url: str, topics: list[str]) -> dict[str, Any]:
+        """Make an endpoint."""
+        made: dict[str, Any] = self.call("POST", "/v2/api/webhooks", {"url": url, "topics": topics})["data"]
+        return made
+
+
+class Sink(Process):
+    """`bench/sink.py`, logging to `log`."""
+
+    def __init__(self, log: Path, *, port: int = 0, status: int = 204, fail_rate: float = 0.0) -> None:
+        args = [sys.executable, str(HERE / "sink.py"), "--log", str(log), "--port", str(port)]
+        super().__init__([*args, "--status", str(status), "--fail-rate", str(fail_rate)], "listening ")
+        self.log = log
+        self.port = int(self.lines[-1].split()[1])
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def received(self) -> list[tuple[str, int, str]]:
+        """(webhook-id, monotonic nanoseconds, digest of the body) of everything that came, in order."""
+        rows = []
+        for line in self.log.read_text().splitlines():
+            id_, at, digest = line.split()
+            rows.append((id_, int(at), digest))
+        return rows

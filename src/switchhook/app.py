@@ -1,0 +1,179 @@
+"""The composition root: the only place that knows everybody.
+
+    store ── dispatcher ── sender
+      │          ▲ commits
+      ├── api (uvicorn)
+      └── switchboard ◀── SIP line
+
+Started from the bottom up and stopped from the top down, so that nobody speaks to somebody who has gone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from switchhook import __version__
+from switchhook.api.app import build
+from switchhook.api.services import Services
+from switchhook.clock import Clock
+from switchhook.config import Config
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.dispatcher import Dispatcher, Settings
+from switchhook.delivery.http import Client
+from switchhook.installation import (
+    InstallationError,
+    ServeLock,
+    first_admin_key,
+    first_workspace,
+    open_store,
+    recording_key,
+)
+from switchhook.media.links import sign_path
+from switchhook.storage import endpoints
+from switchhook.storage.sqlite import SqliteStore
+from switchhook.workspace import directory
+from switchhook.workspace.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPING = 5.0  # seconds between two small steps of tidying up
+HOUSEKEEPING_ROWS = 2_000
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without its own signal handling, telling when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `say` is given the lines for standard output.
+
+    Raises:
+        InstallationError: the port or the data directory cannot be used.
+        StorageError: the database cannot be used.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    lock = ServeLock(config)
+    lock.take()
+    async with contextlib.AsyncExitStack() as stack:
+        store = open_store(config)
+        stack.push_async_callback(store.close)
+        workspace = await first_workspace(store, clock)
+        admin_key = await first_admin_key(store, clock, workspace.id, config.data)
+        await store.run(
+            lambda tx: directory.configure(tx, workspace.id, config.users, config.numbers, config.region)
+        )
+
+        policy = AddressPolicy(config.allow_networks)
+        sender = Client(clock, policy)
+        stack.push_async_callback(sender.aclose)
+        dispatcher = Dispatcher(
+            store,
+            clock,
+            sender,
+            policy,
+            Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout),
+        )
+        await dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+
+        listener = _listen(config)
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        public_url = config.public_url or f"http://{shown}:{port}"
+        link_key = await recording_key(store)
+
+        def link(recording: str) -> str:
+            expires = clock.now() // 1000 + int(config.sip_link_days * 86_400)
+            return public_url + sign_path(link_key, recording, expires)
+
+        switchboard = Switchboard(store, clock, workspace.id, config.region, link)
+        await switchboard.load()
+
+        http = _Http(
+            uvicorn.Config(
+                build(
+                    Services(
+                        store=store,
+                        clock=clock,
+                        policy=policy,
+                        dispatcher=dispatcher,
+                        data_dir=config.data,
+                        public_url=public_url,
+                        recording_key=link_key,
+                    )
+                ),
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=3,
+                backlog=2048,
+            )
+        )
+        serving = asyncio.create_task(http.serve(sockets=[listener]))
+        tidying = asyncio.create_task(_tidy(store, clock))
+        await http.listening.wait()
+        if admin_key is not None:
+            say(f"admin key {admin_key} (shown this once; also in {config.data / 'admin.key'})")
+        say(f"ready http://{shown}:{port}")
+        log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
+
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        log.info("stopping")
+        http.should_exit = True
+        tidying.cancel()
+        await serving
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except (OSError, socket.gaierror) as error:
+        listener.close()
+        raise InstallationError(
+            f"cannot serve on {config.host}:{config.port}: {error.strerror}; name another one with --port"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+async def _tidy(store: SqliteStore, clock: Clock) -> None:
+    """Remove what deleted endpoints left behind, a little at a time."""
+    while True:
+        await clock.sleep(HOUSEKEEPING)
+        try:
+            while await store.run(lambda tx: endpoints.forget_deleted(tx, HOUSEKEEPING_ROWS)):
+                await clock.sleep(0.05)
+        except Exception:
+            log.exception("tidying up failed; it is tried again")

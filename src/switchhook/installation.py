@@ -1,0 +1,120 @@
+"""What an installation has once: its data directory, its lock, its first workspace, its own secrets."""
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from switchhook.clock import Clock
+from switchhook.config import Config, database_path
+from switchhook.events.ids import new_id
+from switchhook.storage import keys
+from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.store import Store, Transaction
+
+ADMIN_KEY_FILE = "admin.key"
+RECORDING_KEY = "recording_key"
+
+
+class InstallationError(Exception):
+    """The data directory cannot be used; the text says why and what helps."""
+
+
+def open_store(config: Config) -> SqliteStore:
+    """Open (and migrate) the database of `config`, making the data directory if need be.
+
+    Raises:
+        InstallationError: the directory cannot be made.
+        StorageError: the database cannot be opened.
+    """
+    try:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InstallationError(f"cannot make the data directory {config.data}: {error.strerror}") from None
+    return SqliteStore(database_path(config))
+
+
+class ServeLock:
+    """Makes sure that one `serve` alone works on an embedded database: two would each send the other's deliveries."""
+
+    def __init__(self, config: Config) -> None:
+        path = database_path(config)
+        self._path = path.with_name(path.name + ".lock")
+        self._file: IO[str] | None = None
+
+    def take(self) -> None:
+        """Take the lock; the system frees it when the process ends, however it ends.
+
+        Raises:
+            InstallationError: another process holds it, or it cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = self._path.open("a+")
+        except OSError as error:
+            raise InstallationError(f"cannot write to {self._path.parent}: {error.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            file.close()
+            raise InstallationError(
+                f"{holder} is serving from this database already ({self._path}); "
+                "stop it, or name another directory with --data"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        self._file = file
+
+
+async def first_workspace(store: Store, clock: Clock) -> keys.Workspace:
+    """The workspace of this installation, made when there is none."""
+
+    async def find_or_make(tx: Transaction) -> keys.Workspace:
+        known = await keys.workspaces(tx)
+        if known:
+            return known[0]
+        return await keys.add_workspace(tx, new_id("wsp", clock.now()), "Workspace", clock.now())
+
+    return await store.run(find_or_make)
+
+
+async def create_key(
+    store: Store, clock: Clock, workspace: str, scopes: frozenset[str], name: str
+) -> tuple[str, str]:
+    """Make an API key; its id, and the key itself, which can never be read again."""
+    key, id_ = keys.new_secret_key(), new_id("key", clock.now())
+    now = clock.now()
+    await store.run(
+        lambda tx: keys.add_key(
+            tx, workspace=workspace, id=id_, name=name, scopes=scopes, key=key, now=now
+        )
+    )
+    return id_, key
+
+
+async def first_admin_key(store: Store, clock: Clock, workspace: str, data: Path) -> str | None:
+    """An admin key when the installation has no key at all, also written to `DIR/admin.key`; otherwise None."""
+    if await store.read(keys.list_keys):
+        return None
+    path = data / ADMIN_KEY_FILE
+    _, key = await create_key(store, clock, workspace, frozenset({"ALL"}), "admin")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)  # the file may have been there with a wider mode
+        file.write(key + "\n")
+    return key
+
+
+async def recording_key(store: Store) -> bytes:
+    """The secret that signs links to recordings, made once."""
+
+    async def find_or_make(tx: Transaction) -> bytes:
+        await tx.execute("set_meta_once", RECORDING_KEY, secrets.token_hex(32))
+        ((text,),) = await tx.fetch("get_meta", RECORDING_KEY)
+        return bytes.fromhex(text)
+
+    return await store.run(find_or_make)

@@ -1,0 +1,203 @@
+"""What the tests of the dispatcher share: a scripted receiver in place of the network, a real store, a clock by hand."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from switchhook.clock import ManualClock
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.dispatcher import Dispatcher, Settings
+from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
+from switchhook.events.ids import new_id
+from switchhook.storage import endpoints, history, keys, outbox
+from switchhook.storage.sqlite import SqliteStore
+
+WORKSPACE = "wsp_test"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TIMED_OUT = Failure(Kind.RESPONSE_TIMEOUT, "scripted")
+
+Answer = int | Failure | None
+"""A status, a failure, or None: no answer until the test gives one."""
+
+
+@dataclass
+class Seen:
+    """One request as it arrived."""
+
+    key: str
+    at: int
+    message: str
+    timestamp: int
+    signature: str
+    body: bytes
+
+
+class Receiver:
+    """Stands where the HTTP client stands. `script` says what each request is answered."""
+
+    def __init__(self, clock: ManualClock, script: Callable[[Seen], Answer]) -> None:
+        self.clock = clock
+        self.script = script
+        self.seen: list[Seen] = []
+        self.headers: list[tuple[tuple[bytes, bytes], ...]] = []
+        self.held: list[tuple[Request, asyncio.Future[Exchange]]] = []
+        self.under_way: Counter[str] = Counter()
+        self.most_under_way: Counter[str] = Counter()
+        self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def send(self, request: Request) -> asyncio.Future[Exchange]:
+        lines = dict(line.split(": ", 1) for line in request.headers.decode().splitlines())
+        key = str(request.pool_key)
+        seen = Seen(
+            key,
+            self.clock.now(),
+            lines["webhook-id"],
+            int(lines["webhook-timestamp"]),
+            lines["webhook-signature"],
+            request.body,
+        )
+        self.seen.append(seen)
+        self.under_way[key] += 1
+        self.most_under_way[key] = max(self.most_under_way[key], self.under_way[key])
+        future: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
+        answer = self.script(seen)
+        if answer is None:
+            self.held.append((request, future))
+        else:
+            asyncio.get_running_loop().call_soon(self.give, request, future, answer)
+        return future
+
+    def give(self, request: Request, future: asyncio.Future[Exchange], answer: int | Failure) -> None:
+        """Answer a request."""
+        self.under_way[str(request.pool_key)] -= 1
+        if future.done():
+            return
+        failure = answer if isinstance(answer, Failure) else None
+        status = answer if isinstance(answer, int) else None
+        future.set_result(
+            Exchange(
+                target=request.target,
+                latency=0.01,
+                timeout=request.timeout,
+                status=status,
+                failure=failure,
+                headers=self.answer_headers,
+            )
+        )
+
+    def release(self, answer: int | Failure = 204) -> None:
+        """Answer everything that was held."""
+        held, self.held = self.held, []
+        for request, future in held:
+            self.give(request, future, answer)
+
+
+@dataclass
+class Rig:
+    """A store, a dispatcher and a receiver."""
+
+    path: Path
+    clock: ManualClock
+    store: SqliteStore
+    receiver: Receiver
+    dispatcher: Dispatcher
+    settings: Settings
+    accepted: list[str] = field(default_factory=list)
+
+    async def endpoint(self, name: str, *, enabled: bool = True, url: str = "https://93.184.216.34/hook") -> str:
+        """Make an endpoint that wants `tag.added`."""
+        row = endpoints.Endpoint(
+            workspace=WORKSPACE,
+            id=name,
+            url=url,
+            topics=("tag.added",),
+            description=None,
+            enabled=enabled,
+            secrets=(endpoints.SigningSecret(SECRET),),
+            disabled_why=None,
+            created_at=self.clock.now(),
+            updated_at=self.clock.now(),
+        )
+        await self.store.run(lambda tx: endpoints.add_endpoint(tx, row))
+        await self.turns()
+        return name
+
+    async def change(self, name: str, **values: object) -> None:
+        """Change an endpoint as the API does."""
+        import msgspec
+
+        row = await self.store.read(lambda r: endpoints.find_endpoint(r, WORKSPACE, name))
+        assert row is not None
+        changed = msgspec.structs.replace(row, **values)
+        await self.store.run(lambda tx: endpoints.change_endpoint(tx, changed))
+        await self.turns()
+
+    async def accept(self, count: int = 1) -> list[str]:
+        """Accept events."""
+        ids = []
+        for _ in range(count):
+            id_ = new_id("msg", self.clock.now())
+            body = b'{"id":"%s"}' % id_.encode()
+            event = outbox.NewEvent(WORKSPACE, id_, "tag.added", body, self.clock.now())
+            await self.store.run(lambda tx, event=event: outbox.accept(tx, event))  # type: ignore[misc]
+            ids.append(id_)
+        self.accepted += ids
+        return ids
+
+    async def turns(self, count: int = 60) -> None:
+        """Let the loop work without moving time."""
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    async def settle(self) -> None:
+        """Let outcomes be recorded: the settler lingers a few milliseconds."""
+        await self.clock.advance(0.05)
+
+    async def delivery(self, endpoint: str, event: str) -> history.DeliveryRow:
+        """The delivery as the API would show it."""
+        row = await self.store.read(lambda r: history.find_delivery(r, WORKSPACE, endpoint, event))
+        assert row is not None
+        return row
+
+    async def low_water(self) -> int:
+        """The stored low-water mark."""
+        return await self.store.read(outbox.low_water)
+
+    async def crash(self) -> None:
+        """Forget everything that is only in memory, and start again on the same file."""
+        self.dispatcher._running = False  # noqa: SLF001 - a crash asks nobody
+        self.dispatcher._backlog.stop()  # noqa: SLF001
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await self.turns(5)
+        await self.store.close()
+        again = await make(self.path, self.clock, self.receiver.script, self.settings, start=False)
+        again.receiver.seen = self.receiver.seen
+        self.store, self.receiver, self.dispatcher = again.store, again.receiver, again.dispatcher
+        await self.dispatcher.start()
+        await self.turns()
+
+
+async def make(
+    path: Path,
+    clock: ManualClock,
+    script: Callable[[Seen], Answer],
+    settings: Settings | None = None,
+    *,
+    start: bool = True,
+) -> Rig:
+    """A rig on the database file `path`."""
+    settings = settings or Settings(jitter=lambda: 0.5)
+    fresh = not path.exists()
+    store = SqliteStore(path)
+    if fresh:
+        await store.run(lambda tx: keys.add_workspace(tx, WORKSPACE, "Test", clock.now()))
+    receiver = Receiver(clock, script)
+    dispatcher = Dispatcher(store, clock, receiver, AddressPolicy(), settings)
+    rig = Rig(path, clock, store, receiver, dispatcher, settings)
+    if start:
+        await dispatcher.start()
+        await rig.turns()
+    return rig
