@@ -52,7 +52,9 @@ def settings(*names: str) -> Callable[[F], F]:
     def add(function: F) -> F:
         for option in reversed([o for o in OPTIONS if not names or o.name in names]):
             shown = f"{option.help} [{option.env}; default: {_default(option)}]"
-            decorate = click.option(option.flag, option.name, default=None, metavar=option.metavar, help=shown)
+            decorate = click.option(
+                option.flag, option.name, default=None, metavar=option.metavar, help=shown
+            )
             function = decorate(function)
         return click.option(
             "--config",

@@ -89,9 +89,7 @@ async def create_key(
     key, id_ = keys.new_secret_key(), new_id("key", clock.now())
     now = clock.now()
     await store.run(
-        lambda tx: keys.add_key(
-            tx, workspace=workspace, id=id_, name=name, scopes=scopes, key=key, now=now
-        )
+        lambda tx: keys.add_key(tx, workspace=workspace, id=id_, name=name, scopes=scopes, key=key, now=now)
     )
     return id_, key
 
