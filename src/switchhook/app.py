@@ -104,7 +104,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         link_key = await recording_key(store)
 
         def link(recording: str) -> str:
-            expires = clock.now() // 1000 + int(config.sip_link_days * 86_400)
+            expires = clock.now() // 1000 + int(config.recording_link_days * 86_400)
             return public_url + sign_path(link_key, recording, expires)
 
         switchboard = Switchboard(store, clock, workspace.id, config.region, link)

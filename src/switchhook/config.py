@@ -47,7 +47,6 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: str
     name: str = ""
     users: tuple[str, ...] = ()
-    record: bool = True
     voicemail: bool = True
     ring_seconds: float = 25
 
@@ -68,13 +67,20 @@ class Config:
     delivery_timeout: float
     rate_limits: bool
     log_level: str
+    recording_link_days: float
     sip_listen: str
     sip_allow: tuple[Network, ...]
     sip_trunk: str
     sip_rtp_ports: tuple[int, int]
-    sip_voicemail_seconds: float
+    sip_record: bool
     sip_greeting: str
-    sip_link_days: float
+    sip_voicemail_seconds: float
+    sip_trust_identity: bool
+    sip_number_header: str
+    sip_username: str
+    sip_password: str
+    sip_max_calls: int
+    sip_max_seconds: float
     users: tuple[UserConfig, ...] = ()
     numbers: tuple[NumberConfig, ...] = ()
     sources: dict[str, str] = field(default_factory=dict, compare=False)
@@ -225,6 +231,7 @@ def _structs(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
     return parse
 
 
+# fmt: off - a table: one line each
 OPTIONS: tuple[Option, ...] = (
     Option("host", _text, "127.0.0.1", "Address to serve HTTP on."),
     Option("port", _whole(0, 65_535), 8080, "Port to serve HTTP on; 0 takes a free one.", "PORT"),
@@ -240,13 +247,7 @@ OPTIONS: tuple[Option, ...] = (
         "Private networks that endpoints may live in, by http:// too.",
         "NETS",
     ),
-    Option(
-        "retry_schedule",
-        _schedule,
-        DEFAULT_SCHEDULE,
-        "Seconds to wait before each attempt.",
-        "S,S,…",
-    ),
+    Option("retry_schedule", _schedule, DEFAULT_SCHEDULE, "Seconds to wait before each attempt.", "S,S,…"),
     Option(
         "delivery_timeout",
         _number(0.1, 120),
@@ -257,14 +258,27 @@ OPTIONS: tuple[Option, ...] = (
     Option("rate_limits", _switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"),
     Option("log_level", _one_of("debug", "info", "warning", "error"), "info", "How much is logged.", "LEVEL"),
     Option(
+        "recording_link_days", _number(0.001, 3_650), 30.0, "How long a link to a recording works.", "DAYS"
+    ),
+    Option(
         "sip_listen", _listen, "", "Address and UDP port of the SIP line; off by default.", "ADDRESS:PORT"
     ),
-    Option("sip_allow", _networks, _networks("127.0.0.0/8"), "Networks that may call the SIP line.", "NETS"),
+    Option("sip_allow", _networks, _networks("127.0.0.0/8"), "Networks that may reach the SIP line.", "NETS"),
     Option("sip_trunk", _text, "", "SIP address that calls to the outside go through.", "HOST:PORT"),
     Option("sip_rtp_ports", _ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
-    Option("sip_voicemail_seconds", _number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
+    Option("sip_record", _switch, True, "Record calls. Voicemail always is.", "BOOL"),
     Option("sip_greeting", _text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
-    Option("sip_link_days", _number(0.001, 3_650), 30.0, "How long a link to a recording works.", "DAYS"),
+    Option("sip_voicemail_seconds", _number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
+    Option(
+        "sip_trust_identity", _switch, False, "Believe the trunk's P-Asserted-Identity before From.", "BOOL"
+    ),
+    Option(
+        "sip_number_header", _text, "To", "Header with the called number, when the trunk has its own.", "NAME"
+    ),
+    Option("sip_username", _text, "switchhook", "User name when a trunk asks for one.", "NAME"),
+    Option("sip_password", _text, "", "Password when a trunk asks for one.", "SECRET"),
+    Option("sip_max_calls", _whole(1, 1_000), 100, "Calls at the same time.", "N"),
+    Option("sip_max_seconds", _number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
     Option(
         "users",
         _structs(UserConfig),
@@ -274,6 +288,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("numbers", _structs(NumberConfig), (), "The numbers of the workspace (likewise).", "JSON"),
 )
+# fmt: on
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 

@@ -25,7 +25,6 @@ class User(msgspec.Struct, frozen=True):
 class NumberSettings(msgspec.Struct, frozen=True):
     """How calls to a number are handled. `ring_seconds` is how long its telephones ring."""
 
-    record: bool = True
     voicemail: bool = True
     ring_seconds: float = 25
 
@@ -118,7 +117,7 @@ async def configure(
     ids = {email: id_ for id_, email, _, _ in await tx.fetch("users", workspace)}
     for entry in numbers:
         number = normalise(entry.number, region)
-        settings = NumberSettings(entry.record, entry.voicemail, entry.ring_seconds)
+        settings = NumberSettings(entry.voicemail, entry.ring_seconds)
         await tx.execute(
             "put_number",
             workspace,
