@@ -1,0 +1,75 @@
+"""What the worker needs of a SIP stack, and nothing more; `stack` fills it with baresip.
+
+A leg is an integer handle that the backend chooses. A handle lives until `closed` was reported for it, exactly once;
+whatever is done to it later does nothing. All calls and reports happen on the worker's loop.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from switchhook.telephony.sip.config import SipConfig
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A call that came in. Header values are as they stood in the INVITE; any may be missing."""
+
+    handle: int
+    call_id: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Listener(Protocol):
+    """Who is told what happens to legs."""
+
+    def on_invite(self, invite: Invite) -> None:
+        """Somebody calls. The stack has sent 180 already; everything else is ours to decide."""
+
+    def on_ringing(self, handle: int) -> None:
+        """A leg that was dialled rings."""
+
+    def on_established(self, handle: int) -> None:
+        """The leg is answered and confirmed; sound can be read and written."""
+
+    def on_closed(self, handle: int, status: int | None) -> None:
+        """The leg is gone, by SIP status `status` if there was one."""
+
+    def on_dead(self) -> None:
+        """The stack itself has died and will say nothing more."""
+
+
+class BackendError(Exception):
+    """The stack could not do it. The text is for the operator."""
+
+
+class Backend(Protocol):
+    """A SIP and RTP stack."""
+
+    async def open(self, config: SipConfig, listener: Listener) -> None:
+        """Open the line.
+
+        Raises:
+            BackendError: it cannot be opened, for instance because the port is taken.
+        """
+
+    async def dial(self, uri: str, identity: str | None) -> int:
+        """Send an INVITE; returns once it is on its way.
+
+        Raises:
+            BackendError: it could not be sent.
+        """
+
+    async def answer(self, handle: int) -> None:
+        """Send 200 to a call that came in."""
+
+    async def drop(self, handle: int) -> None:
+        """End a leg in whatever state it is: CANCEL, 486 or BYE. `on_closed` follows."""
+
+    def read(self, handle: int) -> bytes:
+        """What was heard since the last time: 8 kHz, mono, 16 bit; empty when nothing was, or nothing can be."""
+
+    def write(self, handle: int, pcm: bytes) -> None:
+        """Let it be heard there. What cannot be sent soon is dropped."""
+
+    async def shut(self) -> None:
+        """Close the line. Legs that are still open are not reported any more."""

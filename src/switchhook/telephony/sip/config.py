@@ -1,0 +1,91 @@
+"""What the line must be told before it starts."""
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, ip_network
+
+import msgspec
+
+from switchhook.telephony.sip.address import parse_uri
+
+
+class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The line's settings. `check` says what is wrong with them.
+
+    listen: IPv4 address and UDP port for SIP. One address, not 0.0.0.0: it is written into SIP and SDP.
+    allow: networks whose datagrams reach the SIP stack at all: trunks, and the telephones. Enforced by the kernel on
+        the socket. Whoever is in them may call in; a telephone is known by its address alone (there is no password).
+    rtp_ports: range of UDP ports for sound, `FIRST-LAST`; two for each leg.
+    users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
+    numbers: ...unless it goes to one of our own numbers.
+    record: whether calls are recorded. The mailbox always is.
+    trust_identity: believe P-Asserted-Identity in an INVITE before From. Only for a trunk that sets it.
+    number_header: where the called number stands: `To`, or the trunk's own header such as `X-DID` or `Diversion`.
+    username, password: what to answer when a trunk challenges our INVITE with 401 or 407.
+    max_calls: calls at the same time; the next is refused with 486 and reported nowhere.
+    max_seconds: the longest that a conversation may last.
+    """
+
+    listen: str = "127.0.0.1:5060"
+    allow: tuple[str, ...] = ("127.0.0.0/8",)
+    rtp_ports: str = "10000-10999"
+    users: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    record: bool = True
+    trust_identity: bool = False
+    number_header: str = "To"
+    username: str = "switchhook"
+    password: str = ""
+    max_calls: int = 100
+    max_seconds: float = 4 * 3600.0
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`.
+
+        Raises:
+            ValueError: it is not `IPv4:port`.
+        """
+        host, _, port = self.listen.rpartition(":")
+        try:
+            if IPv4Address(host).is_unspecified:
+                raise ValueError(
+                    f"sip listen {self.listen!r}: name one address; it is written into SIP and SDP"
+                )
+        except AddressValueError:
+            raise ValueError(f"sip listen {self.listen!r}: wanted IPv4:port, as 127.0.0.1:5060") from None
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"sip listen {self.listen!r}: not a port: {port!r}")
+        return host, int(port)
+
+    def networks(self) -> tuple[IPv4Network, ...]:
+        """`allow`, parsed.
+
+        Raises:
+            ValueError: a network is none, or there is not one.
+        """
+        parsed = [ip_network(text) for text in self.allow]
+        four = tuple(network for network in parsed if isinstance(network, IPv4Network))
+        if not four or len(four) != len(parsed):
+            raise ValueError("sip allow: at least one network, and IPv4 only")
+        return four
+
+    def check(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ValueError: with the setting's name and what is wrong.
+        """
+        self.address()
+        self.networks()
+        first, _, last = self.rtp_ports.partition("-")
+        if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+            raise ValueError(f"sip rtp_ports {self.rtp_ports!r}: wanted FIRST-LAST within 1024-65535")
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", self.number_header):
+            raise ValueError(f"sip number_header {self.number_header!r}: not a header's name")
+        for user in self.users:
+            parse_uri(user)
+        if self.max_calls < 1 or self.max_seconds <= 0:
+            raise ValueError("sip max_calls and max_seconds: must be positive")
+        if any(c in self.password for c in '"\\\r\n') or not re.fullmatch(
+            r"[A-Za-z0-9._~+-]+", self.username
+        ):
+            raise ValueError("sip username or password: has characters that the stack cannot carry")

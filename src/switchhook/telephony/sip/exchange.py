@@ -1,0 +1,333 @@
+"""The worker's calls: each one's state machine, its timers, its sound, and its legs at the stack."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from switchhook.clock import Clock, Timer
+from switchhook.media.recording import Recorder, to_mp3
+from switchhook.media.tones import beep, read_wav, silence, sound
+from switchhook.telephony.sip import moves as m
+from switchhook.telephony.sip.address import is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.backend import Backend, BackendError, Invite
+from switchhook.telephony.sip.bridge import Media, Pump
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.control import CALLER, CallControl
+from switchhook.telephony.sip.journal import Journal, Recording
+from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.reach import is_absent
+from switchhook.workspace.facts import AnyFact, Direction, Offered
+
+log = logging.getLogger(__name__)
+
+SOURCE = "sip"
+_BREATH = (
+    0.003  # seconds the encoder pauses after each second of sound, for the frames of the calls that go on
+)
+
+
+@dataclass
+class _Live:
+    control: CallControl
+    handles: dict[str, int] = field(default_factory=dict)
+    unborn: dict[str, bool] = field(default_factory=dict)  # legs being dialled; True: drop once dialled
+    timers: dict[str, Timer] = field(default_factory=dict)
+    media: Media | None = None
+    recording: Recording | None = None
+    recorder: Recorder | None = None
+
+
+class Exchange:
+    """All calls of one worker. It is the backend's `Listener`.
+
+    `send` hands a fact that is journalled to the server's process. `orphan` says that nobody is there any more: from
+    then on what is journalled counts as told, since the next server finds it there.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: SipConfig,
+        data_dir: Path,
+        backend: Backend,
+        journal: Journal,
+        clock: Clock,
+        send: Callable[[int, AnyFact], None],
+        died: Callable[[], None],
+        spent: frozenset[str] = frozenset(),
+    ) -> None:
+        self._config = config
+        self._data = data_dir
+        self._backend = backend
+        self._journal = journal
+        self._clock = clock
+        self._send = send
+        self._died = died
+        self._used = set(spent)
+        self._live: dict[str, _Live] = {}
+        self._legs: dict[int, tuple[str, str]] = {}
+        self._waiting: dict[int, tuple[str, str]] = {}  # seq: call and fact that somebody waits for
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pump = Pump(backend, clock)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closing = False
+        self._orphan = False
+        self.refused = 0
+        self.directory(config.users, config.numbers)
+
+    @property
+    def calls(self) -> int:
+        """How many calls are on."""
+        return len(self._live)
+
+    async def run(self) -> None:
+        """Move the sound; until cancelled."""
+        await self._pump.run()
+
+    # ------------------------------------------------------------ from the server
+
+    def directory(self, users: tuple[str, ...], numbers: tuple[str, ...]) -> None:
+        """Our telephones and numbers from now on."""
+        self._users = {user: parse_uri(user) for user in users}
+        self._numbers = {_digits(number) for number in numbers}
+
+    def committed(self, seq: int) -> None:
+        """The fact `seq` is durable."""
+        self._journal.acked(seq)
+        call, fact = self._waiting.pop(seq, ("", ""))
+        self._feed(call, m.Committed(fact))
+
+    def planned(self, call: str, plan: RingPlan) -> None:
+        """What shall become of a call."""
+        self._feed(call, m.Planned(plan))
+
+    def hang_up(self, call: str) -> None:
+        """End that call."""
+        self._feed(call, m.HangUpNow())
+
+    def orphan(self) -> None:
+        """The server is gone; nobody will acknowledge anything."""
+        self._orphan = True
+        for call, fact in list(self._waiting.values()):
+            self._feed(call, m.Committed(fact))
+        self._waiting.clear()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new call, end all, and return when they are over or the time is."""
+        self._closing = True
+        for call in list(self._live):
+            self.hang_up(call)
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            log.warning("%d call(s) were not over in time; the next start ends them", len(self._live))
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many facts the server has not confirmed."""
+        return len(self._waiting)
+
+    # ------------------------------------------------------------ from the stack
+
+    def on_invite(self, invite: Invite) -> None:
+        """See `backend.Listener`."""
+        if self._closing or len(self._live) >= self._config.max_calls:
+            self.refused += 1
+            self._spawn(self._backend.drop(invite.handle))
+            return
+        offered = self._offered(invite)
+        control = CallControl(offered, record=self._config.record, max_seconds=self._config.max_seconds)
+        live = _Live(control, handles={CALLER: invite.handle})
+        self._live[offered.call] = live
+        self._idle.clear()
+        self._legs[invite.handle] = (offered.call, CALLER)
+        self._act(offered.call, live, control.begin())
+
+    def _offered(self, invite: Invite) -> Offered:
+        headers = invite.headers
+        sender, contact = parse_header(headers.get("From")), parse_header(headers.get("Contact"))
+        called = parse_header(headers.get(self._config.number_header)) or parse_header(headers.get("To"))
+        to = called.user if called else ""
+        user = next((text for text, place in self._users.items() if is_from(place, sender, contact)), None)
+        outbound = user is not None and _digits(to) not in self._numbers
+        shown = parse_header(headers.get("P-Asserted-Identity")) if self._config.trust_identity else None
+        number = (shown or sender).user if (shown or sender) else ""  # type: ignore[union-attr]
+        # Call-ID and From tag together name a call (RFC 3261, 12); a sender that uses them again means another one.
+        key = base = f"{invite.call_id};{tag_of(headers.get('From'))}"[:200]
+        if key in self._used:
+            key = f"{base}~{self._clock.now()}-{invite.handle:x}"
+        self._used.add(key)
+        return Offered(
+            source=SOURCE,
+            call=key,
+            id="offered",
+            at=self._clock.now(),
+            leg=CALLER,
+            direction=Direction.OUTBOUND if outbound else Direction.INBOUND,
+            from_raw=number or "anonymous",
+            to_raw=to,
+            user_ref=user if outbound else None,
+        )
+
+    def on_ringing(self, handle: int) -> None:
+        """See `backend.Listener`."""
+        self._feed_leg(handle, m.Progress)
+
+    def on_established(self, handle: int) -> None:
+        """See `backend.Listener`."""
+        self._feed_leg(handle, m.Established)
+
+    def on_closed(self, handle: int, status: int | None) -> None:
+        """See `backend.Listener`."""
+        call, leg = self._legs.pop(handle, ("", ""))
+        self._feed(call, m.Closed(leg, status))
+
+    def on_dead(self) -> None:
+        """See `backend.Listener`."""
+        self._died()
+
+    # ------------------------------------------------------------ doing
+
+    def _feed_leg(self, handle: int, event: Callable[[str], m.Event]) -> None:
+        call, leg = self._legs.get(handle, ("", ""))
+        self._feed(call, event(leg))
+
+    def _feed(self, call: str, event: m.Event) -> None:
+        live = self._live.get(call)
+        if live is not None:
+            self._act(call, live, live.control.handle(event, self._clock.now()))
+
+    def _act(self, call: str, live: _Live, actions: list[m.Action]) -> None:
+        for action in actions:
+            match action:
+                case m.Tell(fact):
+                    self._tell(fact)
+                case m.Call(leg, uri, identity):
+                    live.unborn[leg] = False
+                    self._spawn(self._dial(call, live, leg, uri, identity))
+                case m.Drop(leg):
+                    self._drop(live, leg)
+                case m.Answer():
+                    self._spawn(self._backend.answer(live.handles[CALLER]))
+                case m.Bridge(leg):
+                    inbound = live.control.offered.direction is Direction.INBOUND
+                    live.media = Media(live.handles[CALLER], live.handles[leg], inbound)
+                    self._pump.add(call, live.media)
+                case m.Play(greeting):
+                    live.media = Media(live.handles[CALLER])
+                    self._pump.add(call, live.media)
+                    self._spawn(self._play(call, live.media, greeting))
+                case m.Record(voicemail):
+                    self._record(call, live, voicemail)
+                case m.SetTimer(name, seconds):
+                    self._set_timer(call, live, name, seconds)
+                case m.FinishRecording():
+                    self._pump.remove(call)
+                    self._spawn(self._finish(call, live))
+                case m.Over():
+                    self._forget(call, live)
+
+    def _tell(self, fact: AnyFact) -> None:
+        seq = self._journal.fact(fact)
+        if self._orphan:
+            # After this turn: the state machine is in the middle of its answer.
+            asyncio.get_running_loop().call_soon(self._feed, fact.call, m.Committed(fact.id))
+        else:
+            self._waiting[seq] = (fact.call, fact.id)
+            self._send(seq, fact)
+
+    async def _dial(self, call: str, live: _Live, leg: str, uri: str, identity: str | None) -> None:
+        probe = asyncio.ensure_future(is_absent(uri))
+        try:
+            handle = await self._backend.dial(uri, identity)
+        except BackendError as error:
+            log.warning("%s", error)
+            live.unborn.pop(leg)
+            probe.cancel()
+            self._feed(call, m.Closed(leg))
+            return
+        live.handles[leg] = handle
+        self._legs[handle] = (call, leg)
+        if live.unborn.pop(leg):
+            await self._backend.drop(handle)
+        if await probe:
+            self._feed(call, m.Absent(leg))
+
+    def _drop(self, live: _Live, leg: str) -> None:
+        if leg in live.unborn:
+            live.unborn[leg] = True
+        elif leg in live.handles:
+            self._spawn(self._backend.drop(live.handles[leg]))
+
+    async def _play(self, call: str, media: Media, greeting: str | None) -> None:
+        try:
+            pcm = await asyncio.to_thread(read_wav, Path(greeting) if greeting else sound("voicemail.wav"))
+        except (OSError, ValueError) as error:
+            log.warning("greeting: %s; playing the one that comes with Switchhook", error)
+            pcm = await asyncio.to_thread(read_wav, sound("voicemail.wav"))
+        media.playing = silence(0.4) + pcm + beep()
+        await media.done.wait()
+        self._feed(call, m.Played())
+
+    def _record(self, call: str, live: _Live, voicemail: bool) -> None:
+        # The name is unguessable: it is the recording's id in links.
+        name = secrets.token_hex(16)
+        entry = Recording(call, f"recordings/{name}.part.wav", f"recordings/{name}.mp3", voicemail)
+        try:
+            self._journal.recording(entry)
+            live.recorder = Recorder(self._data / entry.part)
+        except OSError as error:
+            log.error("no recording of this call: %s", error)
+            return
+        live.recording = entry
+        if live.media is not None:
+            live.media.began = self._clock.monotonic()
+            live.media.recorder = live.recorder
+
+    async def _finish(self, call: str, live: _Live) -> None:
+        path, seconds = "", 0.0
+        if live.recorder is not None and live.recording is not None:
+            path = live.recording.path
+            part, target = self._data / live.recording.part, self._data / path
+            try:
+                await asyncio.to_thread(live.recorder.close)
+                seconds = await asyncio.to_thread(to_mp3, part, target, breath=_BREATH)
+            except OSError as error:
+                log.error("the recording %s stays as it is: %s", live.recording.part, error)
+        self._feed(call, m.RecordingReady(path, seconds))
+
+    def _set_timer(self, call: str, live: _Live, name: str, seconds: float) -> None:
+        if name in live.timers:
+            live.timers[name].cancel()
+        live.timers[name] = self._clock.call_later(seconds, lambda: self._feed(call, m.TimedOut(name)))
+
+    def _forget(self, call: str, live: _Live) -> None:
+        for timer in live.timers.values():
+            timer.cancel()
+        for handle in live.handles.values():
+            self._legs.pop(handle, None)
+        self._pump.remove(call)
+        del self._live[call]
+        if not self._live:
+            self._idle.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a call's task failed", exc_info=error)
+
+
+def _digits(number: str) -> str:
+    """A number as it is compared: `+33 1 12` and `0033112` are one."""
+    digits = "".join(c for c in number if c.isdigit())
+    return digits.removeprefix("00") if digits else number

@@ -1,0 +1,166 @@
+"""What can happen to a call, and what can be done about it: the vocabulary of `control`.
+
+Events go in, actions come out; a leg is named by a short string that is unique within its call. All durations are
+seconds.
+"""
+
+from dataclasses import dataclass
+
+from switchhook.telephony.sip.plan import RingPlan
+from switchhook.workspace.facts import AnyFact
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The fact of that id is durable."""
+
+    fact: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The application said what shall become of the call."""
+
+    plan: RingPlan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A leg that was dialled rings (SIP 180 or 183)."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class Established:
+    """A leg is answered, and sound can flow."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A leg is gone. `status` is the SIP status that ended it, None when it was ended otherwise."""
+
+    leg: str
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Nobody listens at the address of a leg that was dialled: its host said so (ICMP port unreachable)."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """A timer that was set has run out."""
+
+    timer: str
+
+
+@dataclass(frozen=True)
+class Played:
+    """The greeting and its beep have been heard."""
+
+
+@dataclass(frozen=True)
+class RecordingReady:
+    """The recording is complete at `path`, relative to the data directory; 0.0 seconds: there is none."""
+
+    path: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HangUpNow:
+    """Somebody in charge wants the call ended."""
+
+
+Event = (
+    Committed
+    | Planned
+    | Progress
+    | Established
+    | Closed
+    | Absent
+    | TimedOut
+    | Played
+    | RecordingReady
+    | HangUpNow
+)
+
+# ---------------------------------------------------------------- actions
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Report a fact. Facts are reported in this order."""
+
+    fact: AnyFact
+
+
+@dataclass(frozen=True)
+class Call:
+    """Dial `uri`; from now on there is a leg of that name."""
+
+    leg: str
+    uri: str
+    identity: str | None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """End the leg: cancel, refuse or hang up, whichever fits. A leg already gone is no error."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Send the caller the 200 that he waits for."""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Let the caller and that leg hear each other."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """Begin to record: the bridge, or the caller's message."""
+
+    voicemail: bool
+
+
+@dataclass(frozen=True)
+class Play:
+    """Play the greeting (None: ours) and the beep to the caller."""
+
+    greeting: str | None
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    """Wake up once in that time; a timer of that name that is set already is replaced."""
+
+    timer: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FinishRecording:
+    """No more sound comes: complete the recording."""
+
+
+@dataclass(frozen=True)
+class Over:
+    """The call is over and has told everything; forget it."""
+
+
+Action = Tell | Call | Drop | Answer | Bridge | Record | Play | SetTimer | FinishRecording | Over

@@ -1,0 +1,217 @@
+"""A scripted telephone, for the demonstration and the tests: `python -m switchhook.telephony.sip.phone --help`.
+
+It answers or makes calls over real SIP and RTP, says what a WAV file says, and prints what happens, one JSON object a
+line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `closed` (with the SIP status, if any), `exit`.
+It ends by itself: after the number of calls it was told, on SIGTERM, or after `--lifetime` seconds.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from switchhook.clock import SystemClock
+from switchhook.media.tones import read_wav
+from switchhook.telephony.sip.backend import BackendError, Invite
+from switchhook.telephony.sip.bridge import Media, Pump
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.stack import BaresipBackend
+
+_LOUD = 500  # an amplitude that is sound and not noise
+_TAIL = 0.4  # seconds of silence after the speech before hanging up
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the telephone does.
+
+    answer: seconds of ringing before it answers; None never does. busy, decline: refuse instead (both are 486 on
+    the wire with this stack). dial: call this address. hang_up: hang up once the speech is over, or that many seconds
+    after the answer if there is `talk`. calls: exit after so many.
+    """
+
+    listen: str
+    rtp_ports: str
+    user: str
+    answer: float | None = 1.0
+    refuse: bool = False
+    dial: str | None = None
+    say: str | None = None
+    hang_up: bool = False
+    talk: float | None = None
+    calls: int = 0
+    lifetime: float = 120.0
+
+
+class Phone:
+    """A telephone that follows a script; it is the backend's `Listener`."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._backend = BaresipBackend()
+        self._clock = SystemClock()
+        self._pump = Pump(self._backend, self._clock)
+        self._speech = read_wav(Path(script.say)) if script.say else b""
+        self._media: dict[int, Media] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+        self._ended = 0
+
+    async def run(self) -> None:
+        """Follow the script to its end.
+
+        Raises:
+            BackendError: the line cannot be opened.
+        """
+        script = self._script
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._over.set)
+        config = SipConfig(listen=script.listen, rtp_ports=script.rtp_ports, username=script.user)
+        config.check()
+        await self._backend.open(config, self)
+        pump = asyncio.create_task(self._pump.run())
+        self._say("ready", listen=script.listen)
+        if script.dial:
+            self._say("dialling", to=script.dial)
+            await self._backend.dial(script.dial, None)
+        try:
+            await asyncio.wait_for(self._over.wait(), script.lifetime)
+        except TimeoutError:
+            self._say("lifetime over")
+        for handle in list(self._media):
+            await self._backend.drop(handle)
+        if self._media:
+            await self._clock.sleep(0.2)  # the BYE should get out
+        pump.cancel()
+        await self._backend.shut()
+        self._say("exit")
+
+    def on_invite(self, invite: Invite) -> None:
+        """See `backend.Listener`."""
+        self._say("ringing", headers=invite.headers)
+        if self._script.refuse:
+            self._spawn(self._backend.drop(invite.handle))
+        elif self._script.answer is not None:
+            self._spawn(self._answer(invite.handle, self._script.answer))
+
+    async def _answer(self, handle: int, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        await self._backend.answer(handle)
+
+    def on_ringing(self, handle: int) -> None:
+        """See `backend.Listener`."""
+        self._say("it rings there")
+
+    def on_established(self, handle: int) -> None:
+        """See `backend.Listener`."""
+        if handle in self._media:
+            return
+        self._say("answered")
+        media = _Ears(handle, playing=self._speech, heard=self._heard)
+        self._media[handle] = media
+        self._pump.add(f"{handle:x}", media)
+        if self._script.hang_up or self._script.talk is not None:
+            self._spawn(self._leave(handle, media))
+
+    async def _leave(self, handle: int, media: Media) -> None:
+        if self._script.talk is not None:
+            await self._clock.sleep(self._script.talk)
+        else:
+            await media.done.wait()
+            await self._clock.sleep(_TAIL)
+        await self._backend.drop(handle)
+
+    def _heard(self) -> None:
+        self._say("heard")
+
+    def on_closed(self, handle: int, status: int | None) -> None:
+        """See `backend.Listener`."""
+        self._say("closed", status=status)
+        self._media.pop(handle, None)
+        self._pump.remove(f"{handle:x}")
+        self._ended += 1
+        if self._script.calls and self._ended >= self._script.calls:
+            self._over.set()
+
+    def on_dead(self) -> None:
+        """See `backend.Listener`."""
+        self._over.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _say(self, what: str, **details: object) -> None:
+        line = {"at": round(time.time(), 3), "phone": self._script.user, "event": what, **details}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+class _Ears(Media):
+    """Sound out of the script, and one word when sound comes in."""
+
+    def __init__(self, caller: int, *, playing: bytes, heard: Any) -> None:
+        super().__init__(caller, playing=playing)
+        self._heard = heard
+        if not playing:
+            self.done.set()
+
+    def tick(self, backend: Any, now: float) -> None:
+        tapped: Any = _Tap(backend, self._listen)
+        super().tick(tapped, now)
+
+    def _listen(self, pcm: bytes) -> None:
+        if self._heard is not None and any(abs(s) > _LOUD for s in memoryview(pcm).cast("h")):
+            self._heard()
+            self._heard = None
+
+
+class _Tap:
+    def __init__(self, backend: Any, listen: Any) -> None:
+        self.write = backend.write
+        self._read, self._listen = backend.read, listen
+
+    def read(self, handle: int) -> bytes:
+        pcm: bytes = self._read(handle)
+        self._listen(pcm)
+        return pcm
+
+
+def main() -> None:
+    """Run a telephone as the command line says."""
+    parser = argparse.ArgumentParser(prog="phone", description="A scripted SIP telephone.")
+    parser.add_argument("--listen", default="127.0.0.1:5072", help="IPv4:port for SIP")
+    parser.add_argument("--rtp", default="20000-20099", metavar="FIRST-LAST", help="UDP ports for sound")
+    parser.add_argument("--user", default="anna", help="user part of its own address, or its number")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--answer", type=float, default=1.0, metavar="SECONDS", help="ring that long, then answer"
+    )
+    what.add_argument("--refuse", action="store_true", help="refuse every call (486)")
+    what.add_argument("--ring-only", action="store_true", help="ring and never answer")
+    parser.add_argument("--dial", metavar="URI", help="call this address")
+    parser.add_argument("--say", metavar="WAV", help="what to say once the call is answered")
+    parser.add_argument("--hang-up", action="store_true", help="hang up after the speech")
+    parser.add_argument("--talk", type=float, metavar="SECONDS", help="hang up that long after the answer")
+    parser.add_argument("--calls", type=int, default=0, metavar="N", help="exit after N calls")
+    parser.add_argument("--lifetime", type=float, default=120.0, metavar="SECONDS", help="exit by then")
+    a = parser.parse_args()
+    answer = None if a.ring_only else a.answer
+    script = Script(
+        a.listen, a.rtp, a.user, answer, a.refuse, a.dial, a.say, a.hang_up, a.talk, a.calls, a.lifetime
+    )
+    try:
+        asyncio.run(Phone(script).run())
+    except (BackendError, ValueError, OSError) as error:
+        sys.exit(f"phone: {error}")
+
+
+if __name__ == "__main__":
+    main()

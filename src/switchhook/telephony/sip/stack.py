@@ -1,0 +1,182 @@
+"""The SIP stack: baresip behind our `Backend`. The only module of the line that imports it.
+
+What is known of version 0.5.2a3 and relied upon here:
+
+* One runtime for each process; when its thread dies it cannot be restarted. Hence the worker process.
+* It sends 180 by itself; it absorbs retransmitted INVITEs; a refusal of ours is always 486.
+* Events arrive on the loop, also before the `dial` that caused them has returned: they are kept until then.
+* About 100 ms after an answer it may renegotiate, and the first read or write afterwards fails once.
+* A leg's final text begins with the SIP status if there was one. Nothing else is read from such texts.
+"""
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+import baresip
+from baresip import Account, BaresipError, Config, Event, Runtime, UserAgent
+
+from switchhook.telephony.sip.address import parse_uri
+from switchhook.telephony.sip.backend import BackendError, Invite, Listener
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.gate import guard
+
+log = logging.getLogger(__name__)
+
+_READ = 3200  # bytes: 200 ms, more than a late reader can have missed and still want
+_TX_LIMIT = 3200  # bytes waiting to be sent beyond which the line would lag behind
+
+
+class BaresipBackend:
+    """See `backend.Backend`."""
+
+    def __init__(self) -> None:
+        self._runtime = Runtime(watchdog_interval=10.0)
+        self._agent: UserAgent | None = None
+        self._listener: Listener | None = None
+        self._host = ""
+        self._calls: dict[int, baresip.Call] = {}
+        self._dialling = 0
+        self._early: dict[int, list[Any]] = {}
+
+    async def open(self, config: SipConfig, listener: Listener) -> None:
+        """See `backend.Backend.open`."""
+        host, port = config.address()
+        self._host, self._listener = host, listener
+        wanted = ("To", "From", "Contact", "P-Asserted-Identity", config.number_header)
+        settings = Config(
+            net_interface=host,
+            max_concurrent_calls=None,  # we count calls ourselves, and legs are not calls
+            expose_headers=tuple(dict.fromkeys(wanted)),
+            native_log_level="error",
+            # UDP only: the packet filter guards the one UDP socket, so that nothing else may listen.
+            extra_config_text=(
+                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n"
+            ),
+        )
+        account = Account(
+            config.username,
+            host,
+            config.password,
+            reg_interval=0,
+            extra_params=("catchall=yes",),  # any number may be called
+        )
+        try:
+            self._runtime.on_dead = listener.on_dead
+            await self._runtime.start(settings)
+            guard((host, port), config.networks())
+            self._runtime.subscribe(self._on_event)
+            self._agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+        except (BaresipError, OSError) as error:
+            raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
+
+    async def dial(self, uri: str, identity: str | None) -> int:
+        """See `backend.Backend.dial`."""
+        assert self._agent is not None
+        # What the other side says of itself goes into a header of ours only if it cannot be anything but a number.
+        shown = identity is not None and re.fullmatch(r"[A-Za-z0-9+*#._-]{1,64}", identity) is not None
+        headers = {"P-Asserted-Identity": f"<sip:{identity}@{self._host}>"} if shown else {}
+        self._dialling += 1
+        try:
+            parse_uri(uri)
+            call = await self._agent.dial(uri, headers=headers)
+        except (BaresipError, ValueError) as error:
+            raise BackendError(f"cannot dial {uri!r}: {error}") from error
+        finally:
+            self._dialling -= 1
+        self._calls[call.handle] = call
+        early = self._early.pop(call.handle, [])
+        if not self._dialling:
+            self._early.clear()
+        # Its events are handed on after the caller of this has learnt the handle.
+        for event in early:
+            asyncio.get_running_loop().call_soon(self._on_event, event)
+        handle: int = call.handle
+        return handle
+
+    async def answer(self, handle: int) -> None:
+        """See `backend.Backend.answer`."""
+        call = self._calls.get(handle)
+        if call is not None:
+            try:
+                await call.answer()
+            except BaresipError as error:  # it was cancelled at this moment; `on_closed` says so
+                log.info("sip answer came too late: %s", error)
+
+    async def drop(self, handle: int) -> None:
+        """See `backend.Backend.drop`."""
+        call = self._calls.get(handle)
+        if call is not None:
+            try:
+                await call.hangup()
+            except BaresipError as error:
+                log.info("sip hang-up came too late: %s", error)
+
+    def read(self, handle: int) -> bytes:
+        """See `backend.Backend.read`."""
+        call = self._calls.get(handle)
+        if call is None:
+            return b""
+        try:
+            heard: bytes = call.audio.read(_READ)
+        except BaresipError:  # not yet, no more, or renegotiated: the next read binds anew
+            return b""
+        return heard
+
+    def write(self, handle: int, pcm: bytes) -> None:
+        """See `backend.Backend.write`."""
+        call = self._calls.get(handle)
+        if call is None or not pcm:
+            return
+        try:
+            if call.audio.stats().tx_buffered > _TX_LIMIT:
+                call.audio.flush_tx()  # the two ends' clocks drift: rather lose 200 ms once than lag for ever
+            call.audio.write(pcm)
+        except BaresipError:
+            return
+
+    async def shut(self) -> None:
+        """See `backend.Backend.shut`."""
+        self._listener = None
+        try:
+            await self._runtime.close()
+        except BaresipError as error:
+            log.warning("the SIP stack did not close: %s", error)
+
+    # ------------------------------------------------------------ events
+
+    def _on_event(self, event: Any) -> None:
+        listener = self._listener
+        if listener is None or not event.call:
+            return
+        handle = event.call
+        if event.event is Event.CALL_INCOMING:
+            call = baresip.Call._from_incoming(self._runtime, event)
+            self._calls[handle] = call
+            listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))
+        elif handle not in self._calls:
+            if self._dialling:
+                self._early.setdefault(handle, []).append(event)
+        elif event.event in {Event.CALL_RINGING, Event.CALL_PROGRESS}:
+            listener.on_ringing(handle)
+        elif event.event is Event.CALL_ESTABLISHED:
+            listener.on_established(handle)
+        elif event.event is Event.CALL_CLOSED:
+            call = self._calls.pop(handle)
+            # It unsubscribes itself when it sees this event; one born too late to see it would listen for ever.
+            asyncio.get_running_loop().call_soon(_forget, self._runtime, call)
+            listener.on_closed(handle, status_of(event.text))
+
+
+def _forget(runtime: Runtime, call: baresip.Call) -> None:
+    if call._on_stack_event in runtime._listeners:
+        runtime.unsubscribe(call._on_stack_event)
+
+
+def status_of(text: str | None) -> int | None:
+    """The SIP status with which a closing text begins (`486 Busy Here`), None when it begins otherwise."""
+    head, _, _ = (text or "").partition(" ")
+    return (
+        int(head) if len(head) == 3 and head.isascii() and head.isdigit() and "300" <= head < "700" else None
+    )
