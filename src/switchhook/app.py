@@ -19,12 +19,12 @@ import uvicorn
 
 from switchhook import __version__
 from switchhook.api.app import build
-from switchhook.api.services import Services
+from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
 from switchhook.config import Config
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher, Settings
-from switchhook.delivery.http import Client
+from switchhook.delivery.http import Client, SystemResolver
 from switchhook.installation import (
     InstallationError,
     ServeLock,
@@ -36,7 +36,12 @@ from switchhook.installation import (
 from switchhook.media.links import sign_path
 from switchhook.storage import endpoints
 from switchhook.storage.sqlite import SqliteStore
+from switchhook.telephony.sip import routing
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.workspace import directory
+from switchhook.workspace.facts import Offered
 from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -85,7 +90,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         )
 
         policy = AddressPolicy(config.allow_networks)
-        sender = Client(clock, policy)
+        sender = Client(clock, policy, SystemResolver(clock))
         stack.push_async_callback(sender.aclose)
         dispatcher = Dispatcher(
             store,
@@ -110,6 +115,14 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         switchboard = Switchboard(store, clock, workspace.id, config.region, link)
         await switchboard.load()
 
+        line = _sip_line(config, switchboard, clock)
+        if line is not None:
+            try:
+                await line.start()
+            except (LineError, ValueError) as error:
+                raise InstallationError(f"the SIP line cannot be opened: {error}") from None
+            stack.push_async_callback(line.stop)
+
         http = _Http(
             uvicorn.Config(
                 build(
@@ -121,6 +134,10 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
                         data_dir=config.data,
                         public_url=public_url,
                         recording_key=link_key,
+                        telephony=lambda: {"sip": line.state.value} if line else {},
+                        limits=Limits()
+                        if config.rate_limits
+                        else Limits(read_per_second=None, write_per_second=None),
                     )
                 ),
                 loop="none",
@@ -151,6 +168,37 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         http.should_exit = True
         tidying.cancel()
         await serving
+
+
+def _sip_line(config: Config, switchboard: Switchboard, clock: Clock) -> SipLine | None:
+    """The SIP line of the configuration, not yet open; None when it is off."""
+    if not config.sip_listen:
+        return None
+    known = switchboard.directory
+    settings = SipConfig(
+        listen=config.sip_listen,
+        allow=tuple(str(network) for network in config.sip_allow),
+        rtp_ports="-".join(map(str, config.sip_rtp_ports)),
+        users=tuple(address for user in known.users for address in user.sip),
+        numbers=tuple(number.number for number in known.numbers),
+        record=config.sip_record,
+        trust_identity=config.sip_trust_identity,
+        number_header=config.sip_number_header,
+        username=config.sip_username,
+        password=config.sip_password,
+        max_calls=config.sip_max_calls,
+        max_seconds=config.sip_max_seconds,
+    )
+    ways = routing.Routing(
+        trunk=config.sip_trunk,
+        greeting=config.sip_greeting or None,
+        voicemail_seconds=config.sip_voicemail_seconds,
+    )
+
+    async def route(offered: Offered) -> RingPlan:
+        return routing.plan(offered, switchboard.directory, ways)
+
+    return SipLine(settings, switchboard.report, route, clock, config.data)
 
 
 def _listen(config: Config) -> socket.socket:
