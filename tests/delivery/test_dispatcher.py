@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from dispatching import SECRET, TIMED_OUT, WORKSPACE, Answer, Rig, Seen, make
 from standardwebhooks import Webhook as ForeignWebhook
 
 from switchhook.clock import ManualClock
@@ -15,6 +14,7 @@ from switchhook.delivery import lane as lanes
 from switchhook.delivery.dispatcher import Settings
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.store import StorageError
+from tests.delivery.dispatching import SECRET, TIMED_OUT, WORKSPACE, Answer, Rig, Seen, make
 
 Starter = Callable[..., "asyncio.Future[Rig]"]
 

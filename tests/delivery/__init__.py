@@ -1,0 +1,1 @@
+"""Tests of delivery. A package, so that they can share the receivers."""
