@@ -1,0 +1,96 @@
+"""What headers say, and whose telephone it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchhook.telephony.sip.address import Address, is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.causes import outcome, unanswered
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.stack import status_of
+from switchhook.workspace.facts import EndCause
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "host", "port"),
+    [
+        ("<sip:+33612345678@10.0.0.5:5062;transport=udp>;tag=1", "+33612345678", "10.0.0.5", 5062),
+        ('"A <b> \\" c" <sip:anna@Example.COM>;tag=x', "anna", "example.com", 5060),
+        ("sip:anna@10.0.0.5;tag=x", "anna", "10.0.0.5", 5060),
+        ("<sip:10.0.0.5>", "", "10.0.0.5", 5060),
+        ("<sip:%2B331;phone-context=a:secret@h>", "+331", "h", 5060),
+        ("<tel:+33612345678;phone-context=x>", "+33612345678", "", 5060),
+        ("<sip:a@[2001:db8::1]:5070>", "a", "[2001:db8::1]", 5070),
+    ],
+)
+def test_a_header_is_read(text: str, user: str, host: str, port: int) -> None:
+    assert parse_header(text) == Address(user, host, port)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "<>", "anonymous", "<mailto:a@b>", "<sip:a@h:port>", "<sip:a@>", '"', "<sip:a b@h>"]
+)
+def test_what_is_no_address_is_none(text: str | None) -> None:
+    assert parse_header(text) is None
+
+
+@given(st.text(max_size=300))
+def test_no_header_can_hurt(text: str) -> None:
+    parse_header(text)
+    tag_of(text)
+    status_of(text)
+
+
+def test_a_telephone_is_known_by_user_and_place() -> None:
+    anna = parse_uri("sip:anna@10.0.0.5:5062")
+    here, elsewhere = Address("x", "10.0.0.5", 5062), Address("x", "10.0.0.6", 5062)
+    assert is_from(anna, Address("anna", "10.0.0.5", 5062), None)
+    assert is_from(anna, Address("anna", "sip.example.com", 5060), here)
+    assert not is_from(anna, Address("anna", "sip.example.com", 5060), elsewhere)
+    assert not is_from(anna, Address("ben", "10.0.0.5", 5062), here)
+    assert not is_from(anna, None, here)
+
+
+@pytest.mark.parametrize(
+    ("status", "rang", "cause"),
+    [
+        (486, True, EndCause.BUSY),
+        (603, False, EndCause.DECLINED),
+        (480, True, EndCause.NO_ANSWER),
+        (480, False, EndCause.UNREACHABLE),
+        (408, False, EndCause.UNREACHABLE),
+        (404, True, EndCause.UNREACHABLE),
+        (503, False, EndCause.UNREACHABLE),
+        (None, False, EndCause.UNREACHABLE),
+        (None, True, EndCause.FAILED),
+        (403, False, EndCause.FAILED),
+    ],
+)
+def test_why_a_telephone_did_not_answer(status: int | None, rang: bool, cause: EndCause) -> None:
+    assert unanswered(status, rang) is cause
+
+
+def test_one_cause_stands_for_many() -> None:
+    assert outcome([EndCause.UNREACHABLE, EndCause.NO_ANSWER, EndCause.BUSY]) is EndCause.BUSY
+    assert outcome([]) is EndCause.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"listen": "0.0.0.0:5060"},
+        {"listen": "localhost:5060"},
+        {"listen": "127.0.0.1:0"},
+        {"allow": ()},
+        {"allow": ("::1/128",)},
+        {"rtp_ports": "20000"},
+        {"rtp_ports": "20000-19000"},
+        {"users": ("anna",)},
+        {"number_header": "To\r\nX: y"},
+        {"password": 'a"b'},
+        {"max_calls": 0},
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"sip|SIP"):
+        SipConfig(**change).check()  # type: ignore[arg-type]
