@@ -55,7 +55,9 @@ class Publisher(threading.Thread):
         connection: http.client.HTTPConnection | None = None
         for n in range(self.share):
             dedupe = f"{self.number}-{n}"
-            body = json.dumps({"topic": "tag.added", "data": {**DATA, "call_id": f"cll_{dedupe}"}, "dedupe_key": dedupe})
+            body = json.dumps(
+                {"topic": "tag.added", "data": {**DATA, "call_id": f"cll_{dedupe}"}, "dedupe_key": dedupe}
+            )
             while not self.stopping:
                 try:
                     connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -140,7 +142,9 @@ def _wait_for(sink: Sink, accepted: set[str]) -> list[tuple[str, int, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=None)

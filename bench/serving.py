@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 class Process:
     """A child that prints a line when it is ready. Ended by its process id only."""
 
-    def __init__(self, args: list[str], ready: str, env: dict[str, str] | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, args: list[str], ready: str, env: dict[str, str] | None = None, log: Path | None = None
+    ) -> None:
         self._log = log.open("ab") if log else None
         self.child = subprocess.Popen(
             args, env=env, stdout=subprocess.PIPE, stderr=self._log or subprocess.DEVNULL, text=True

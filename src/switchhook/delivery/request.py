@@ -57,5 +57,5 @@ def prepare(endpoint: Endpoint, policy: AddressPolicy) -> Prepared:
         target = parse_target(endpoint.url, policy)
     except UrlRefused as error:
         refused = error
-    signers = tuple((Signer(Secret.parse(s.secret)), s.until) for s in endpoint.secrets)
+    signers = tuple((Signer([Secret.parse(s.secret)]), s.until) for s in endpoint.secrets)
     return Prepared(endpoint.id, target, refused, signers)
