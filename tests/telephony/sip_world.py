@@ -157,7 +157,8 @@ class Programs:
         self.directory = directory
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Any program; its output goes to a file of the test's directory."""
         log = (self.directory / f"program{len(self._running)}.log").open("wb")
         with log:
             process = subprocess.Popen(
@@ -166,13 +167,13 @@ class Programs:
         self._running.append(process)
         return process
 
-    def phone(self, *options: str) -> str:
+    def phone(self, *options: str, port: int | None = None) -> str:
         """A scripted telephone of the user anna; returns its SIP address."""
-        port = free_port()
+        port = port or free_port()
         module = "switchhook.telephony.sip.phone"
         listen = ["--listen", f"127.0.0.1:{port}", "--rtp", rtp_ports(), "--lifetime", "60"]
-        self._start([sys.executable, "-m", module, *listen, *options])
-        _wait_bound(port)
+        self.start([sys.executable, "-m", module, *listen, *options])
+        wait_bound(port)
         return f"sip:anna@127.0.0.1:{port}"
 
     def sipp(
@@ -206,7 +207,17 @@ class Programs:
             "40s",
             "-trace_err",
         ]
-        return self._start([*command, *options])
+        return self.start([*command, *options])
+
+    def victim(self, data: Path, telephone: str, uncommitted: str) -> tuple[subprocess.Popen[bytes], int]:
+        """A server with a line of its own, to be killed (see `sip_victim`), and its port."""
+        port = free_port()
+        script = str(Path(__file__).parent / "sip_victim.py")
+        process = self.start(
+            [sys.executable, script, str(port), rtp_ports(), str(data), telephone, uncommitted]
+        )
+        wait_bound(port)
+        return process, port
 
     def calls(self, line: int, scenario: str, *options: str, **words: str) -> subprocess.Popen[bytes]:
         """A sipp caller who dials our number at the line on that port."""
@@ -216,7 +227,7 @@ class Programs:
         """A sipp telephone or trunk; returns its SIP address."""
         port = free_port()
         self.sipp(scenario, port, options, words)
-        _wait_bound(port)
+        wait_bound(port)
         return f"sip:anna@127.0.0.1:{port}"
 
     async def succeeds(self, process: subprocess.Popen[bytes]) -> None:
@@ -238,7 +249,7 @@ class Programs:
                 process.wait()
 
 
-def _wait_bound(port: int) -> None:
+def wait_bound(port: int) -> None:
     """Return when somebody has the port; reading the kernel's table disturbs nobody."""
     wanted = f"0100007F:{port:04X}"
     for _ in range(1500):

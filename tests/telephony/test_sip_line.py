@@ -154,9 +154,7 @@ async def test_a_user_calls_out_over_the_trunk(server: Open, programs: Programs,
     await s.line.start()
     speech = str(tone_wav(tmp_path / "a.wav", OUR_HZ))
     dial = f"sip:+33699@127.0.0.1:{s.port}"
-    programs.phone(
-        "--listen", f"127.0.0.1:{port}", "--user", "anna", "--dial", dial, "--say", speech, "--talk", "1"
-    )
+    programs.phone("--user", "anna", "--dial", dial, "--say", speech, "--talk", "1", port=port)
     await keep_part(s.data, tmp_path / "kept.wav")
     await s.until("ended")
     offered, answered = s.facts[0], next(f for f in s.facts if isinstance(f, Answered))

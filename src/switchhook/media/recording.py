@@ -32,6 +32,7 @@ class Track:
 
     def __init__(self) -> None:
         self.end = 0  # samples laid so far, silence included
+        self._silent = True  # the last thing laid was silence: there is no voice to follow on
         self._pending = array("h")
 
     def lay(self, pcm: bytes, at: float) -> None:
@@ -39,8 +40,11 @@ class Track:
         samples = array("h")
         samples.frombytes(pcm[: len(pcm) & ~1])
         begin = round(at * RATE) - len(samples)
-        if begin - self.end > _JITTER:
+        if not samples:
+            return
+        if self._silent or begin - self.end > _JITTER:
             self.fill(begin)
+        self._silent = False
         self._pending.extend(samples)
         self.end += len(samples)
 
@@ -49,6 +53,7 @@ class Track:
         if end > self.end:
             self._pending.frombytes(bytes(2 * (end - self.end)))
             self.end = end
+            self._silent = True
 
     @property
     def pending(self) -> int:

@@ -1,7 +1,8 @@
 """What a telephony source reports: facts about the legs of a call, with the source's own ids and times.
 
-A *call* is what the outside party would call one call; a *leg* is one connection of it: the outside party's own leg
-(`Offered.leg`), and one for every telephone or trunk that is dialled. Facts may come twice, late or out of order; each
+A *call* is what the outside party would call one call; a *leg* is one connection of it: the one that it began with
+(`Offered.leg`: the outside party's of an inbound call, the user's telephone of an outbound one), and one for every
+telephone or trunk that is dialled. Facts may come twice, late or out of order; each
 carries an id that is the same whenever the same fact is reported again.
 
 All times are wall milliseconds (see `switchhook.clock`).
@@ -55,7 +56,10 @@ class CallFact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
 
 
 class Offered(CallFact, frozen=True, kw_only=True, tag="offered"):
-    """A call exists: an outside party rings us, or one of our users dials out. Numbers are as the source spells them."""
+    """A call exists: an outside party rings us, or one of our users dials out. Numbers are as the source spells them.
+
+    Reported for every call, also for one that our rules then refuse (it ends `BLOCKED`, and nothing has rung).
+    """
 
     leg: str
     direction: Direction
@@ -98,7 +102,11 @@ class Recorded(CallFact, frozen=True, kw_only=True, tag="recorded"):
 
 
 class Ended(CallFact, frozen=True, kw_only=True, tag="ended"):
-    """The whole call is over: every leg has ended, and `Recorded`, if there is a recording, has been reported."""
+    """The whole call is over: every leg has ended, and `Recorded`, if there is a recording, has been reported.
+
+    `cause` is `HANGUP` for a call that a person or the mailbox answered, else why nobody did. After a crash of the
+    source a call's `LegEnded` facts may be missing: this one ends them all.
+    """
 
     cause: EndCause
 

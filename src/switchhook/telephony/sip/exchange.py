@@ -111,8 +111,10 @@ class Exchange:
         self._feed(call, m.HangUpNow())
 
     def orphan(self) -> None:
-        """The server is gone; nobody will acknowledge anything."""
+        """The server is gone; nobody will acknowledge anything. Ends all calls."""
         self._orphan = True
+        for call in list(self._live):  # first, so that nobody is answered only to be hung up on
+            self.hang_up(call)
         for call, fact in list(self._waiting.values()):
             self._feed(call, m.Committed(fact))
         self._waiting.clear()

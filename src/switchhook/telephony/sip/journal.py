@@ -125,7 +125,9 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise JournalBusy(f"a SIP worker that uses this data directory is alive: it holds {path}") from None
+            raise JournalBusy(
+                f"a SIP worker that uses this data directory is alive: it holds {path}"
+            ) from None
         self.content = read(path)
         self._syncing: asyncio.Task[None] | None = None
         self._unsynced = False

@@ -86,12 +86,11 @@ class BaresipBackend:
         finally:
             self._dialling -= 1
         self._calls[call.handle] = call
-        early = self._early.pop(call.handle, [])
-        if not self._dialling:
-            self._early.clear()
-        # Its events are handed on after the caller of this has learnt the handle.
-        for event in early:
-            asyncio.get_running_loop().call_soon(self._on_event, event)
+        if not self._dialling:  # what is left belongs to calls that could not be dialled
+            self._early = {h: events for h, events in self._early.items() if h in self._calls}
+        if call.handle in self._early:
+            # Handed on after the caller of this has learnt the handle; until then, later ones queue up behind.
+            asyncio.get_running_loop().call_soon(self._hand_on, call.handle)
         handle: int = call.handle
         return handle
 
@@ -155,9 +154,10 @@ class BaresipBackend:
             call = baresip.Call._from_incoming(self._runtime, event)
             self._calls[handle] = call
             listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))
+        elif handle in self._early or (handle not in self._calls and self._dialling):
+            self._early.setdefault(handle, []).append(event)
         elif handle not in self._calls:
-            if self._dialling:
-                self._early.setdefault(handle, []).append(event)
+            return
         elif event.event in {Event.CALL_RINGING, Event.CALL_PROGRESS}:
             listener.on_ringing(handle)
         elif event.event is Event.CALL_ESTABLISHED:
@@ -167,6 +167,10 @@ class BaresipBackend:
             # It unsubscribes itself when it sees this event; one born too late to see it would listen for ever.
             asyncio.get_running_loop().call_soon(_forget, self._runtime, call)
             listener.on_closed(handle, status_of(event.text))
+
+    def _hand_on(self, handle: int) -> None:
+        for event in self._early.pop(handle, []):
+            self._on_event(event)
 
 
 def _forget(runtime: Runtime, call: baresip.Call) -> None:

@@ -194,7 +194,7 @@ class SipLine:
         self._worker = worker
         try:
             ours.setblocking(False)
-            reader, writer = await asyncio.open_connection(sock=ours, limit=p.LINE_LIMIT)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=p.LINE_LIMIT)
             self._writer = writer
             data_dir = str(self._data.resolve())
             self._send(p.Configure(self._config, data_dir, tuple(sorted(self._spent))))

@@ -45,7 +45,7 @@ class Worker:
 
     async def run(self, sock: socket.socket) -> int:
         """Serve until the server says stop or is gone; returns the exit status."""
-        reader, writer = await asyncio.open_connection(sock=sock, limit=p.LINE_LIMIT)
+        reader, writer = await asyncio.open_unix_connection(sock=sock, limit=p.LINE_LIMIT)
         self._writer = writer
         first = await p.read_down(reader)
         if not isinstance(first, p.Configure):
