@@ -22,7 +22,7 @@ from switchhook.events.catalogue import CATALOGUE
 
 def payload(size: int) -> bytes:
     """`data` of a `call.completed` of about `size` bytes, without its id."""
-    data = json.loads(CATALOGUE["call.completed"].example)["data"]
+    data = json.loads(CATALOGUE["call.completed"].example)
     data["summary"] += "x" * max(0, size - len(json.dumps(data, separators=(",", ":"))))
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -147,6 +147,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 date_header=True,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=3,

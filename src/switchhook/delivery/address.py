@@ -261,12 +261,12 @@ def _ascii_host(name: str) -> str:
         if not _IDNA_DEVIATIONS.isdisjoint(host):
             raise UrlRefused("The host name can be read as two different domains. Write it in its xn-- form.")
         try:
-            host = host.encode("idna").decode("ascii")
+            host = host.encode("idna").decode("ascii").removesuffix(".")
         except UnicodeError:
             raise UrlRefused(
                 "The host name is not a valid international domain. Write it in its xn-- form."
             ) from None
-    host = host.lower().removesuffix(".")
+    host = host.lower()
     # After IDNA, because its normalisation turns look-alikes of dots, slashes and digits into the real ones.
     if len(host) > _MAX_HOST or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise UrlRefused(

@@ -34,6 +34,7 @@ from switchhook.storage.store import AcceptedEvent, Committed, Store
 log = logging.getLogger(__name__)
 
 RECOVER_GROUP = 500  # events looked at in one transaction after a crash
+UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way, all that a crash can repeat
 
 
 class Sender(Protocol):
@@ -228,13 +229,18 @@ class Dispatcher:
     def _pump(self, lane: Lane) -> None:
         """Send as much of a lane as its cap and the limit for all allow."""
         while lane.may_send() and self.alive:
-            if self._in_flight >= self._settings.in_flight_all:
+            if self._full():
                 if not lane.hungry:
                     lane.hungry = True
                     self._hungry.append(lane)
                 return
             self._send(lane, lane.next())
         self._backlog.drained(lane)
+
+    def _full(self) -> bool:
+        """Whether as much is under way, or waits to be recorded, as may be."""
+        assert self._settler is not None
+        return self._in_flight >= self._settings.in_flight_all or self._settler.pending >= UNRECORDED_MAX
 
     def _send(self, lane: Lane, delivery: Delivery) -> None:
         prepared = lane.prepared
@@ -290,7 +296,7 @@ class Dispatcher:
             self._idle.set()
 
     def _feed_hungry(self) -> None:
-        while self._hungry and self._in_flight < self._settings.in_flight_all:
+        while self._hungry and not self._full():
             lane = self._hungry.popleft()
             lane.hungry = False
             if lane.may_send() and self.alive:
@@ -354,6 +360,7 @@ class Dispatcher:
             lane.claimed.discard(row.event)
             if row.next_at is not None:
                 self._backlog.watch(lane, row.next_at)
+        self._feed_hungry()
 
     def _stalled(self, stalled: bool) -> None:
         if not stalled:

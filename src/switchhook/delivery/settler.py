@@ -91,11 +91,14 @@ class Settler(Generic[D]):
         self._draining = False
         self._stored_mark = mark
         self.low_water = LowWater(mark)
+        self.pending = 0
         self.stalled = False
 
     def put(self, delivery: D, row: Settlement | Waiting) -> None:
         """Have an outcome, or a delivery that is to wait in the store, recorded soon."""
         self._buffer.append((delivery, row))
+        if isinstance(row, Settlement):
+            self.pending += 1  # answers only: what is parked was never sent, and must not hold others up
         if self._task is not None:
             return
         if len(self._buffer) >= GROUP:
@@ -153,6 +156,7 @@ class Settler(Generic[D]):
                 return
             self._stored_mark = mark
             self._stall(False)
+            self.pending -= len(settled)
             self._on_recorded(group)
             return
 

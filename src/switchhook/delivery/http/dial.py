@@ -139,7 +139,7 @@ class Dialler:
             connection.end()
             raise DialFailed(failures.of_handshake(error)) from None
         except BaseException:
-            # Given up at the very moment in which the connection was made: nobody would come to close it.
+            # Given up just when it was made. The loop would close it politely, which a receiver can draw out.
             connection.end()
             raise
 
