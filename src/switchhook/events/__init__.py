@@ -1,4 +1,85 @@
 """The catalogue: what an event is, typed and versioned, with its examples and its schemas.
 
-Pure: no I/O, no clock, nothing of the server. Receivers import it too.
+Pure: no I/O, nothing of the server; needs msgspec alone. Receivers import it too.
 """
+
+from switchhook.events.catalogue import CATALOGUE, VERSION, Topic, dedupe_key, read, topic_of, validate
+from switchhook.events.envelope import (
+    MAX_BATCH,
+    Envelope,
+    Event,
+    Publish,
+    parse,
+    parse_publish,
+    parse_publish_batch,
+    publish,
+    render,
+)
+from switchhook.events.faults import FieldError, InvalidEvent, UnknownTopic
+from switchhook.events.payloads import (
+    CallCompleted,
+    CallReceived,
+    CallResult,
+    CallTriggered,
+    CallType,
+    Company,
+    ContactCreated,
+    ContactUpdated,
+    Deal,
+    EventData,
+    IvrChoice,
+    MessageType,
+    SmsReceived,
+    SmsSent,
+    Speaker,
+    TagAdded,
+    TagRemoved,
+    TranscriptLine,
+    TransferParty,
+)
+from switchhook.events.strict import encode
+from switchhook.events.values import Money, Person
+
+__all__ = [
+    "CATALOGUE",
+    "MAX_BATCH",
+    "VERSION",
+    "CallCompleted",
+    "CallReceived",
+    "CallResult",
+    "CallTriggered",
+    "CallType",
+    "Company",
+    "ContactCreated",
+    "ContactUpdated",
+    "Deal",
+    "Envelope",
+    "Event",
+    "EventData",
+    "FieldError",
+    "InvalidEvent",
+    "IvrChoice",
+    "MessageType",
+    "Money",
+    "Person",
+    "Publish",
+    "SmsReceived",
+    "SmsSent",
+    "Speaker",
+    "TagAdded",
+    "TagRemoved",
+    "Topic",
+    "TranscriptLine",
+    "TransferParty",
+    "UnknownTopic",
+    "dedupe_key",
+    "encode",
+    "parse",
+    "parse_publish",
+    "parse_publish_batch",
+    "publish",
+    "read",
+    "render",
+    "topic_of",
+    "validate",
+]

@@ -2,3 +2,29 @@
 
 Pure: needs only `switchhook.events`. What a receiver holds lives here, what a sender does lives in `delivery`.
 """
+
+from switchhook.webhooks.signing import Secret, Signer, sign
+from switchhook.webhooks.verify import (
+    TOLERANCE,
+    BadTimestamp,
+    MissingHeader,
+    NoMatchingSignature,
+    TimestampTooNew,
+    TimestampTooOld,
+    VerificationError,
+    Webhook,
+)
+
+__all__ = [
+    "TOLERANCE",
+    "BadTimestamp",
+    "MissingHeader",
+    "NoMatchingSignature",
+    "Secret",
+    "Signer",
+    "TimestampTooNew",
+    "TimestampTooOld",
+    "VerificationError",
+    "Webhook",
+    "sign",
+]
