@@ -282,3 +282,14 @@ WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND $
   AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
     AND b.event_id = a.event_id AND b.number > a.number)
   AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+
+-- ===== answers to writes with an idempotency key =====================================================================
+
+-- name: answer
+SELECT route, status, body FROM answers WHERE workspace_id = $1 AND key = $2 AND answered_at > $3
+
+-- name: keep_answer
+INSERT INTO answers (workspace_id, key, route, status, body, answered_at) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: forget_answers
+DELETE FROM answers WHERE workspace_id = $1 AND answered_at <= $2

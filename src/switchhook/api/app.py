@@ -1,0 +1,240 @@
+"""The ASGI application.
+
+    request ─▶ event route? ─▶ ingest                                                        ─▶ answer
+            └▶ router ─▶ key, rate, scope ─▶ handler (reads) | prepare, then one transaction (writes) ─▶ answer
+
+Whatever goes wrong becomes an error in the envelope of the path's version, with the id of the request.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from switchhook.api import docs, openapi
+from switchhook.api.account import Account
+from switchhook.api.auth import Authenticator, require_scope
+from switchhook.api.deliveries import Deliveries
+from switchhook.api.errors import ApiError
+from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
+from switchhook.api.ingest import Ingest
+from switchhook.api.messages import Disconnected, Headers, Receive, Request, Response, Scope, Send
+from switchhook.api.metrics import Metrics
+from switchhook.api.operation import Operation
+from switchhook.api.recordings import Recordings
+from switchhook.api.routes import BATCH, EVENT, ROUTES, Route, Router, real_path
+from switchhook.api.services import Services
+from switchhook.api.webhooks import Webhooks
+from switchhook.events.faults import nearest
+from switchhook.storage.store import StorageError
+
+log = logging.getLogger(__name__)
+
+Reading = Callable[[Request], Awaitable[Response]]
+Writing = Callable[[Request], Awaitable[Work]]
+
+_SAFE: Headers = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+def build(services: Services) -> "Api":
+    """The application, to be served in the loop that the store belongs to."""
+    return Api(services)
+
+
+class Api:
+    """An ASGI application; made by `build`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._metrics = Metrics()
+        self._authenticator = Authenticator(services.store, services.clock, services.limits)
+        self._idempotency = Idempotency(services.store, services.clock)
+        self._router = Router(ROUTES)
+        ingest = Ingest(services, self._authenticator, self._metrics)
+        self._hot: dict[str, tuple[Route, Reading]] = {
+            EVENT.path: (EVENT, ingest.one),
+            BATCH.path: (BATCH, ingest.batch),
+        }
+        self._reads, self._writes = self._handlers()
+        wired = {*self._reads, *self._writes, EVENT.name, BATCH.name}
+        assert wired == {route.name for route in ROUTES}, (
+            "a route without a handler, or a handler without a route"
+        )
+
+    def _handlers(self) -> tuple[Mapping[str, Reading], Mapping[str, Writing]]:
+        services = self._services
+        webhooks = Webhooks(services)
+        deliveries = Deliveries(services)
+        operation = Operation(services, self._metrics)
+        document = openapi.document(services.public_url, services.version)
+        pages = docs.Pages(document)
+        recordings = Recordings(services, self._authorise_recording)
+        reads: dict[str, Reading] = {
+            "list_event_types": webhooks.event_types,
+            "list_webhooks": webhooks.list,
+            "get_webhook": webhooks.get,
+            "list_deliveries": deliveries.list,
+            "get_delivery": deliveries.get,
+            "get_me": Account(services).me,
+            "get_recording": recordings.get,
+            "get_health": operation.health,
+            "get_readiness": operation.readiness,
+            "get_metrics": operation.metrics,
+            "get_openapi": pages.openapi,
+            "get_docs": pages.docs,
+            "get_root": pages.root,
+        }
+        writes: dict[str, Writing] = {
+            "create_webhook": webhooks.create,
+            "update_webhook": webhooks.update,
+            "delete_webhook": webhooks.delete,
+        }
+        return reads, writes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] != "http":
+            await _other(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            hot = self._hot.get(request.path) if request.method == "POST" else None
+            if hot is not None:
+                route, handler = hot
+                name = route.name
+                try:
+                    response = await handler(request)
+                except (ApiError, StorageError) as error:
+                    response = self._refusal(request, error)
+            else:
+                name, response = await self._serve(request)
+        except Disconnected:
+            return
+        except Exception:
+            # Without the query: it may hold the signature of a link.
+            log.exception("request %s failed: %s %r", request.id, request.method, request.path[:200])
+            name, response = "failed", self._refusal(request, _fault_of_ours())
+        self._metrics.requests[name, response.status] += 1
+        await _respond(request, response, send)
+
+    async def _serve(self, request: Request) -> tuple[str, Response]:
+        """Route, check and handle; the name of the route for the metrics, and the answer."""
+        name = "unknown"
+        try:
+            route, request.params = self._find(request)
+            name = route.name
+            return name, await self._handle(route, request)
+        except (ApiError, StorageError) as error:
+            return name, self._refusal(request, error)
+
+    def _find(self, request: Request) -> tuple[Route, dict[str, str]]:
+        path = real_path(request.path)
+        found = self._router.find(path)
+        if found is None:
+            like = nearest(path[:200], self._router.paths)
+            raise ApiError(
+                "ENDPOINT_NOT_FOUND",
+                f"There is nothing at {path[:200]!r}.",
+                suggestion=f"Did you mean {like}?" if like else "GET /openapi.json lists every route.",
+            )
+        methods, params = found
+        route = methods.get(request.method)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            raise ApiError(
+                "METHOD_NOT_ALLOWED",
+                f"{path[:200]} does not take {request.method[:20]}.",
+                suggestion=f"It takes {allowed}.",
+                headers=[(b"allow", allowed.encode())],
+            )
+        return route, params
+
+    async def _handle(self, route: Route, request: Request) -> Response:
+        if route.access == "key":
+            await self._authorise(request, route)
+        if route.name in self._reads:
+            return await self._reads[route.name](request)
+        prepare = self._writes[route.name]
+        key = read_idempotency_key(request.headers.get(b"idempotency-key"))
+        if key is None:
+            return await self._services.store.run(await prepare(request))
+        operation = f"{request.method} {real_path(request.path)}"
+        replay = await self._idempotency.earlier(request.workspace, key, operation)
+        if replay is not None:
+            return replay
+        return await self._idempotency.once(request.workspace, key, operation, await prepare(request))
+
+    async def _authorise(self, request: Request, route: Route) -> None:
+        caller = await self._authenticator.caller(request.headers.get(b"authorization"))
+        request.key = caller.key
+        limiter = caller.limiter
+        request.rate_headers = limiter.take(limiter.write if route.writes else limiter.read)
+        require_scope(caller.key, route.scopes)
+
+    async def _authorise_recording(self, request: Request) -> None:
+        route = next(route for route in ROUTES if route.name == "get_recording")
+        await self._authorise(request, route)
+
+    def _refusal(self, request: Request, error: ApiError | StorageError) -> Response:
+        if isinstance(error, StorageError):
+            log.error("request %s: the store refused: %s", request.id, error)
+            error = ApiError(
+                "STORE_UNAVAILABLE",
+                f"Nothing of this request was stored: {error}.",
+                suggestion="Send the same request again; with the same dedupe_key or Idempotency-Key it is done once.",
+                retry_after=1,
+                headers=[(b"retry-after", b"1")],
+            )
+        first = request.path.startswith("/v1/")
+        body = error.v1() if first else error.v2(request.id, self._services.public_url)
+        return Response(error.status, body, headers=error.headers)
+
+
+def _fault_of_ours() -> ApiError:
+    return ApiError(
+        "INTERNAL_SERVER_ERROR",
+        "Something went wrong on our side; the log has it under this request_id.",
+        suggestion="Send the request again; when it fails again, give the request_id to the operator.",
+    )
+
+
+async def _respond(request: Request, response: Response, send: Send) -> None:
+    status = response.status
+    headers: list[tuple[bytes, bytes]] = [(b"x-request-id", request.id.encode()), *_SAFE]
+    if status not in (204, 304):
+        headers.append((b"content-type", response.content_type))
+        headers.append((b"content-length", b"%d" % response.length))
+    headers += request.rate_headers
+    headers += response.headers
+    if not any(name == b"cache-control" for name, _ in response.headers):
+        headers.append(_NO_STORE)
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    chunks = response.chunks
+    if chunks is None:
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})
+        return
+    try:
+        await send(start)
+        if request.method != "HEAD":
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await chunks.aclose()
+
+
+async def _other(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is not HTTP: the start and end of the server are acknowledged, a WebSocket is refused."""
+    if scope["type"] == "lifespan":
+        while True:
+            message: Any = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})

@@ -1,0 +1,123 @@
+"""JSON in and out: a body against its shape with every fault named, and the `data` envelope around an answer."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.messages import Response
+from switchhook.api.shapes import Pagination
+from switchhook.events.faults import nearest
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+# What msgspec may raise on untrusted bytes: bad JSON or types, bad UTF-8, nesting beyond the stack.
+DECODING_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+_encode = msgspec.json.Encoder().encode
+_WORDS = {
+    "`str`": "string",
+    "`int`": "integer",
+    "`bool`": "boolean",
+    "`array`": "array",
+    "`object`": "object",
+}
+
+
+def read_shape(body: bytes, shape: type[T]) -> T:
+    """The `shape` that a JSON body spells.
+
+    Raises:
+        ApiError: 400, with every fault found.
+    """
+    try:
+        document = msgspec.json.decode(body)
+    except DECODING_ERRORS as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ApiError(
+            "INVALID_REQUEST_BODY",
+            f"The body is not valid JSON: {why}.",
+            suggestion="Send one JSON object, encoded as UTF-8.",
+        ) from None
+    if not isinstance(document, dict):
+        raise ApiError(
+            "INVALID_REQUEST_BODY", "The body must be a JSON object.", suggestion="Send one JSON object."
+        )
+    values: dict[str, Any] = {}
+    faults: list[FieldFault] = []
+    fields = msgspec.structs.fields(shape)
+    for field in fields:
+        if field.name not in document:
+            if field.required:
+                faults.append(FieldFault(field.name, "MISSING_FIELD", "This field is required."))
+            continue
+        try:
+            values[field.name] = msgspec.convert(document[field.name], field.type)
+        except (msgspec.ValidationError, OverflowError) as error:
+            faults.append(_type_fault(field.name, str(error)))
+    faults += _unknown(document, [field.name for field in fields])
+    if faults:
+        raise from_faults(faults)
+    return shape(**values)
+
+
+def _type_fault(name: str, text: str) -> FieldFault:
+    message, _, path = text.partition(" - at `$")
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
+    return FieldFault(f"{name}{path.rstrip('`')}", "INVALID_REQUEST_BODY", f"{message}.")
+
+
+def _unknown(document: dict[str, Any], names: Sequence[str]) -> list[FieldFault]:
+    faults = []
+    for key in document:
+        if key in names:
+            continue
+        like = nearest(key, [name for name in names if name not in document])
+        advice = f"Did you mean {like}?" if like else f"The fields are {', '.join(names)}."
+        faults.append(FieldFault(key[:100], "UNKNOWN_FIELD", f"This field is not known here. {advice}"))
+        if len(faults) == 100:
+            break
+    return faults
+
+
+def data(value: object, status: int = 200) -> Response:
+    """`{"data": value}`."""
+    return Response(status, b'{"data":%b}' % _encode(value))
+
+
+def page_of(values: Sequence[object], page: int, size: int, total: int) -> Response:
+    """`{"data": values, "pagination": …}`."""
+    pages = -(-total // size)
+    where = Pagination(page, size, total, pages, page < pages)
+    return Response(200, b'{"data":%b,"pagination":%b}' % (_encode(values), _encode(where)))
+
+
+def read_page(query: dict[str, str]) -> tuple[int, int]:
+    """`page` (from 1, default 1) and `size` (1 to 100, default 20).
+
+    Raises:
+        ApiError: 400, one of them is out of its bounds.
+    """
+    size = _whole(query.get("size", "20"))
+    if size is None or not 1 <= size <= 100:
+        raise ApiError(
+            "INVALID_PAGE_SIZE",
+            f"size must be between 1 and 100, got {query['size'][:20]}.",
+            param="size",
+            suggestion="Use a value from 1 to 100.",
+        )
+    page = _whole(query.get("page", "1"))
+    if page is None or not 1 <= page <= 1_000_000:
+        raise ApiError(
+            "INVALID_PARAMETER",
+            f"page must be a number from 1, got {query['page'][:20]!r}.",
+            param="page",
+            suggestion="The first page is 1.",
+        )
+    return page, size
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -1,0 +1,169 @@
+"""The errors of the API: one table of codes, and the two envelopes they are sent in.
+
+v2: {"error": {"type", "code", "message", "retryable", "request_id", "doc_url", "param"?, "suggestion"?, "errors"?}}
+v1: {"code", "details": null | [{"message", "field"}]}
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+ErrorType = Literal[
+    "authentication_error",
+    "permission_error",
+    "validation_error",
+    "not_found_error",
+    "conflict_error",
+    "rate_limit_error",
+    "server_error",
+]
+
+
+class Code(msgspec.Struct, frozen=True):
+    """What a code stands for. `meaning` is shown in the documentation."""
+
+    status: int
+    type: ErrorType
+    meaning: str
+    retryable: bool = False
+
+
+CODES: dict[str, Code] = {
+    "UNAUTHORIZED": Code(401, "authentication_error", "The request carries no API key."),
+    "API_KEY_INVALID": Code(401, "authentication_error", "No such API key was ever issued here."),
+    "API_KEY_REVOKED": Code(401, "authentication_error", "The API key has been revoked."),
+    "API_KEY_INSUFFICIENT_SCOPE": Code(403, "permission_error", "The API key lacks the scope of this route."),
+    "FORBIDDEN": Code(403, "permission_error", "The link or the key does not open this."),
+    "RECORDING_LINK_EXPIRED": Code(403, "permission_error", "The link to the recording is past its time."),
+    "INVALID_REQUEST_BODY": Code(
+        400, "validation_error", "The body is not JSON, or a value is not of its type."
+    ),
+    "MISSING_FIELD": Code(400, "validation_error", "A required field is absent."),
+    "UNKNOWN_FIELD": Code(400, "validation_error", "A field that this route does not know."),
+    "INVALID_EVENT_TYPE": Code(400, "validation_error", "The topic is none of the catalogue's."),
+    "INVALID_EVENT_DATA": Code(
+        400, "validation_error", "The data is not as the catalogue describes it for the topic."
+    ),
+    "BATCH_TOO_LARGE": Code(400, "validation_error", "More items than one request may carry."),
+    "INVALID_URL": Code(400, "validation_error", "Deliveries cannot go to this URL."),
+    "INVALID_PAGE_SIZE": Code(400, "validation_error", "`size` is not between 1 and 100."),
+    "INVALID_PARAMETER": Code(
+        400, "validation_error", "A query parameter or header has an impossible value."
+    ),
+    "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
+    "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
+    "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
+    "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
+    "METHOD_NOT_ALLOWED": Code(405, "validation_error", "The URL exists, but not for this method."),
+    "REQUEST_TIMEOUT": Code(408, "validation_error", "The body did not arrive in time.", retryable=True),
+    "IDEMPOTENCY_KEY_REUSE": Code(
+        409, "conflict_error", "The idempotency key was used on another route within the last hour."
+    ),
+    "PAYLOAD_TOO_LARGE": Code(413, "validation_error", "The body is larger than this route takes."),
+    "UNSUPPORTED_MEDIA_TYPE": Code(415, "validation_error", "The body is not declared as JSON."),
+    "INVALID_RANGE": Code(416, "validation_error", "The range lies outside the recording."),
+    "RATE_LIMIT_EXCEEDED": Code(
+        429, "rate_limit_error", "The key has made too many requests.", retryable=True
+    ),
+    "INTERNAL_SERVER_ERROR": Code(
+        500, "server_error", "A fault of ours; it has been logged.", retryable=True
+    ),
+    "STORE_UNAVAILABLE": Code(
+        503, "server_error", "Nothing could be stored; nothing of the request was done.", retryable=True
+    ),
+}
+
+
+class FieldFault(msgspec.Struct, frozen=True):
+    """One field that is wrong."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong and what to do about it. `code` is stable, `message` is for people."""
+
+    type: ErrorType
+    code: str
+    message: str
+    retryable: bool
+    request_id: str
+    doc_url: str
+    param: str | UnsetType = UNSET
+    suggestion: str | UnsetType = UNSET
+    errors: list[FieldFault] | UnsetType = UNSET
+    retry_after_seconds: int | UnsetType = UNSET
+
+
+class ErrorEnvelope(msgspec.Struct, frozen=True):
+    """Every answer of /v2 that is not a success."""
+
+    error: ErrorBody
+
+
+class ApiError(Exception):
+    """An answer that is not a success. Neither keys nor secrets may stand in its texts."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        suggestion: str | None = None,
+        errors: Sequence[FieldFault] = (),
+        retry_after: int | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+        self.param = param
+        self.suggestion = suggestion
+        self.errors = list(errors)
+        self.retry_after = retry_after
+        self.headers = list(headers)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return CODES[self.code].status
+
+    def v2(self, request_id: str, public_url: str) -> bytes:
+        """The body under /v2 and wherever no version stands in the path."""
+        about = CODES[self.code]
+        body = ErrorBody(
+            type=about.type,
+            code=self.code,
+            message=self.message,
+            retryable=about.retryable,
+            request_id=request_id,
+            doc_url=f"{public_url}/docs#{self.code}",
+            param=UNSET if self.param is None else self.param,
+            suggestion=UNSET if self.suggestion is None else self.suggestion,
+            errors=self.errors or UNSET,
+            retry_after_seconds=UNSET if self.retry_after is None else self.retry_after,
+        )
+        return _encode(ErrorEnvelope(body))
+
+    def v1(self) -> bytes:
+        """The body under /v1."""
+        details: list[dict[str, Any]] | None = None
+        if self.errors:
+            details = [{"message": fault.message, "field": fault.field} for fault in self.errors]
+        elif self.param is not None:
+            details = [{"message": self.message, "field": self.param}]
+        return _encode({"code": self.code, "details": details})
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def from_faults(faults: Sequence[FieldFault]) -> ApiError:
+    """The error of a body with several faults: the first one leads, all are listed."""
+    first = faults[0]
+    return ApiError(first.code, f"{first.field}: {first.message}", param=first.field or None, errors=faults)

@@ -1,0 +1,188 @@
+"""`/v1/assets/recordings/{id}.mp3`: the file behind a call's `recording_url`, from disk, in parts.
+
+A signed link opens it for whoever holds the link; an API key opens those of its own workspace. Files are read in
+threads: a disk that stalls must not stall the loop.
+"""
+
+import asyncio
+import os
+import re
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from switchhook.api.errors import ApiError
+from switchhook.api.messages import Request, Response
+from switchhook.api.ranges import (
+    Span,
+    UnsatisfiableError,
+    http_date,
+    not_modified,
+    read_range,
+    still_valid,
+)
+from switchhook.api.services import Services
+from switchhook.media.links import verify
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}").fullmatch
+_CHUNK = 128 * 1024
+
+Authorise = Callable[[Request], Awaitable[None]]
+
+
+class _File(NamedTuple):
+    descriptor: int
+    size: int
+    modified_s: int
+    etag: str
+
+
+class Recordings:
+    """The handler of recordings. `authorise` checks the API key of a request that comes without a good link."""
+
+    def __init__(self, services: Services, authorise: Authorise) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._root = services.data_dir
+        self._key = services.recording_key
+        self._authorise = authorise
+
+    async def get(self, request: Request) -> Response:
+        """GET and HEAD."""
+        id_ = request.params["recording_id"]
+        path = await self._path(request, id_)
+        file = await asyncio.to_thread(_open, self._root, path)
+        if file is None:
+            raise _not_found(id_)
+        try:
+            return _answer(request, file)
+        except BaseException:
+            os.close(file.descriptor)
+            raise
+
+    async def _path(self, request: Request, id_: str) -> str:
+        """Where the recording lies, below the data directory; passes only who may hear it."""
+        if await self._by_link(request, id_):
+            rows = await self._store.read(lambda reader: reader.fetch("recording_anywhere", id_))
+        else:
+            await self._authorise(request)
+            workspace = request.workspace
+            rows = await self._store.read(lambda reader: reader.fetch("recording", workspace, id_))
+        if not rows or not _ID(id_):
+            raise _not_found(id_)
+        path: str = rows[0][2]
+        return path
+
+    async def _by_link(self, request: Request, id_: str) -> bool:
+        query = request.query()
+        if "signature" not in query:
+            return False
+        now_s = self._clock.now() // 1000
+        expires = query.get("expires", "")
+        if verify(self._key, id_, expires, query["signature"], now_s):
+            return True
+        if b"authorization" in request.headers:
+            return False  # a client that sends its key with every link, also with an old one
+        # Whether the signature was good is not told of an expired link: the link's own date says that it is.
+        if expires.isascii() and expires.isdigit() and int(expires[:19]) <= now_s:
+            raise ApiError(
+                "RECORDING_LINK_EXPIRED",
+                "This link to the recording has expired.",
+                param="expires",
+                suggestion="Ask with an API key of the workspace that has CONVERSATIONS_READ.",
+            )
+        raise ApiError(
+            "FORBIDDEN",
+            "This link to the recording is not valid.",
+            param="signature",
+            suggestion="Use the link as it was delivered, with its whole query.",
+        )
+
+
+def _not_found(id_: str) -> ApiError:
+    return ApiError("RECORDING_NOT_FOUND", f"There is no recording {id_[:100]!r}.", param="recording_id")
+
+
+def _open(root: Path, path: str) -> _File | None:
+    """Open a recording; None when it is not there, is no file, or does not lie below `root`."""
+    base = root.resolve()
+    try:
+        place = (base / path).resolve()
+        if not place.is_relative_to(base):
+            return None
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return None
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        return None
+    etag = f'"{about.st_size:x}-{about.st_mtime_ns:x}"'
+    return _File(descriptor, about.st_size, int(about.st_mtime), etag)
+
+
+def _answer(request: Request, file: _File) -> Response:
+    def header(name: bytes) -> str | None:
+        value = request.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    headers = [
+        (b"accept-ranges", b"bytes"),
+        (b"etag", file.etag.encode()),
+        (b"last-modified", http_date(file.modified_s).encode()),
+        (b"cache-control", b"private, max-age=3600"),
+        (b"content-disposition", b"inline"),
+    ]
+    if not_modified(header(b"if-none-match"), file.etag):
+        os.close(file.descriptor)
+        return Response(304, headers=headers)
+    span: Span | None = None
+    if still_valid(header(b"if-range"), file.etag, file.modified_s):
+        try:
+            span = read_range(header(b"range"), file.size)
+        except UnsatisfiableError:
+            raise ApiError(
+                "INVALID_RANGE",
+                f"The recording has {file.size} bytes; the range lies outside.",
+                param="Range",
+                headers=[(b"content-range", b"bytes */%d" % file.size)],
+            ) from None
+    if span is not None:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (span.start, span.end, file.size)))
+    part = _Part(request, file.descriptor, span or Span(0, file.size - 1))
+    return Response(206 if span else 200, b"", b"audio/mpeg", headers, chunks=part, length=part.span.size)
+
+
+class _Part:
+    """The bytes of `span`, read while they are sent, until the client hangs up. Owns the descriptor."""
+
+    def __init__(self, request: Request, descriptor: int, span: Span) -> None:
+        self.span = span
+        self._request = request
+        self._descriptor = descriptor
+        self._reading: asyncio.Future[bytes] | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        gone = asyncio.ensure_future(self._request.gone())
+        try:
+            offset, end = self.span
+            while offset <= end and not gone.done():
+                size = min(_CHUNK, end - offset + 1)
+                self._reading = asyncio.ensure_future(
+                    asyncio.to_thread(os.pread, self._descriptor, size, offset)
+                )
+                chunk = await asyncio.shield(self._reading)
+                if not chunk:
+                    raise OSError("the recording became shorter while it was sent")
+                offset += len(chunk)
+                yield chunk
+        finally:
+            gone.cancel()
+
+    async def aclose(self) -> None:
+        """Let go of the file, once no thread reads from it any more."""
+        if self._reading is not None and not self._reading.done():
+            # Closed under a reading thread, the number could be another file's by the time it reads.
+            await asyncio.wait([self._reading])
+        os.close(self._descriptor)

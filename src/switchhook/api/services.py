@@ -1,0 +1,55 @@
+"""What the API is handed at start: everything it serves from, and its limits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from switchhook import __version__
+from switchhook.clock import Clock
+from switchhook.delivery.address import AddressPolicy
+from switchhook.storage.store import Store
+
+
+class Dispatcher(Protocol):
+    """What the API wants to know of the dispatcher."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether deliveries go out and their outcomes can be recorded."""
+
+    def snapshot(self) -> Mapping[str, float]:
+        """Figures for `/metrics` by name; one that ends in `_total` only ever grows."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one key may ask for, and how large a request may be. A rate of None is no limit.
+
+    A rate is a token bucket that holds one second's worth (at least one request).
+    """
+
+    read_per_second: float | None = 20
+    write_per_second: float | None = 5
+    ingest_per_second: float | None = None  # requests to /v2/api/events and /v2/api/events/batch
+    body_bytes: int = 1024 * 1024
+    batch_bytes: int = 16 * 1024 * 1024
+    body_seconds: float = 60  # from the head of a request to the last byte of its body
+    key_cache_seconds: float = 1  # how long a revoked key may still be taken
+    check_seconds: float = 2  # how long /readyz waits for the store
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the API serves from. `public_url` has no slash at its end."""
+
+    store: Store
+    clock: Clock
+    policy: AddressPolicy
+    data_dir: Path
+    public_url: str
+    recording_key: bytes = field(repr=False)
+    dispatcher: Dispatcher
+    telephony: Callable[[], Mapping[str, Any]] = dict
+    version: str = __version__
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,176 @@
+"""`/v2/api/webhooks`: the endpoints of a workspace."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from switchhook.api.bodies import data, read_shape
+from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.idempotency import Work
+from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.services import Services
+from switchhook.api.shapes import EventType, NewWebhook, Webhook, WebhookChange
+from switchhook.clock import iso_seconds
+from switchhook.delivery.address import UrlRefused, check_url
+from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.faults import nearest
+from switchhook.events.ids import ENDPOINT, new_id, normalise_id
+from switchhook.storage import endpoints
+from switchhook.storage.endpoints import Endpoint, SigningSecret
+from switchhook.storage.store import Transaction
+from switchhook.webhooks.signing import Secret
+
+
+class Webhooks:
+    """The handlers of the endpoints. Writes are prepared first and done in the transaction they are given."""
+
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._policy = services.policy
+        self._limits = services.limits
+
+    async def event_types(self, request: Request) -> Response:
+        """GET /v2/api/webhooks/event_types."""
+        return data([EventType(name, topic.description) for name, topic in CATALOGUE.items()])
+
+    async def list(self, request: Request) -> Response:
+        """GET /v2/api/webhooks."""
+        found = await self._store.read(lambda reader: endpoints.list_endpoints(reader, request.workspace))
+        return data([_webhook(endpoint) for endpoint in found])
+
+    async def get(self, request: Request) -> Response:
+        """GET /v2/api/webhooks/{webhook_id}."""
+        id_ = webhook_id(request)
+        found = await self._store.read(lambda reader: endpoints.find_endpoint(reader, request.workspace, id_))
+        if found is None:
+            raise webhook_not_found(id_)
+        return data(_webhook(found, secret=True))
+
+    async def create(self, request: Request) -> Work:
+        """POST /v2/api/webhooks."""
+        asked = read_shape(await self._body(request), NewWebhook)
+        self._check(asked.url, asked.topics)
+
+        async def work(tx: Transaction) -> Response:
+            now = self._clock.now()
+            endpoint = Endpoint(
+                workspace=request.workspace,
+                id=new_id(ENDPOINT, now),
+                url=asked.url,
+                topics=tuple(sorted(set(asked.topics))),
+                description=asked.description,
+                enabled=True,
+                secrets=(SigningSecret(Secret.generate().reveal()),),
+                disabled_why=None,
+                created_at=now,
+                updated_at=now,
+            )
+            await endpoints.add_endpoint(tx, endpoint)
+            return data(_webhook(endpoint, secret=True), 201)
+
+        return work
+
+    async def update(self, request: Request) -> Work:
+        """PUT /v2/api/webhooks/{webhook_id}."""
+        id_ = webhook_id(request)
+        asked = read_shape(await self._body(request), WebhookChange)
+        self._check(None if asked.url is UNSET else asked.url, () if asked.topics is UNSET else asked.topics)
+
+        async def work(tx: Transaction) -> Response:
+            found = await endpoints.find_endpoint(tx, request.workspace, id_)
+            if found is None:
+                raise webhook_not_found(id_)
+            enabled = found.enabled if asked.enabled is UNSET else asked.enabled
+            changed = msgspec.structs.replace(
+                found,
+                url=found.url if asked.url is UNSET else asked.url,
+                topics=found.topics if asked.topics is UNSET else tuple(sorted(set(asked.topics))),
+                description=found.description if asked.description is UNSET else asked.description,
+                enabled=enabled,
+                disabled_why=None if enabled else found.disabled_why,
+                updated_at=self._clock.now(),
+            )
+            await endpoints.change_endpoint(tx, changed)
+            return data(_webhook(changed))
+
+        return work
+
+    async def delete(self, request: Request) -> Work:
+        """DELETE /v2/api/webhooks/{webhook_id}."""
+        id_ = webhook_id(request)
+
+        async def work(tx: Transaction) -> Response:
+            if not await endpoints.delete_endpoint(tx, request.workspace, id_, self._clock.now()):
+                raise webhook_not_found(id_)
+            return Response(204)
+
+        return work
+
+    async def _body(self, request: Request) -> bytes:
+        require_json(request.headers)
+        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+
+    def _check(self, url: str | None, topics: Sequence[str]) -> None:
+        faults = [
+            FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", _unknown_topic(topic))
+            for index, topic in enumerate(topics)
+            if topic not in CATALOGUE
+        ]
+        if faults:
+            error = from_faults(faults)
+            like = nearest(topics[int(faults[0].field[7:-1])], CATALOGUE)
+            error.suggestion = (
+                f"Use {like}." if like else "GET /v2/api/webhooks/event_types lists every topic."
+            )
+            raise error
+        if url is None:
+            return
+        try:
+            check_url(url, self._policy)
+        except UrlRefused as refused:
+            reason = str(refused)
+            raise ApiError(
+                "INVALID_URL",
+                reason,
+                param="url",
+                # The policy's sentences say what is wrong first and how to mend it after that.
+                suggestion=reason.partition(". ")[2] or "Give a public https:// URL.",
+                errors=[FieldFault("url", "INVALID_URL", reason)],
+            ) from None
+
+
+def _unknown_topic(topic: str) -> str:
+    like = nearest(topic, CATALOGUE)
+    hint = f"did you mean {like}?" if like else f"the topics are {', '.join(CATALOGUE)}."
+    return f"Unknown topic {topic[:100]!r}; {hint}"
+
+
+def webhook_id(request: Request) -> str:
+    """The endpoint's id in the path, in the spelling it is stored in."""
+    return normalise_id(request.params["webhook_id"])
+
+
+def webhook_not_found(id_: str) -> ApiError:
+    """The 404 of an endpoint."""
+    return ApiError(
+        "WEBHOOK_NOT_FOUND",
+        f"There is no webhook {id_[:100]!r}.",
+        param="webhook_id",
+        suggestion="GET /v2/api/webhooks lists those there are.",
+    )
+
+
+def _webhook(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
+    current = endpoint.secrets[0].secret if endpoint.secrets else None
+    return Webhook(
+        id=endpoint.id,
+        url=endpoint.url,
+        topics=list(endpoint.topics),
+        description=endpoint.description,
+        enabled=endpoint.enabled,
+        signing_secret=current if secret else UNSET,
+        created_at=iso_seconds(endpoint.created_at),
+        disabled_reason=UNSET if endpoint.disabled_why is None else endpoint.disabled_why,
+    )

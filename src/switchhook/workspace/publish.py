@@ -1,0 +1,23 @@
+"""Events that a phone system reports ready-made over HTTP: an id, the body rendered once, and the dedupe key.
+
+The other sources report facts to the switchboard, which makes events of them; here the event itself is the report.
+"""
+
+from collections.abc import Iterable
+
+from switchhook.events.envelope import Publish, render
+from switchhook.events.ids import new_id
+from switchhook.storage import outbox
+from switchhook.storage.outbox import Accepted, NewEvent
+from switchhook.storage.store import Transaction
+
+
+def new_event(workspace: str, asked: Publish, now: int) -> NewEvent:
+    """The event that `asked` becomes when it is accepted at `now` (wall ms)."""
+    body = render(asked.topic, asked.data, now)
+    return NewEvent(workspace, new_id("msg", now), asked.topic, body, now, asked.key)
+
+
+async def publish(tx: Transaction, events: Iterable[NewEvent]) -> list[Accepted]:
+    """Accept events in order, all in this transaction; a fact that is known keeps its first id."""
+    return [await outbox.accept(tx, event) for event in events]
