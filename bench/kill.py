@@ -74,8 +74,12 @@ class Publisher(threading.Thread):
                         break
                     time.sleep(0.02)
                 except (OSError, http.client.HTTPException):
+                    if connection is not None:
+                        connection.close()
                     connection = None
                     time.sleep(0.02)
+        if connection is not None:
+            connection.close()
 
 
 def run(folder: Path, *, kills: int, events: int, seed: int, publishers: int = 8) -> Report:

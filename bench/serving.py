@@ -31,10 +31,12 @@ class Process:
                 break
         else:
             self.child.wait()
+            self.child.stdout.close()
             shown = log.read_text()[-2000:] if log else ""
             raise RuntimeError(f"{args} ended with {self.child.returncode} before it was ready: {shown}")
         # Whatever it prints later must not fill the pipe and stop it.
-        threading.Thread(target=self.child.stdout.read, daemon=True).start()
+        self._drain = threading.Thread(target=self.child.stdout.read, daemon=True)
+        self._drain.start()
 
     def kill(self) -> None:
         """SIGKILL: no clean-up of any kind."""
@@ -53,6 +55,9 @@ class Process:
 
     def _reap(self) -> None:
         self.child.wait()
+        self._drain.join()
+        assert self.child.stdout is not None
+        self.child.stdout.close()
         if self._log:
             self._log.close()
 

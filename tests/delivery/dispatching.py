@@ -1,4 +1,4 @@
-"""What the tests of the dispatcher share: a scripted receiver in place of the network, a real store, a clock by hand."""
+"""What the tests of the dispatcher share: a scripted receiver for a network, a real store, a clock by hand."""
 
 import asyncio
 from collections import Counter
@@ -106,7 +106,9 @@ class Rig:
     settings: Settings
     accepted: list[str] = field(default_factory=list)
 
-    async def endpoint(self, name: str, *, enabled: bool = True, url: str = "https://93.184.216.34/hook") -> str:
+    async def endpoint(
+        self, name: str, *, enabled: bool = True, url: str = "https://93.184.216.34/hook"
+    ) -> str:
         """Make an endpoint that wants `tag.added`."""
         row = endpoints.Endpoint(
             workspace=WORKSPACE,
@@ -167,8 +169,8 @@ class Rig:
 
     async def crash(self) -> None:
         """Forget everything that is only in memory, and start again on the same file."""
-        self.dispatcher._running = False  # noqa: SLF001 - a crash asks nobody
-        self.dispatcher._backlog.stop()  # noqa: SLF001
+        self.dispatcher._running = False
+        self.dispatcher._backlog.stop()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await self.turns(5)

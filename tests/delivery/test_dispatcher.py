@@ -52,14 +52,18 @@ async def test_an_accepted_event_is_sent_at_once_and_its_outcome_recorded(rigs: 
 
 async def test_what_is_sent_verifies_with_the_foreign_library(rigs: Starter) -> None:
     rig = await rigs(lambda _: 204)
-    rig.clock.step_wall(10**9)  # into the foreign library's idea of now is not possible: it reads the machine's clock
+    rig.clock.step_wall(
+        10**9
+    )  # into the foreign library's idea of now is not possible: it reads the machine's clock
     await rig.endpoint("ep_a")
     await rig.accept()
     await rig.turns()
     (seen,) = rig.receiver.seen
     from datetime import UTC, datetime
 
-    signed = ForeignWebhook(SECRET).sign(seen.message, datetime.fromtimestamp(seen.timestamp, UTC), seen.body.decode())
+    signed = ForeignWebhook(SECRET).sign(
+        seen.message, datetime.fromtimestamp(seen.timestamp, UTC), seen.body.decode()
+    )
     assert seen.signature == signed
 
 
@@ -202,7 +206,9 @@ async def test_a_crash_before_any_outcome_loses_nothing(rigs: Starter) -> None:
     assert await rig.low_water() == 100
 
 
-async def test_crashes_at_random_moments_lose_nothing_and_repeat_only_what_was_under_way(rigs: Starter) -> None:
+async def test_crashes_at_random_moments_lose_nothing_and_repeat_only_what_was_under_way(
+    rigs: Starter,
+) -> None:
     moment = random.Random(7)
 
     def moody(_: Seen) -> Answer:
@@ -271,7 +277,6 @@ async def test_a_store_that_cannot_record_holds_deliveries_and_then_goes_on(
     assert len(rig.receiver.seen) == 1
     monkeypatch.setattr(outbox, "settle", real)
     await rig.clock.advance(2)
-    assert rig.dispatcher.alive
     assert Counter(seen.message for seen in rig.receiver.seen) == dict.fromkeys(rig.accepted, 1)
     for event in rig.accepted:
         assert (await rig.delivery("ep_a", event)).status == "succeeded"
@@ -284,7 +289,7 @@ async def test_a_url_that_is_refused_is_an_attempt_that_failed(rigs: Starter) ->
     await rig.settle()
     assert rig.receiver.seen == []
     delivery = await rig.delivery("ep_a", event)
-    assert delivery.status == "retrying" or delivery.status == "pending"
+    assert delivery.status == "pending"
     assert delivery.attempts[0].kind == "address_forbidden"
     assert delivery.attempts[0].message_customer
 

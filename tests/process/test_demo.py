@@ -35,4 +35,6 @@ def test_a_real_call_becomes_two_verified_webhooks_and_a_second_start_works(tmp_
         assert '"ANSWERED"' in printed
         assert '"+33612345678"' in printed
         assert '"camille@acme.example"' in printed
-        assert re.search(r'recording_url +"http://127\.0\.0\.1:\d+/v1/assets/recordings/rec_\w+\.mp3\?', printed)
+        assert re.search(
+            r'recording_url +"http://127\.0\.0\.1:\d+/v1/assets/recordings/rec_\w+\.mp3\?', printed
+        )

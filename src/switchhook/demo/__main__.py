@@ -67,6 +67,8 @@ def free_port(wanted: int, kind: socket.SocketKind) -> int:
     """`wanted` when it is free on 127.0.0.1, otherwise any that is."""
     for port in (wanted, 0):
         with socket.socket(socket.AF_INET, kind) as probe:
+            # As the server binds: a port that a former run has just left is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind is socket.SOCK_STREAM)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
@@ -167,7 +169,7 @@ async def endpoint(api: Api, url: str) -> dict[str, Any]:
 
 async def run(stop: asyncio.Event, *, once: bool) -> None:
     """The demonstration. `once` ends it after the call."""
-    DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
+    DATA.mkdir(parents=True, exist_ok=True, mode=0o700)  # noqa: ASYNC240 - nothing else runs yet
     http = free_port(8080, socket.SOCK_STREAM)
     hook = free_port(8090, socket.SOCK_STREAM)
     sip = free_port(5060, socket.SOCK_DGRAM)

@@ -38,7 +38,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class StoredResponse(msgspec.Struct, frozen=True, array_like=True):
-    """What a receiver answered, as it is kept: header lines, the first 16 KiB of the body, and whether there was more."""
+    """What a receiver answered, as it is kept: headers, the first 16 KiB of the body, and whether there was more."""
 
     headers: tuple[tuple[str, str], ...]
     body: bytes
@@ -176,7 +176,8 @@ async def low_water(reader: Reader) -> int:
 async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int, bool]:
     """Put deliveries that a crash left without a trace into the schedule, due now; `limit` events at a time.
 
-    Returns how many were put there, and whether there may be more to look at. Safe to repeat.
+    An endpoint that was deleted meanwhile gets nothing any more. Returns how many were put there, and whether there
+    may be more to look at. Safe to repeat.
     """
     mark = await low_water(tx)
     events = await tx.fetch("unsettled", mark, limit)
@@ -184,8 +185,7 @@ async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int,
     for seq, workspace, id_, targets, _ in events:
         for endpoint in targets.split():
             if not await tx.fetch("has_trace", workspace, endpoint, id_):
-                await tx.execute("put_schedule_once", workspace, endpoint, id_, 0, now)
-                found += 1
+                found += await tx.execute("put_schedule_once", workspace, endpoint, id_, 0, now)
         mark = seq
     if events:
         await tx.execute("set_meta", LOW_WATER, str(mark))
