@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from switchhook.telephony.sip import Dial, LineError, LineState, Mailbox, Reject, Ring
+from switchhook.clock import SystemClock
+from switchhook.telephony.sip import Dial, LineError, LineState, Mailbox, Reject, Ring, SipLine
 from switchhook.workspace.facts import Answered, AnyFact, Direction, EndCause, LegKind, Offered
 from tests.telephony.conftest import Open
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, power, tone_ulaw, tone_wav
@@ -97,6 +98,22 @@ async def test_all_telephones_ring_and_the_first_wins(
     assert {"ringing:leg1", "ringing:leg2", "answered:leg2", "leg_ended:leg1=answered_elsewhere"} <= set(
         s.story
     )
+
+
+async def test_many_calls_at_once_are_kept_apart(server: Open, programs: Programs, tmp_path: Path) -> None:
+    s = server(Ring((programs.phone("--answer", "0.2"),), 10), rtp_ports="9000-9199")
+    await s.line.start()
+    ulaw = str(tone_ulaw(tmp_path / "c", 440))
+    callers = [programs.calls(s.port, "caller", "-d", "800", SPEECH=ulaw) for _ in range(6)]
+    for caller in callers:
+        await programs.succeeds(caller)
+    await s.until("ended", len(callers))
+    stories: dict[str, list[str]] = {}
+    for fact in s.facts:
+        stories.setdefault(fact.call, []).append(fact.id)
+    assert len(stories) == len(callers)
+    for story in stories.values():
+        assert (story[0], story[-1], len(story)) == ("offered", "ended", 7)
 
 
 async def test_the_caller_gives_up(server: Open, programs: Programs) -> None:
@@ -196,6 +213,27 @@ async def test_no_final_answer_before_the_commit(server: Open, programs: Program
         await caller.until(200)
     finally:
         caller.close()
+
+
+async def test_a_store_that_hangs_does_not_hold_up_the_stop(server: Open, programs: Programs) -> None:
+    s = server(Ring((programs.phone("--answer", "0"),), 10))
+    held = asyncio.Event()
+
+    async def hang(fact: AnyFact) -> None:
+        if isinstance(fact, Answered):
+            held.set()
+            await asyncio.Event().wait()
+
+    s.before_commit = hang
+    await s.line.start()
+    programs.calls(s.port, "caller_refused")
+    await asyncio.wait_for(held.wait(), PATIENCE)
+    await asyncio.wait_for(s.line.stop(), PATIENCE)
+    later = server(Reject())
+    later.line = SipLine(later.config, later._on_fact, later._route, SystemClock(), s.data)
+    await later.line.start()
+    assert later.story[0] == "answered:leg1"
+    assert later.story[-1].startswith("ended=")
 
 
 class Raw:

@@ -151,6 +151,7 @@ class BaresipBackend:
             return
         handle = event.call
         if event.event is Event.CALL_INCOMING:
+            self._early.pop(handle, None)  # it was said to be there before; while we dialled, that was kept
             call = baresip.Call._from_incoming(self._runtime, event)
             self._calls[handle] = call
             listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))

@@ -37,7 +37,8 @@ Route = Callable[[Offered], Awaitable[RingPlan]]
 READY_SECONDS = 15.0
 PING_SECONDS = 5.0
 PONG_SECONDS = 10.0
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.0
+LAST_COMMIT_SECONDS = 1.5
 STABLE_SECONDS = 60.0
 _BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 _COMMIT_RETRY = (0.05, 0.2, 0.5, 1.0, 2.0)
@@ -171,8 +172,10 @@ class SipLine:
                 log.error("the SIP line is down: %s", error)
             if self._state is LineState.STOPPING:
                 # The worker has told us nearly everything; whatever is left is told now or at the next start.
-                with suppress(OSError, JournalBusy, _CommitFailed):
-                    await wind_up(self._data, self._clock, self._commit)
+                with suppress(OSError, JournalBusy, _CommitFailed, TimeoutError):
+                    await asyncio.wait_for(
+                        wind_up(self._data, self._clock, self._commit), LAST_COMMIT_SECONDS
+                    )
                 return
             self._state = LineState.RESTARTING
             failures = 0 if self._clock.monotonic() - began > STABLE_SECONDS else failures + 1
@@ -231,7 +234,10 @@ class SipLine:
             await asyncio.to_thread(worker.wait)
         # What was read from it is still being committed; the diary is only looked at when that is done.
         while self._chains:
-            await asyncio.wait(list(self._chains.values()))
+            patience = LAST_COMMIT_SECONDS if self._state is LineState.STOPPING else None
+            _, late = await asyncio.wait(list(self._chains.values()), timeout=patience)
+            for task in late:  # not acknowledged, so it is told again at the next start
+                task.cancel()
         if self._writer is not None:
             self._writer.close()
             self._writer = None

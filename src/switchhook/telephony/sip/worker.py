@@ -24,10 +24,10 @@ from switchhook.workspace.facts import AnyFact
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 4.0
+DRAIN_SECONDS = 3.0
 """How long calls may take to end when the worker must go."""
 
-ACK_SECONDS = 3.0
+ACK_SECONDS = 2.0
 """How long it then waits for the server to confirm what it was told."""
 
 _EXIT_SECONDS = 10.0  # a worker that is to go and hangs is gone by then
