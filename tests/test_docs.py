@@ -1,0 +1,39 @@
+"""The documentation says what is so."""
+
+import re
+import runpy
+from pathlib import Path
+
+from switchhook.config import OPTIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_page_of_events_is_what_the_catalogue_says() -> None:
+    page = runpy.run_path(str(ROOT / "scripts" / "events_page.py"))["page"]
+    assert (ROOT / "docs" / "events.md").read_text(encoding="utf-8") == page()
+
+
+def test_every_setting_is_documented_with_its_three_names_and_no_other_is() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for option in OPTIONS:
+        assert f"| `{option.flag}` | `{option.env}` |" in text, option.name
+    documented = set(re.findall(r"^\| `(--[a-z-]+)` \|", text, re.MULTILINE))
+    assert documented == {option.flag for option in OPTIONS}
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    for page in DOCS:
+        for target in re.findall(r"\]\(([^)#]+?\.md)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} → {target}"
+
+
+def test_every_test_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert named
+    written = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in named:
+        assert f"def {name}(" in written or (ROOT / "tests").rglob(f"{name}.py"), name
+        assert f"def {name}(" in written, name
