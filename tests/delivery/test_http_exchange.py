@@ -11,6 +11,7 @@ from tests.delivery.receivers import (
     OK,
     Receiver,
     Sender,
+    after_request,
     answering,
     answering_and_closing,
     on_both_loops,
@@ -225,6 +226,26 @@ async def test_an_old_connection_is_not_used_again() -> None:
             await sender.send(receiver.port)
             await sender.clock.advance(30)
         assert receiver.accepted == 2
+
+
+@on_both_loops
+async def test_a_connection_that_has_grown_old_while_busy_is_closed_with_its_answer() -> None:
+    go = asyncio.Event()
+
+    async def act(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+        writer.write(OK)
+
+    async with (
+        receiving(after_request(act)) as receiver,
+        sending(limits=Limits(lifetime_seconds=10)) as sender,
+    ):
+        future = sender.send(receiver.port)
+        await receiver.until(lambda: len(receiver.requests) == 1)
+        await sender.clock.advance(15)
+        go.set()
+        assert (await future).status == 200
+        assert sender.client.stats.idle == 0
 
 
 @on_both_loops

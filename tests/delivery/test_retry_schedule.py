@@ -11,7 +11,7 @@ from switchhook.delivery.schedule import (
     parse_schedule,
 )
 
-steps = st.integers(0, 86_400)
+steps = st.integers(0, 120) | st.integers(0, 86_400)
 schedules = st.lists(steps, min_size=1, max_size=20).map(tuple)
 jitters = st.floats(0, 1, exclude_max=True)
 delays = st.floats(0, 1e6)
@@ -22,6 +22,10 @@ def test_the_default_schedule_is_the_published_one() -> None:
         0, 5, 300, 1800, 7200, 18000, 36000, 36000, None,
     ]  # fmt: skip
     assert sum(DEFAULT_SCHEDULE) / 3600 == pytest.approx(27.58, abs=0.01)
+
+
+def test_only_steps_of_a_minute_and_more_have_jitter() -> None:
+    assert [next_delay((0, 5, 59, 60), made, 0.75) for made in range(4)] == [0, 5, 59, pytest.approx(63)]
 
 
 @given(schedules, jitters)

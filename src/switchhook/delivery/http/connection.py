@@ -171,8 +171,6 @@ class Connection(asyncio.Protocol):
             self._finish(self._keep and not self._extra and garbage is None)
         elif garbage is not None:
             self._fail(Kind.INVALID_RESPONSE, garbage)
-        elif self._status == 101:
-            self._fail(Kind.INVALID_RESPONSE, "it switched to another protocol")
         elif self._got_body:
             self._framing = 0
         else:
@@ -230,7 +228,7 @@ class Connection(asyncio.Protocol):
             assert self._parser is not None
             self._keep = self._parser.should_keep_alive()
         elif status != 101:
-            # 1xx announces the answer proper. 101 is the end of HTTP on this connection, see `data_received`.
+            # 1xx announces the answer proper. 101 would end HTTP: the parser stops there with an error.
             self._headers_done = False
             self._headers = []
 
