@@ -146,13 +146,8 @@ def _attempt(row: AttemptRow) -> Attempt:
         response=None
         if answer is None
         else ReceivedAnswer(
-            headers=[ReceivedHeader(_text(name), _text(value)) for name, value in answer.headers],
+            headers=[ReceivedHeader(name, value) for name, value in answer.headers],
             body=answer.body.decode("utf-8", "replace"),
             truncated=answer.truncated,
         ),
     )
-
-
-def _text(value: str) -> str:
-    """What can be written as JSON of what a receiver sent as a header."""
-    return value.encode("utf-8", "replace").decode()
