@@ -9,24 +9,22 @@ with the nearest one that is: no option is accepted and ignored.
 """
 
 import difflib
-import ipaddress
-import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from switchhook.delivery.schedule import DEFAULT_SCHEDULE, parse_schedule
+from switchhook import parsers
+from switchhook.delivery.schedule import DEFAULT_SCHEDULE
+from switchhook.parsers import Network
 
 PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
 SECTIONS = ("sip",)
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigError(Exception):
@@ -48,7 +46,7 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     users: tuple[str, ...] = ()
     voicemail: bool = True
-    ring_seconds: float = 25
+    ring_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 25
 
 
 @dataclass(frozen=True)
@@ -107,186 +105,106 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
-
-
-def _number(low: float, high: float) -> Callable[[Any], float]:
-    def parse(value: Any) -> float:
-        if isinstance(value, bool):
-            raise ValueError(f"must be a number from {low:g} to {high:g}")
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"must be a number from {low:g} to {high:g}") from None
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low:g} to {high:g}")
-        return number
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        try:
-            if isinstance(value, bool | float):
-                raise ValueError
-            number = int(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"must be a whole number from {low} to {high}") from None
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _switch(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "yes", "on", "1"):
-        return True
-    if isinstance(value, str) and value.lower() in ("false", "no", "off", "0"):
-        return False
-    raise ValueError("must be true or false")
-
-
-def _one_of(*names: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
-        return str(value)
-
-    return parse
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    if isinstance(value, list | tuple):
-        return list(value)
-    raise ValueError("must be a list, or text with commas between")
-
-
-def _networks(value: Any) -> tuple[Network, ...]:
-    networks = []
-    for item in _items(value):
-        try:
-            networks.append(ipaddress.ip_network(str(item), strict=False))
-        except ValueError:
-            raise ValueError(f"{item!r} is not a network; write it like 10.0.0.0/8 or fd00::/8") from None
-    return tuple(networks)
-
-
-def _schedule(value: Any) -> tuple[float, ...]:
-    return parse_schedule(value if isinstance(value, str) else ",".join(map(str, _items(value))))
-
-
-def _ports(value: Any) -> tuple[int, int]:
-    first, _, last = str(value).partition("-")
-    try:
-        low, high = int(first), int(last)
-    except ValueError:
-        raise ValueError("must be a range of ports like 10000-10999") from None
-    if not (1024 <= low < high <= 65_535 and high - low >= 10):
-        raise ValueError("must be a range of at least 10 ports from 1024 to 65535, like 10000-10999")
-    return low, high
-
-
-def _listen(value: Any) -> str:
-    text = _text(value)
-    if text in ("", "off"):
-        return ""
-    host, _, port = text.rpartition(":")
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-        _whole(1, 65_535)(port)
-    except ValueError:
-        raise ValueError("must be an address and port like 127.0.0.1:5060, or off") from None
-    return text
-
-
-def _url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    if text and not text.startswith(("http://", "https://")):
-        raise ValueError("must begin with https:// or http://")
-    return text
-
-
-def _structs(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    def parse(value: Any) -> tuple[Any, ...]:
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except ValueError:
-                raise ValueError("must be a JSON list of objects") from None
-        try:
-            return msgspec.convert(value, tuple[kind, ...])  # type: ignore[valid-type]
-        except msgspec.ValidationError as error:
-            names = ", ".join(f.name for f in msgspec.structs.fields(kind))
-            raise ValueError(f"{error} (each entry takes: {names})") from None
-
-    return parse
-
-
 # fmt: off - a table: one line each
 OPTIONS: tuple[Option, ...] = (
-    Option("host", _text, "127.0.0.1", "Address to serve HTTP on."),
-    Option("port", _whole(0, 65_535), 8080, "Port to serve HTTP on; 0 takes a free one.", "PORT"),
-    Option("data", Path, Path("switchhook-data"), "Directory for the database, recordings and keys.", "DIR"),
-    Option("database", _text, "", "sqlite:///FILE; by default switchhook.db in the data directory.", "URL"),
-    Option("workers", _whole(1, 64), 1, "Processes to serve with; the embedded store takes 1.", "N"),
-    Option("public_url", _url, "", "How others reach this server; used in links to recordings.", "URL"),
-    Option("region", _text, "FR", "Country whose spelling of numbers is understood without +.", "CC"),
+    Option("host", parsers.word, "127.0.0.1", "Address to serve HTTP on."),
+    Option("port", parsers.whole(0, 65_535), 8080, "Port to serve HTTP on; 0 takes a free one.", "PORT"),
+    Option(
+        "data",
+        parsers.folder,
+        Path("switchhook-data"),
+        "Directory for the database, recordings and keys.",
+        "DIR",
+    ),
+    Option(
+        "database", parsers.text, "", "sqlite:///FILE; by default switchhook.db in the data directory.", "URL"
+    ),
+    Option("workers", parsers.whole(1, 64), 1, "Processes to serve with; the embedded store takes 1.", "N"),
+    Option(
+        "public_url", parsers.url, "", "How others reach this server; used in links to recordings.", "URL"
+    ),
+    Option(
+        "region", parsers.region, "FR", "Country whose spelling of numbers is understood without +.", "CC"
+    ),
     Option(
         "allow_networks",
-        _networks,
+        parsers.networks,
         (),
         "Private networks that endpoints may live in, by http:// too.",
         "NETS",
     ),
-    Option("retry_schedule", _schedule, DEFAULT_SCHEDULE, "Seconds to wait before each attempt.", "S,S,…"),
+    Option(
+        "retry_schedule", parsers.schedule, DEFAULT_SCHEDULE, "Seconds to wait before each attempt.", "S,S,…"
+    ),
     Option(
         "delivery_timeout",
-        _number(0.1, 120),
+        parsers.number(0.1, 120),
         20.0,
         "Seconds an endpoint has for its whole answer.",
         "SECONDS",
     ),
-    Option("rate_limits", _switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"),
-    Option("log_level", _one_of("debug", "info", "warning", "error"), "info", "How much is logged.", "LEVEL"),
     Option(
-        "recording_link_days", _number(0.001, 3_650), 30.0, "How long a link to a recording works.", "DAYS"
+        "rate_limits", parsers.switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"
     ),
     Option(
-        "sip_listen", _listen, "", "Address and UDP port of the SIP line; off by default.", "ADDRESS:PORT"
-    ),
-    Option("sip_allow", _networks, _networks("127.0.0.0/8"), "Networks that may reach the SIP line.", "NETS"),
-    Option("sip_trunk", _text, "", "SIP address that calls to the outside go through.", "HOST:PORT"),
-    Option("sip_rtp_ports", _ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
-    Option("sip_record", _switch, True, "Record calls. Voicemail always is.", "BOOL"),
-    Option("sip_greeting", _text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
-    Option("sip_voicemail_seconds", _number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
-    Option(
-        "sip_trust_identity", _switch, False, "Believe the trunk's P-Asserted-Identity before From.", "BOOL"
+        "log_level",
+        parsers.one_of("debug", "info", "warning", "error"),
+        "info",
+        "How much is logged.",
+        "LEVEL",
     ),
     Option(
-        "sip_number_header", _text, "To", "Header with the called number, when the trunk has its own.", "NAME"
+        "recording_link_days",
+        parsers.number(0.001, 3_650),
+        30.0,
+        "How long a link to a recording works.",
+        "DAYS",
     ),
-    Option("sip_username", _text, "switchhook", "User name when a trunk asks for one.", "NAME"),
-    Option("sip_password", _text, "", "Password when a trunk asks for one.", "SECRET"),
-    Option("sip_max_calls", _whole(1, 1_000), 100, "Calls at the same time.", "N"),
-    Option("sip_max_seconds", _number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
+    Option(
+        "sip_listen",
+        parsers.listen,
+        "",
+        "Address and UDP port of the SIP line; off by default.",
+        "ADDRESS:PORT",
+    ),
+    Option(
+        "sip_allow",
+        parsers.networks,
+        parsers.networks("127.0.0.0/8"),
+        "Networks that may reach the SIP line.",
+        "NETS",
+    ),
+    Option("sip_trunk", parsers.text, "", "SIP address that calls to the outside go through.", "HOST:PORT"),
+    Option("sip_rtp_ports", parsers.ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
+    Option("sip_record", parsers.switch, True, "Record calls. Voicemail always is.", "BOOL"),
+    Option("sip_greeting", parsers.text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
+    Option("sip_voicemail_seconds", parsers.number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
+    Option(
+        "sip_trust_identity",
+        parsers.switch,
+        False,
+        "Believe the trunk's P-Asserted-Identity before From.",
+        "BOOL",
+    ),
+    Option(
+        "sip_number_header",
+        parsers.text,
+        "To",
+        "Header with the called number, when the trunk has its own.",
+        "NAME",
+    ),
+    Option("sip_username", parsers.text, "switchhook", "User name when a trunk asks for one.", "NAME"),
+    Option("sip_password", parsers.text, "", "Password when a trunk asks for one.", "SECRET"),
+    Option("sip_max_calls", parsers.whole(1, 1_000), 100, "Calls at the same time.", "N"),
+    Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
     Option(
         "users",
-        _structs(UserConfig),
+        parsers.structs(UserConfig),
         (),
         "The users of the workspace (tables in the file, JSON elsewhere).",
         "JSON",
     ),
-    Option("numbers", _structs(NumberConfig), (), "The numbers of the workspace (likewise).", "JSON"),
+    Option("numbers", parsers.structs(NumberConfig), (), "The numbers of the workspace (likewise).", "JSON"),
 )
 # fmt: on
 _BY_NAME = {option.name: option for option in OPTIONS}
@@ -295,7 +213,9 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 def nearest(name: str, names: list[str]) -> str:
     """` (did you mean X?)`, or nothing when no name is near."""
     close = difflib.get_close_matches(name, names, 1, 0.5)
-    return f"; did you mean {close[0]}?" if close else f"; the names are {', '.join(sorted(names))}"
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; the names are {', '.join(sorted(names))}" if names else ""
 
 
 def load(
@@ -358,7 +278,9 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str,
         elif key in flat:
             found.append((key, value, f"{path}: {key}"))
         else:
-            raise ConfigError(f"{path}: unknown setting {key!r}{nearest(key, [*flat, *SECTIONS])}")
+            section, _, name = key.partition("_")
+            hint = f"; write {name} in the section [{section}]" if key in _BY_NAME else ""
+            raise ConfigError(f"{path}: unknown setting {key!r}{hint or nearest(key, [*flat, *SECTIONS])}")
     return found
 
 
@@ -383,16 +305,26 @@ def _check(config: Config) -> Config:
             f"{config.sources['database']}: this version stores in SQLite only, not in {scheme!r}; "
             "write sqlite:///path/to/file.db or leave it out"
         )
+    if config.database and not database_path(config).name:
+        raise ConfigError(f"{config.sources['database']}: names no file; write sqlite:///path/to/file.db")
     if config.workers > 1:
         raise ConfigError(
             f"{config.sources['workers']}: the embedded store serves from one process; leave it at 1"
         )
+    for what, given in (
+        ("users", [user.email for user in config.users]),
+        ("numbers", [number.number for number in config.numbers]),
+    ):
+        twice = next((one for one in given if given.count(one) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"{config.sources[what]}: {twice} stands there twice")
     emails = {user.email for user in config.users}
     for number in config.numbers:
         for email in number.users:
             if email not in emails:
                 raise ConfigError(
-                    f"numbers: {number.number} names the unknown user {email!r}{nearest(email, list(emails))}"
+                    f"{config.sources['numbers']}: {number.number} names the unknown user {email!r}"
+                    f"{nearest(email, list(emails))}"
                 )
     return config
 

@@ -39,7 +39,7 @@ class ServeLock:
     """Makes sure that one `serve` alone works on an embedded database: two would each send the other's deliveries."""
 
     def __init__(self, config: Config) -> None:
-        path = database_path(config)
+        path = database_path(config).resolve()  # one lock, by whatever name the file is called
         self._path = path.with_name(path.name + ".lock")
         self._file: IO[str] | None = None
 
@@ -95,16 +95,36 @@ async def create_key(
 
 
 async def first_admin_key(store: Store, clock: Clock, workspace: str, data: Path) -> str | None:
-    """An admin key when the installation has no key at all, also written to `DIR/admin.key`; otherwise None."""
+    """An admin key when the installation has no key at all, also written to `DIR/admin.key`; otherwise None.
+
+    Raises:
+        InstallationError: the file cannot be written.
+    """
     if await store.read(keys.list_keys):
         return None
-    path = data / ADMIN_KEY_FILE
-    _, key = await create_key(store, clock, workspace, frozenset({"ALL"}), "admin")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, 0o600)  # the file may have been there with a wider mode
-        file.write(key + "\n")
+    key, id_, now = keys.new_secret_key(), new_id("key", clock.now()), clock.now()
+    # The file comes first: a key that was stored before a crash and written nowhere would lock everybody out.
+    _write_secret(data / ADMIN_KEY_FILE, key + "\n")
+    scopes = frozenset({"ALL"})
+    await store.run(
+        lambda tx: keys.add_key(
+            tx, workspace=workspace, id=id_, name="admin", scopes=scopes, key=key, now=now
+        )
+    )
     return key
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, so that it is there after a crash."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            os.fchmod(descriptor, 0o600)  # the file may have been there with a wider mode
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        raise InstallationError(f"cannot write {path}: {error.strerror}") from None
 
 
 async def recording_key(store: Store) -> bytes:

@@ -99,13 +99,14 @@ async def delete_endpoint(tx: Transaction, workspace: str, id: str, now: int) ->
 
 async def forget_deleted(tx: Transaction, rows: int) -> bool:
     """Remove up to `rows` rows of history of deleted endpoints; True while there may be more."""
+    gone = 0
     for workspace, id_ in await tx.fetch("deleted_endpoints"):
-        gone = await tx.execute("forget_schedule", workspace, id_, rows)
-        gone += await tx.execute("forget_attempts", workspace, id_, rows)
-        if gone:
+        gone += await tx.execute("forget_schedule", workspace, id_, rows - gone)
+        gone += await tx.execute("forget_attempts", workspace, id_, rows - gone)
+        if gone >= rows:
             return True
-        await tx.execute("forget_endpoint", workspace, id_)
-    return False
+        gone += await tx.execute("forget_endpoint", workspace, id_)
+    return gone > 0
 
 
 async def find_endpoint(reader: Reader, workspace: str, id: str) -> Endpoint | None:

@@ -100,7 +100,7 @@ INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, b
 VALUES ($1, $2, $3, $4,
   coalesce((SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics WHERE workspace_id = $1 AND topic = $3), ''),
   $5, $6)
-ON CONFLICT DO NOTHING
+ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
 RETURNING seq, targets
 
 -- name: accept_event_for
@@ -117,18 +117,24 @@ SELECT seq, workspace_id, id, topic, body, targets, accepted_at FROM events WHER
 
 -- ===== delivering ====================================================================================================
 
+-- The three that follow write nothing for an endpoint that was deleted while an attempt was under way: its history has
+-- gone, or goes, and nobody would come again for what is added now.
+
 -- name: add_attempt
 INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
   message_customer, message_operator, next_at, response)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT DO NOTHING
 
 -- name: put_schedule
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) SELECT $1, $2, $3, $4, $5
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
 
 -- name: put_schedule_once
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) SELECT $1, $2, $3, $4, $5
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 
 -- name: drop_schedule

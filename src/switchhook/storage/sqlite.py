@@ -12,6 +12,7 @@ in meanwhile. Long reads run on read-only connections in threads (SQLite release
 """
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -23,6 +24,8 @@ import apsw
 
 from switchhook.storage.sql import migrations, queries
 from switchhook.storage.store import Committed, Conflict, Reader, Row, StorageError, Transaction
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -152,7 +155,7 @@ class SqliteStore:
             for command in group:
                 self._apply(command)
             connection.execute("COMMIT")
-        except (apsw.Error, StorageError) as error:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             failure = error if isinstance(error, StorageError) else _translate(error)
@@ -160,6 +163,8 @@ class SqliteStore:
                 if not command.future.done():
                     # One exception object each: they are raised in different tasks and collect tracebacks.
                     command.future.set_exception(type(failure)(*failure.args))
+            if not isinstance(error, apsw.Error | StorageError):
+                raise  # somebody ends the process; nobody may be left waiting for it
             return
         self.commits += 1
         self.commands += len(group)
@@ -172,7 +177,7 @@ class SqliteStore:
         connection.execute("SAVEPOINT work")
         try:
             command.result = _drive(command.work(session))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             if not connection.in_transaction:
                 # SQLite took the whole transaction back (disk full, I/O error): the group is lost, not one command.
                 raise StorageError(_describe(error)) from error
@@ -188,7 +193,11 @@ class SqliteStore:
         for command in group:
             if command.committed is not None:
                 for hook in self._hooks:
-                    hook(command.committed)
+                    try:
+                        hook(command.committed)
+                    except Exception:
+                        # It is committed: whoever asked must hear so, whatever a listener makes of it.
+                        log.exception("a listener to commits failed")
             if command.future.done():
                 continue  # whoever asked has gone; what was committed stays committed
             if command.error is not None:
@@ -224,14 +233,15 @@ class SqliteStore:
         return apsw.SQLITE_OK
 
     def _checkpoint(self) -> None:
-        connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            finally:
+                connection.close()
         except apsw.Error:
             pass  # tried again when the log has grown further
-        finally:
-            connection.close()
 
     def _checkpointed(self, done: asyncio.Future[None]) -> None:
         self._checkpointing = False

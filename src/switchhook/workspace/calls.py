@@ -188,7 +188,7 @@ def _own_number(state: CallState, directory: Directory) -> Number | None:
     if state.direction is Direction.INBOUND:
         return directory.number(state.to_number)
     user = directory.user_of_sip(state.user_ref)
-    return directory.number_of_user(user) if user else None
+    return (directory.number_of_user(user) if user else None) or directory.number(state.from_number)
 
 
 def _user_email(state: CallState, directory: Directory) -> str:
@@ -216,9 +216,9 @@ def _seconds(state: CallState) -> float:
 
 def _completed(state: CallState, context: Context) -> CallCompleted:
     directory = context.directory
-    own = _own_number(state, directory)
-    own_name = own.name if own else ""
     inbound = state.direction is Direction.INBOUND
+    own = directory.number(state.to_number if inbound else state.from_number)
+    own_name = own.name if own else ""
     seconds = _seconds(state)
     return CallCompleted(
         id=state.id,

@@ -10,7 +10,8 @@ from switchhook.events.ids import new_id
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace.e164 import country, normalise
 
-_SIP = re.compile(r"^(?:<)?(?:sips?:)?(?:([^@;>]*)@)?([^;>?]+)", re.IGNORECASE)
+_BRACKETED = re.compile(r"<([^<>]*)>?\s*(?:;[^<>]*)?$")  # the address after a display name
+_SIP = re.compile(r"^(?:sips?:)?(?:([^@;>]*)@)?([^;>?]+)", re.IGNORECASE)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -68,11 +69,13 @@ class Directory:
 
 def sip_key(address: str) -> tuple[str, str]:
     """User and host of a SIP address, as they are compared (RFC 3261, 19.1.4: the host without regard to case)."""
-    found = _SIP.match(address.strip())
+    bracketed = _BRACKETED.search(address)
+    found = _SIP.match(bracketed.group(1) if bracketed else address.strip())
     if not found:
         return ("", address)
+    user = (found.group(1) or "").partition(":")[0]  # a password is no part of who it is
     host = found.group(2).lower()
-    return (found.group(1) or "", host.removesuffix(":5060"))
+    return (user, host.removesuffix(":5060"))
 
 
 _strings = msgspec.json.Decoder(tuple[str, ...])

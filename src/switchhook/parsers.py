@@ -1,0 +1,178 @@
+"""How the values of settings are read: text, TOML or JSON in, a checked value out, or what is allowed."""
+
+import ipaddress
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from switchhook.delivery.schedule import parse_schedule
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def text(value: Any) -> str:
+    """Any text, also none."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def word(value: Any) -> str:
+    """Text that says something."""
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return str(value)
+
+
+def folder(value: Any) -> Path:
+    """A directory, or a path where one can be made."""
+    if isinstance(value, Path):
+        return value
+    if not text(value).strip():
+        raise ValueError("must name a directory; write . for the one you are in")
+    return Path(value)
+
+
+def number(low: float, high: float) -> Callable[[Any], float]:
+    """A number within bounds."""
+
+    def parse(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        try:
+            found = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be a number from {low:g} to {high:g}") from None
+        if not low <= found <= high:
+            raise ValueError(f"must be from {low:g} to {high:g}")
+        return found
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[Any], int]:
+    """A whole number within bounds."""
+
+    def parse(value: Any) -> int:
+        try:
+            if isinstance(value, bool | float):
+                raise ValueError
+            found = int(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be a whole number from {low} to {high}") from None
+        if not low <= found <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return found
+
+    return parse
+
+
+def switch(value: Any) -> bool:
+    """On or off, as TOML or as people write it."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "yes", "on", "1"):
+        return True
+    if isinstance(value, str) and value.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def one_of(*names: str) -> Callable[[Any], str]:
+    """One of a few words."""
+
+    def parse(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return str(value)
+
+    return parse
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    """Networks as CIDR; a single address is a network of one."""
+    found = []
+    for item in _items(value):
+        try:
+            found.append(ipaddress.ip_network(str(item), strict=False))
+        except ValueError:
+            raise ValueError(f"{item!r} is not a network; write it like 10.0.0.0/8 or fd00::/8") from None
+    return tuple(found)
+
+
+def schedule(value: Any) -> tuple[float, ...]:
+    """A retry schedule; see `switchhook.delivery.schedule`."""
+    return parse_schedule(value if isinstance(value, str) else ",".join(map(str, _items(value))))
+
+
+def ports(value: Any) -> tuple[int, int]:
+    """A range of unprivileged ports."""
+    first, _, last = str(value).partition("-")
+    try:
+        low, high = int(first), int(last)
+    except ValueError:
+        raise ValueError("must be a range of ports like 10000-10999") from None
+    if not (1024 <= low < high <= 65_535 and high - low >= 10):
+        raise ValueError("must be a range of at least 10 ports from 1024 to 65535, like 10000-10999")
+    return low, high
+
+
+def listen(value: Any) -> str:
+    """An address and port to listen on; empty for nowhere."""
+    where = text(value)
+    if where in ("", "off"):
+        return ""
+    host, _, port = where.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        whole(1, 65_535)(port)
+    except ValueError:
+        raise ValueError("must be an address and port like 127.0.0.1:5060, or off") from None
+    return where
+
+
+def url(value: Any) -> str:
+    """The beginning of URLs, without a slash at the end; empty when there is none."""
+    start = text(value).rstrip("/")
+    if start and not (start.startswith(("http://", "https://")) and start.partition("://")[2]):
+        raise ValueError("must be like https://phone.example.com")
+    return start
+
+
+def region(value: Any) -> str:
+    """A country by its two letters."""
+    from phonenumbers import SUPPORTED_REGIONS  # only here: its tables take a while to load
+
+    code = text(value).strip().upper()
+    if code not in SUPPORTED_REGIONS:
+        raise ValueError("must be the two letters of a country, like FR")
+    return code
+
+
+def structs(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A list of `kind`: tables in the file, JSON elsewhere."""
+
+    def parse(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise ValueError("must be a JSON list of objects") from None
+        try:
+            return msgspec.convert(value, tuple[kind, ...])  # type: ignore[valid-type]
+        except msgspec.ValidationError as error:
+            names = ", ".join(f.name for f in msgspec.structs.fields(kind))
+            raise ValueError(f"{error} (each entry takes: {names})") from None
+
+    return parse
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise ValueError("must be a list, or text with commas between")
