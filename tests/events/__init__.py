@@ -1,0 +1,1 @@
+"""Tests of the catalogue. A package, so that they can share the strategies."""
