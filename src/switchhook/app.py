@@ -18,14 +18,16 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from switchhook import __version__
-from switchhook.api.app import build
+from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
 from switchhook.config import Config
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher, Settings
 from switchhook.delivery.http import Client, SystemResolver
+from switchhook.delivery.recovery import Recoveries
 from switchhook.installation import (
+    ADMIN_KEY_FILE,
     InstallationError,
     ServeLock,
     first_admin_key,
@@ -35,7 +37,7 @@ from switchhook.installation import (
 )
 from switchhook.media.links import sign_path
 from switchhook.storage import endpoints
-from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.store import Store
 from switchhook.telephony.sip import routing
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan
@@ -46,6 +48,7 @@ from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
+STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
 HOUSEKEEPING = 5.0  # seconds between two small steps of tidying up
 HOUSEKEEPING_ROWS = 2_000
 
@@ -53,8 +56,23 @@ HOUSEKEEPING_ROWS = 2_000
 class _Http(uvicorn.Server):
     """uvicorn without its own signal handling, telling when it listens."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, application: Api) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=3,
+                backlog=2048,
+            )
+        )
         self.listening = asyncio.Event()
 
     @contextlib.contextmanager
@@ -70,7 +88,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
     """Serve until SIGTERM or SIGINT. `say` is given the lines for standard output.
 
     Raises:
-        InstallationError: the port or the data directory cannot be used.
+        InstallationError: the port, the SIP line or the data directory cannot be used.
         StorageError: the database cannot be used.
     """
     stop = asyncio.Event()
@@ -80,6 +98,9 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
 
     lock = ServeLock(config)
     lock.take()
+    listener = _listen(config)  # before anything is made that a taken port would leave behind
+    address = _address(listener)
+    public_url = config.public_url or address
     async with contextlib.AsyncExitStack() as stack:
         store = open_store(config)
         stack.push_async_callback(store.close)
@@ -88,24 +109,12 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         await store.run(
             lambda tx: directory.configure(tx, workspace.id, config.users, config.numbers, config.region)
         )
-
         policy = AddressPolicy(config.allow_networks)
-        sender = Client(clock, policy, SystemResolver(clock))
-        stack.push_async_callback(sender.aclose)
-        dispatcher = Dispatcher(
-            store,
-            clock,
-            sender,
-            policy,
-            Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout),
-        )
-        await dispatcher.start()
-        stack.push_async_callback(dispatcher.stop)
+        dispatcher = await _dispatcher(config, store, clock, policy, stack)
+        recoveries = Recoveries(store, clock)
+        stack.push_async_callback(recoveries.stop)
+        recoveries.kick()
 
-        listener = _listen(config)
-        host, port = listener.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        public_url = config.public_url or f"http://{shown}:{port}"
         link_key = await recording_key(store)
 
         def link(recording: str) -> str:
@@ -114,52 +123,29 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
 
         switchboard = Switchboard(store, clock, workspace.id, config.region, link)
         await switchboard.load()
-
-        line = _sip_line(config, switchboard, clock)
-        if line is not None:
-            try:
-                await line.start()
-            except (LineError, ValueError) as error:
-                raise InstallationError(f"the SIP line cannot be opened: {error}") from None
-            stack.push_async_callback(line.stop)
-
-        http = _Http(
-            uvicorn.Config(
-                build(
-                    Services(
-                        store=store,
-                        clock=clock,
-                        policy=policy,
-                        dispatcher=dispatcher,
-                        data_dir=config.data,
-                        public_url=public_url,
-                        recording_key=link_key,
-                        telephony=lambda: {"sip": line.state.value} if line else {},
-                        limits=Limits()
-                        if config.rate_limits
-                        else Limits(read_per_second=None, write_per_second=None),
-                    )
-                ),
-                loop="none",
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                date_header=True,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-                backlog=2048,
+        line = await _sip_line(config, switchboard, clock, stack)
+        limits = Limits() if config.rate_limits else Limits(read_per_second=None, write_per_second=None)
+        api = build(
+            Services(
+                store=store,
+                clock=clock,
+                policy=policy,
+                dispatcher=dispatcher,
+                recoveries=recoveries,
+                data_dir=config.data,
+                public_url=public_url,
+                recording_key=link_key,
+                telephony=lambda: {"sip": line.state.value} if line else {},
+                limits=limits,
             )
         )
+        http = _Http(api)
         serving = asyncio.create_task(http.serve(sockets=[listener]))
         tidying = asyncio.create_task(_tidy(store, clock))
         await http.listening.wait()
         if admin_key is not None:
-            say(f"admin key {admin_key} (shown this once; also in {config.data / 'admin.key'})")
-        say(f"ready http://{shown}:{port}")
+            say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
+        say(f"ready {address}")
         log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
 
         stopped = asyncio.create_task(stop.wait())
@@ -168,11 +154,31 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         log.info("stopping")
         http.should_exit = True
         tidying.cancel()
-        await serving
+        # Side by side: each may take seconds, and all of it together ten.
+        await asyncio.gather(serving, line.stop() if line else _nothing())
 
 
-def _sip_line(config: Config, switchboard: Switchboard, clock: Clock) -> SipLine | None:
-    """The SIP line of the configuration, not yet open; None when it is off."""
+async def _dispatcher(
+    config: Config, store: Store, clock: Clock, policy: AddressPolicy, stack: contextlib.AsyncExitStack
+) -> Dispatcher:
+    """The dispatcher, at work; `stack` stops it."""
+    sender = Client(clock, policy, SystemResolver(clock))
+    stack.push_async_callback(sender.aclose)
+    settings = Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout)
+    dispatcher = Dispatcher(store, clock, sender, policy, settings)
+    await dispatcher.start()
+    stack.push_async_callback(dispatcher.stop, STOP_GRACE)
+    return dispatcher
+
+
+async def _nothing() -> None:
+    """What is there to stop when there is no line."""
+
+
+async def _sip_line(
+    config: Config, switchboard: Switchboard, clock: Clock, stack: contextlib.AsyncExitStack
+) -> SipLine | None:
+    """The SIP line of the configuration, open; None when it is off. `stack` stops it."""
     if not config.sip_listen:
         return None
     known = switchboard.directory
@@ -199,7 +205,13 @@ def _sip_line(config: Config, switchboard: Switchboard, clock: Clock) -> SipLine
     async def route(offered: Offered) -> RingPlan:
         return routing.plan(offered, switchboard.directory, ways)
 
-    return SipLine(settings, switchboard.report, route, clock, config.data)
+    line = SipLine(settings, switchboard.report, route, clock, config.data)
+    try:
+        await line.start()
+    except (LineError, ValueError) as error:
+        raise InstallationError(f"the SIP line cannot be opened: {error}") from None
+    stack.push_async_callback(line.stop)
+    return line
 
 
 def _listen(config: Config) -> socket.socket:
@@ -217,7 +229,13 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-async def _tidy(store: SqliteStore, clock: Clock) -> None:
+def _address(listener: socket.socket) -> str:
+    """The URL under which a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _tidy(store: Store, clock: Clock) -> None:
     """Remove what deleted endpoints left behind, a little at a time."""
     while True:
         await clock.sleep(HOUSEKEEPING)

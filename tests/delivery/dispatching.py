@@ -69,6 +69,9 @@ class Receiver:
             asyncio.get_running_loop().call_soon(self.give, request, future, answer)
         return future
 
+    def forget(self, pool_key: str) -> None:
+        """No connections are kept here."""
+
     def give(self, request: Request, future: asyncio.Future[Exchange], answer: int | Failure) -> None:
         """Answer a request."""
         self.under_way[str(request.pool_key)] -= 1

@@ -21,6 +21,7 @@ from switchhook.api.messages import Disconnected, Headers, Receive, Request, Res
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
 from switchhook.api.recordings import Recordings
+from switchhook.api.replays import Replays
 from switchhook.api.routes import BATCH, EVENT, ROUTES, Route, Router, real_path
 from switchhook.api.services import Services
 from switchhook.api.webhooks import Webhooks
@@ -68,6 +69,7 @@ class Api:
         services = self._services
         webhooks = Webhooks(services)
         deliveries = Deliveries(services)
+        replays = Replays(services)
         operation = Operation(services, self._metrics)
         document = openapi.document(services.public_url, services.version)
         pages = docs.Pages(document)
@@ -78,6 +80,8 @@ class Api:
             "get_webhook": webhooks.get,
             "list_deliveries": deliveries.list,
             "get_delivery": deliveries.get,
+            "get_recovery": replays.get_recovery,
+            "get_stats": replays.stats,
             "get_me": Account(services).me,
             "get_recording": recordings.get,
             "get_health": operation.health,
@@ -91,6 +95,10 @@ class Api:
             "create_webhook": webhooks.create,
             "update_webhook": webhooks.update,
             "delete_webhook": webhooks.delete,
+            "retry_delivery": replays.retry,
+            "recover_webhook": replays.recover,
+            "rotate_secret": replays.rotate_secret,
+            "test_webhook": replays.test,
         }
         return reads, writes
 

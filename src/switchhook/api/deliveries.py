@@ -48,25 +48,30 @@ class Deliveries:
         if found is None:
             raise webhook_not_found(id_)
         rows, total = found
-        return page_of([_delivery(row) for row in rows], page, size, total)
+        return page_of([delivery_of(row) for row in rows], page, size, total)
 
     async def get(self, request: Request) -> Response:
         """GET /v2/api/deliveries/{delivery_id}."""
-        given = request.params["delivery_id"]
-        try:
-            event, endpoint = split_delivery_id(given)
-        except ValueError:
-            raise _not_found(given) from None
+        return data(_detail(await self._store.read(lambda r: find_requested(r, request), heavy=True)))
 
-        async def read(reader: Reader) -> DeliveryRow | None:
-            if await find_endpoint(reader, request.workspace, endpoint) is None:
-                return None
-            return await find_delivery(reader, request.workspace, endpoint, event)
 
-        found = await self._store.read(read, heavy=True)
-        if found is None:
-            raise _not_found(given)
-        return data(_detail(found))
+async def find_requested(reader: Reader, request: Request) -> DeliveryRow:
+    """The delivery that the path names.
+
+    Raises:
+        ApiError: 404, there is none.
+    """
+    given = request.params["delivery_id"]
+    try:
+        event, endpoint = split_delivery_id(given)
+    except ValueError:
+        raise _not_found(given) from None
+    found = None
+    if await find_endpoint(reader, request.workspace, endpoint) is not None:
+        found = await find_delivery(reader, request.workspace, endpoint, event)
+    if found is None:
+        raise _not_found(given)
+    return found
 
 
 def _status(text: str | None) -> str | None:
@@ -97,7 +102,8 @@ def _state(row: DeliveryRow) -> DeliveryStatus:
     return cast(DeliveryStatus, row.status) if row.status in STATUSES else "pending"
 
 
-def _delivery(row: DeliveryRow) -> Delivery:
+def delivery_of(row: DeliveryRow) -> Delivery:
+    """A delivery as the API shows it in lists."""
     last = row.attempts[-1] if row.attempts else None
     return Delivery(
         id=delivery_id(row.event, row.endpoint),
@@ -114,7 +120,7 @@ def _delivery(row: DeliveryRow) -> Delivery:
 
 
 def _detail(row: DeliveryRow) -> DeliveryDetail:
-    short = _delivery(row)
+    short = delivery_of(row)
     return DeliveryDetail(
         id=short.id,
         webhook_id=short.webhook_id,

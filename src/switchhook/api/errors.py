@@ -55,6 +55,7 @@ CODES: dict[str, Code] = {
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
+    "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
     "METHOD_NOT_ALLOWED": Code(405, "validation_error", "The URL exists, but not for this method."),
     "REQUEST_TIMEOUT": Code(408, "validation_error", "The body did not arrive in time.", retryable=True),

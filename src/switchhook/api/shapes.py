@@ -148,6 +148,82 @@ class DeliveryDetail(Struct, frozen=True, kw_only=True):
     attempts: list[Attempt]
 
 
+class RecoveryAsked(Struct, frozen=True, kw_only=True):
+    """From when on an endpoint is to get what it missed."""
+
+    since: Annotated[str, Meta(description="ISO 8601 date-time; without a zone it is UTC.")]
+
+
+RecoveryStatus = Literal["running", "completed"]
+
+
+class Recovery(Struct, frozen=True, kw_only=True):
+    """A recovery. `queued` is how many deliveries have been put back so far; they are sent beside the new ones, as fast
+    as the endpoint takes them."""
+
+    id: str
+    webhook_id: str
+    since: str
+    status: RecoveryStatus
+    queued: int
+    created_at: str
+    finished_at: str | None
+
+
+class RotationAsked(Struct, frozen=True, kw_only=True):
+    """How long the former secret signs beside the new one; a day when left out."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 86_400)] | UnsetType = UNSET
+
+
+class TestAsked(Struct, frozen=True, kw_only=True):
+    """The topic of the event to send."""
+
+    __test__ = False  # nothing for pytest to collect
+
+    topic: str
+
+
+class TestSent(Struct, frozen=True):
+    """A test event on its way: the catalogue's example of its topic."""
+
+    __test__ = False
+
+    id: str
+    delivery_id: str
+    topic: str
+
+
+class LatencyFigures(Struct, frozen=True):
+    """Milliseconds that successful attempts took."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class RecentFigures(Struct, frozen=True, kw_only=True):
+    """Attempts for events of the last day, the newest 10,000 at most."""
+
+    attempts: int
+    succeeded: int
+    success_rate: float | None
+    latency_ms: LatencyFigures | None
+
+
+class Stats(Struct, frozen=True, kw_only=True):
+    """How an endpoint does. `failing_since`: every attempt since then has failed. `disabled_at`: when it will be
+    disabled unless one succeeds."""
+
+    pending: int
+    succeeded: int
+    failed: int
+    last_24_hours: RecentFigures
+    failing_since: str | None
+    disabled_at: str | None
+    disabled_reason: str | None
+
+
 class AllowedRoute(Struct, frozen=True):
     """A route that the key may use."""
 

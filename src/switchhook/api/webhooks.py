@@ -38,7 +38,7 @@ class Webhooks:
     async def list(self, request: Request) -> Response:
         """GET /v2/api/webhooks."""
         found = await self._store.read(lambda reader: endpoints.list_endpoints(reader, request.workspace))
-        return data([_webhook(endpoint) for endpoint in found])
+        return data([webhook_of(endpoint) for endpoint in found])
 
     async def get(self, request: Request) -> Response:
         """GET /v2/api/webhooks/{webhook_id}."""
@@ -46,7 +46,7 @@ class Webhooks:
         found = await self._store.read(lambda reader: endpoints.find_endpoint(reader, request.workspace, id_))
         if found is None:
             raise webhook_not_found(id_)
-        return data(_webhook(found, secret=True))
+        return data(webhook_of(found, secret=True))
 
     async def create(self, request: Request) -> Work:
         """POST /v2/api/webhooks."""
@@ -68,7 +68,7 @@ class Webhooks:
                 updated_at=now,
             )
             await endpoints.add_endpoint(tx, endpoint)
-            return data(_webhook(endpoint, secret=True), 201)
+            return data(webhook_of(endpoint, secret=True), 201)
 
         return work
 
@@ -93,7 +93,7 @@ class Webhooks:
                 updated_at=self._clock.now(),
             )
             await endpoints.change_endpoint(tx, changed)
-            return data(_webhook(changed))
+            return data(webhook_of(changed))
 
         return work
 
@@ -114,7 +114,7 @@ class Webhooks:
 
     def _check(self, url: str | None, topics: Sequence[str]) -> None:
         faults = [
-            FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", _unknown_topic(topic))
+            FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", unknown_topic(topic))
             for index, topic in enumerate(topics)
             if topic not in CATALOGUE
         ]
@@ -141,7 +141,8 @@ class Webhooks:
             ) from None
 
 
-def _unknown_topic(topic: str) -> str:
+def unknown_topic(topic: str) -> str:
+    """The sentence about a topic that is none."""
     like = nearest(topic, CATALOGUE)
     hint = f"did you mean {like}?" if like else f"the topics are {', '.join(CATALOGUE)}."
     return f"Unknown topic {topic[:100]!r}; {hint}"
@@ -162,7 +163,8 @@ def webhook_not_found(id_: str) -> ApiError:
     )
 
 
-def _webhook(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
+def webhook_of(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
+    """An endpoint as the API shows it; its current secret only where it may be seen."""
     current = endpoint.secrets[0].secret if endpoint.secrets else None
     return Webhook(
         id=endpoint.id,

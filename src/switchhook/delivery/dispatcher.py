@@ -19,16 +19,18 @@ from typing import Protocol
 import msgspec
 
 from switchhook.clock import Clock
+from switchhook.delivery import breaker
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.backlog import Backlog
 from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
 from switchhook.delivery.lane import Delivery, Lane, LaneState
-from switchhook.delivery.outcome import Outcome, classify, refusal
+from switchhook.delivery.outcome import Fault, Outcome, classify, refusal
 from switchhook.delivery.request import prepare
-from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule, honour_retry_after, next_delay
+from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule
+from switchhook.delivery.settlement import SLOW, settlement
 from switchhook.delivery.settler import Settler
 from switchhook.storage import endpoints, outbox
-from switchhook.storage.outbox import Settlement, StoredResponse, Waiting, encode_response
+from switchhook.storage.outbox import HealthRow, Settlement, Waiting
 from switchhook.storage.store import AcceptedEvent, Committed, Store
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,9 @@ class Sender(Protocol):
 
     def send(self, request: Request) -> "asyncio.Future[Exchange]":
         """Begin the exchange at once; the future is done within the request's time-out."""
+
+    def forget(self, pool_key: str) -> None:
+        """Nothing more is sent with this key for now: close its idle connections."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,9 +159,7 @@ class Dispatcher:
         self._settler.low_water.track(event.seq, len(event.targets))
         for target in event.targets:
             lane = self._lane(event.workspace, target)
-            delivery = Delivery(
-                event.id, event.body, event.accepted_at, attempts=0, seq=event.seq, scheduled=False
-            )
+            delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq)
             if lane.state is LaneState.CLOSED or not lane.has_room() or not self._running:
                 self._park(lane, delivery)
             elif lane.state is LaneState.GONE:
@@ -195,14 +198,20 @@ class Dispatcher:
         )
         if endpoint is None:
             lane.state = LaneState.GONE
+            self._sender.forget(lane.endpoint)
             while lane.fresh:
                 self._drop(lane.fresh.popleft())
             lane.backlog.clear()
             lane.claimed.clear()
             return
         lane.prepared = prepare(endpoint, self._policy)
+        if lane.state is not LaneState.OPEN:
+            lane.health = lane.health_saved = breaker.Health(
+                endpoint.failing_first, endpoint.failing_last, endpoint.failing_clock
+            )
         if not endpoint.enabled:
             lane.state = LaneState.CLOSED
+            self._sender.forget(lane.endpoint)
             while lane.fresh:
                 self._park(lane, lane.fresh.popleft())
             for delivery in lane.backlog:
@@ -219,7 +228,12 @@ class Dispatcher:
             lane.claimed.add(row.event)
             lane.backlog.append(
                 Delivery(
-                    row.event, row.body, row.accepted_at, attempts=row.attempts, seq=None, scheduled=True
+                    row.event,
+                    row.body,
+                    row.accepted_at,
+                    attempts=row.attempts,
+                    base=row.base,
+                    scheduled=True,
                 )
             )
         self._pump(lane)
@@ -281,13 +295,21 @@ class Dispatcher:
 
     def _conclude(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
         self._release(lane)
-        if outcome.kind in _SLOW:
+        if outcome.slow_down:
+            if not lane.held:
+                self._clock.call_later(lane.pause(outcome.retry_after), partial(self._resume, lane))
+        elif outcome.kind in SLOW:
             lane.slow_down()
         elif outcome.ok:
             lane.speed_up()
         self._settle(lane, delivery, outcome)
         self._pump(lane)
         self._feed_hungry()
+
+    def _resume(self, lane: Lane) -> None:
+        """The pause that a receiver asked for is over."""
+        lane.held = False
+        self._pump(lane)
 
     def _release(self, lane: Lane) -> None:
         lane.in_flight -= 1
@@ -307,41 +329,39 @@ class Dispatcher:
                     self._hungry.append(lane)
 
     def _settle(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
-        """Decide what an outcome means and have it recorded."""
+        """Have an outcome recorded, and act on what it says about the endpoint."""
         assert self._settler is not None
-        number = delivery.attempts + 1
-        next_at = None
-        if outcome.ok:
-            state = "succeeded"
-        else:
-            delay = None
-            if not outcome.abort:
-                delay = next_delay(self._settings.schedule, number, self._settings.jitter())
-                delay = honour_retry_after(delay, outcome.retry_after)
-            state = "failed" if delay is None else "retrying"
-            if delay is not None:
-                next_at = self._clock.now() + int(delay * 1000)
-        self.counts[state] += 1
+        row = settlement(
+            lane,
+            delivery,
+            outcome,
+            now=self._clock.now(),
+            schedule=self._settings.schedule,
+            jitter=self._settings.jitter(),
+        )
+        self.counts[row.state] += 1
+        self._watch_health(lane, outcome)
         if outcome.disable:
             self._spawn(self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone"))
-        row = Settlement(
-            lane.workspace,
-            lane.endpoint,
-            delivery.event,
-            number,
-            state,
-            delivery.started_at,
-            outcome.latency_ms,
-            outcome.kind.value,
-            outcome.status,
-            None if outcome.fault is None else outcome.fault.value,
-            outcome.message_customer or None,
-            outcome.message_operator or None,
-            next_at,
-            _response(outcome),
-            delivery.scheduled,
-        )
         self._settler.put(_Sent(lane, delivery), row)
+
+    def _watch_health(self, lane: Lane, outcome: Outcome) -> None:
+        """Follow the breaker's rule; what it knows is recorded together with the outcome."""
+        assert self._settler is not None
+        if outcome.ok:
+            health, verdict = breaker.after_success(), breaker.Verdict.NOTHING
+        elif outcome.fault is Fault.SENDER:
+            return  # our own failure says nothing about the endpoint
+        else:
+            health, verdict = breaker.after_failure(lane.health, self._clock.now())
+        lane.health = health
+        if breaker.worth_saving(lane.health_saved, health):
+            lane.health_saved = health
+            self._settler.put_health(
+                HealthRow(lane.workspace, lane.endpoint, health.first, health.last, health.clock)
+            )
+        if verdict is breaker.Verdict.DISABLE:
+            self._spawn(self._disable(lane, "every delivery failed for five days"))
 
     async def _disable(self, lane: Lane, why: str) -> None:
         now = self._clock.now()
@@ -377,15 +397,6 @@ class Dispatcher:
             await work
         except Exception:
             log.exception("a step of the dispatcher failed")
-
-
-_SLOW = frozenset({Kind.RESPONSE_TIMEOUT, Kind.CONNECT_TIMEOUT, Kind.TLS_TIMEOUT, Kind.DNS_TIMEOUT})
-
-
-def _response(outcome: Outcome) -> bytes | None:
-    if outcome.status is None:
-        return None
-    return encode_response(StoredResponse(outcome.headers, outcome.body, outcome.truncated))
 
 
 class _Sent:

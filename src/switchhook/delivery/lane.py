@@ -12,11 +12,14 @@ waits in the store.
 from collections import deque
 from enum import Enum
 
+from switchhook.delivery.breaker import HEALTHY
 from switchhook.delivery.request import Prepared
 
 FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
 FRESH_MAX_SLOW = 64  # the same for an endpoint whose cap has shrunk
 SLOW_CAP = 2
+PAUSE_FIRST = 1.0  # seconds without a delivery after 429, 502, 503 or 504; doubled each time
+PAUSE_MOST = 60.0
 
 
 class LaneState(Enum):
@@ -31,19 +34,29 @@ class LaneState(Enum):
 class Delivery:
     """One event on its way to one endpoint.
 
-    `attempts` is how many were made. `seq` is the event's place above the low-water mark as long as this delivery has
+    `attempts` is how many were made, `base` how many of them before the present series. `seq` is the
+    event's place above the low-water mark as long as this delivery has
     left no trace there. `scheduled` says that it has a row in the schedule.
     """
 
-    __slots__ = ("accepted_at", "attempts", "body", "event", "scheduled", "seq", "started_at")
+    __slots__ = ("accepted_at", "attempts", "base", "body", "event", "scheduled", "seq", "started_at")
 
     def __init__(
-        self, event: str, body: bytes, accepted_at: int, *, attempts: int, seq: int | None, scheduled: bool
+        self,
+        event: str,
+        body: bytes,
+        accepted_at: int,
+        *,
+        attempts: int = 0,
+        base: int = 0,
+        seq: int | None = None,
+        scheduled: bool = False,
     ) -> None:
         self.event = event
         self.body = body
         self.accepted_at = accepted_at
         self.attempts = attempts
+        self.base = base
         self.seq = seq
         self.scheduled = scheduled
         self.started_at = 0
@@ -55,11 +68,15 @@ class Lane:
     __slots__ = (
         "backlog",
         "backlog_at",
+        "backoff",
         "cap",
         "claimed",
         "endpoint",
         "fresh",
         "full_cap",
+        "health",
+        "health_saved",
+        "held",
         "hungry",
         "in_flight",
         "loading",
@@ -81,7 +98,10 @@ class Lane:
         self.cap = self.full_cap = cap
         self.turn = False
         self.hungry = False
+        self.held = False  # the receiver asked for a pause
+        self.backoff = 0.0  # seconds of the last pause that it did not measure itself
         self.loading = False
+        self.health = self.health_saved = HEALTHY
         self.backlog_at: int | None = None  # when the first row of the schedule is due (wall ms)
 
     @property
@@ -96,7 +116,12 @@ class Lane:
 
     def may_send(self) -> bool:
         """Whether the next delivery may go out now."""
-        return self.state is LaneState.OPEN and self.in_flight < self.cap and bool(self.fresh or self.backlog)
+        return (
+            self.state is LaneState.OPEN
+            and not self.held
+            and self.in_flight < self.cap
+            and bool(self.fresh or self.backlog)
+        )
 
     def next(self) -> Delivery:
         """The delivery whose turn it is."""
@@ -109,7 +134,15 @@ class Lane:
         """The receiver did not answer in time: next to nothing more until it does."""
         self.cap = min(self.cap, SLOW_CAP)
 
+    def pause(self, asked: float | None) -> float:
+        """The receiver is overloaded: send nothing for so many seconds, then begin again one at a time."""
+        self.backoff = min(max(PAUSE_FIRST, self.backoff * 2), PAUSE_MOST)
+        self.held = True
+        self.cap = 1
+        return max(self.backoff, asked or 0.0)
+
     def speed_up(self) -> None:
         """The receiver answered: one more may be under way."""
+        self.backoff = 0.0
         if self.cap < self.full_cap:
             self.cap += 1

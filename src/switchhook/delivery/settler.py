@@ -19,7 +19,7 @@ from typing import Generic, Protocol, TypeVar
 
 from switchhook.clock import Clock
 from switchhook.storage import outbox
-from switchhook.storage.outbox import Settlement, Waiting
+from switchhook.storage.outbox import HealthRow, Settlement, Waiting
 from switchhook.storage.store import StorageError, Store
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class Settler(Generic[D]):
         self._on_recorded = on_recorded
         self._on_stall = on_stall
         self._buffer: list[tuple[D, Settlement | Waiting]] = []
+        self._health: dict[str, HealthRow] = {}
         self._task: asyncio.Task[None] | None = None
         self._timer_set = False
         self._draining = False
@@ -106,6 +107,10 @@ class Settler(Generic[D]):
         elif not self._timer_set:
             self._timer_set = True
             self._clock.call_later(LINGER, self._linger_over)
+
+    def put_health(self, row: HealthRow) -> None:
+        """Have an endpoint's health recorded with the outcome that changed it, which is put next."""
+        self._health[row.endpoint] = row
 
     def _linger_over(self) -> None:
         self._timer_set = False
@@ -135,11 +140,12 @@ class Settler(Generic[D]):
     async def _commit(self, group: list[tuple[D, Settlement | Waiting]]) -> None:
         settled = [row for _, row in group if isinstance(row, Settlement)]
         waiting = [row for _, row in group if isinstance(row, Waiting)]
+        health, self._health = list(self._health.values()), {}
         while True:
             mark = self.low_water.mark
             changed = mark if mark != self._stored_mark else None
             try:
-                await self._store.run(lambda tx: outbox.settle(tx, settled, waiting, changed))  # noqa: B023
+                await self._store.run(lambda tx: outbox.settle(tx, settled, waiting, changed, health))  # noqa: B023
             except StorageError as error:
                 self._stall(True, error)
                 await self._clock.sleep(RETRY)

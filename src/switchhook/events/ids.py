@@ -125,6 +125,17 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
     return _source.new(prefix, time.time_ns() // 1_000_000 if now_ms is None else now_ms)
 
 
+def lower_bound(prefix: str, now_ms: int) -> str:
+    """What sorts before every id of `prefix` made at `now_ms` (wall milliseconds) or later, and after those before.
+
+    Raises:
+        ValueError: the time is before 1970 or does not fit 48 bits.
+    """
+    if not 0 <= now_ms <= _MAX_MS:
+        raise ValueError(_OUT_OF_TIME)
+    return f"{prefix}_{_base62(now_ms << _RANDOM_BITS)}"
+
+
 def new_request_id() -> str:
     """`req_` and twelve random letters and digits, for one HTTP request. They do not sort."""
     # The last eight of 256 values, beyond a multiple of 62, are passed over, or some characters would come oftener.

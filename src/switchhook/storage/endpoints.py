@@ -28,13 +28,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     disabled_why: str | None
     created_at: int
     updated_at: int
+    failing_first: int | None = None  # of the failures without a success between them (wall ms)
+    failing_last: int | None = None
+    failing_clock: int | None = None  # when the breaker's clock began
 
 
 _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
 
 
 def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
-    workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at = row
+    workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *failing = row
     return Endpoint(
         workspace=workspace,
         id=id_,
@@ -46,6 +49,9 @@ def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
         disabled_why=disabled_why,
         created_at=created_at,
         updated_at=updated_at,
+        failing_first=failing[0],
+        failing_last=failing[1],
+        failing_clock=failing[2],
     )
 
 
@@ -86,6 +92,19 @@ async def disable_endpoint(tx: Transaction, workspace: str, id: str, why: str, n
     if changed:
         tx.committed.endpoints.add((workspace, id))
     return changed
+
+
+async def rotate_secret(tx: Transaction, endpoint: Endpoint, secret: str, until: int, now: int) -> Endpoint:
+    """Sign with `secret` from now on, and with the former ones too until `until` (wall ms)."""
+    former = [
+        SigningSecret(old.secret, until if old.until is None else min(old.until, until))
+        for old in endpoint.secrets
+    ]
+    secrets = (SigningSecret(secret), *(old for old in former if old.until is not None and old.until > now))
+    encoded = msgspec.json.encode(secrets).decode()
+    await tx.execute("rotate_secret", endpoint.workspace, endpoint.id, encoded, now)
+    tx.committed.endpoints.add((endpoint.workspace, endpoint.id))
+    return msgspec.structs.replace(endpoint, secrets=secrets, updated_at=now)
 
 
 async def delete_endpoint(tx: Transaction, workspace: str, id: str, now: int) -> bool:

@@ -63,6 +63,31 @@ async def find_delivery(reader: Reader, workspace: str, endpoint: str, event: st
     return DeliveryRow(workspace, endpoint, event, topic, accepted_at, status, next_at, attempts, body)
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """Deliveries of an endpoint by what became of them; and of recent attempts, how long the successful ones took
+    (milliseconds) and how many were not."""
+
+    pending: int
+    succeeded: int
+    failed: int
+    latencies: list[float]
+    refused: int
+
+
+RECENT = 10_000  # attempts that figures are made of
+
+
+async def figures(reader: Reader, workspace: str, endpoint: str, since: str) -> Figures:
+    """Figures of an endpoint, the recent ones from the events with an id from `since` on."""
+    mark = await low_water(reader)
+    totals: dict[str, int] = {}
+    for status in STATUSES:
+        ((totals[status],),) = await reader.fetch(f"count_deliveries_{status}", workspace, endpoint, mark)
+    rows = await reader.fetch("recent_attempts", workspace, endpoint, since, RECENT)
+    latencies = [latency for state, latency in rows if state == "succeeded"]
+    return Figures(**totals, latencies=latencies, refused=len(rows) - len(latencies))
+
+
 async def list_deliveries(
     reader: Reader, workspace: str, endpoint: str, status: str | None, *, page: int, size: int
 ) -> tuple[list[DeliveryRow], int]:

@@ -67,6 +67,7 @@ class Settlement(msgspec.Struct, frozen=True):
     next_at: int | None
     response: bytes | None
     scheduled: bool  # whether this delivery has a row in the schedule
+    base: int = 0  # attempts made before this series of them
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -79,11 +80,22 @@ class Waiting(msgspec.Struct, frozen=True):
     next_at: int
 
 
+class HealthRow(msgspec.Struct, frozen=True):
+    """How long an endpoint has been failing (wall ms), for the breaker."""
+
+    workspace: str
+    endpoint: str
+    first: int | None
+    last: int | None
+    clock: int | None
+
+
 class Due(msgspec.Struct, frozen=True):
     """A delivery of the schedule whose time has come."""
 
     event: str
     attempts: int
+    base: int
     next_at: int
     topic: str
     body: bytes
@@ -126,9 +138,13 @@ def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str) -> None:
 
 
 async def settle(
-    tx: Transaction, settled: Sequence[Settlement], waiting: Iterable[Waiting], low_water: int | None
+    tx: Transaction,
+    settled: Sequence[Settlement],
+    waiting: Iterable[Waiting],
+    low_water: int | None,
+    health: Iterable[HealthRow] = (),
 ) -> None:
-    """Record outcomes, what is to be tried again, and how far every event has left a trace."""
+    """Record outcomes, what is to be tried again, how the endpoints do, and how far every event has left a trace."""
     if settled:
         await tx.many(
             "add_attempt",
@@ -153,7 +169,9 @@ async def settle(
             ],
         )
     again = [
-        (s.workspace, s.endpoint, s.event, s.number, s.next_at) for s in settled if s.next_at is not None
+        (s.workspace, s.endpoint, s.event, s.number, s.next_at, s.base)
+        for s in settled
+        if s.next_at is not None
     ]
     if again:
         await tx.many("put_schedule", again)
@@ -163,6 +181,8 @@ async def settle(
     rows = [(w.workspace, w.endpoint, w.event, w.attempts, w.next_at) for w in waiting]
     if rows:
         await tx.many("put_schedule_once", rows)
+    for row in health:
+        await tx.execute("save_health", row.workspace, row.endpoint, row.first, row.last, row.clock)
     if low_water is not None:
         await tx.execute("set_meta", LOW_WATER, str(low_water))
 

@@ -42,11 +42,13 @@ INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, cre
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 
 -- name: endpoints
-SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at
+SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
+  failing_first, failing_last, failing_clock
 FROM endpoints WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id
 
 -- name: endpoint
-SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at
+SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
+  failing_first, failing_last, failing_clock
 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: endpoint_keys
@@ -58,7 +60,8 @@ UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: disable_endpoint
-UPDATE endpoints SET enabled = 0, disabled_why = $3, updated_at = $4
+UPDATE endpoints SET enabled = 0, disabled_why = $3, updated_at = $4,
+  failing_first = NULL, failing_last = NULL, failing_clock = NULL
 WHERE workspace_id = $1 AND id = $2 AND enabled = 1 AND deleted_at IS NULL
 
 -- name: delete_endpoint
@@ -128,7 +131,7 @@ WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND de
 ON CONFLICT DO NOTHING
 
 -- name: put_schedule
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) SELECT $1, $2, $3, $4, $5
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base) SELECT $1, $2, $3, $4, $5, $6
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
 
@@ -141,7 +144,7 @@ ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
 
 -- name: due
-SELECT s.event_id, s.attempts, s.next_at, e.topic, e.body, e.accepted_at
+SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at
 FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
 WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
 ORDER BY s.next_at LIMIT $4
@@ -299,3 +302,52 @@ INSERT INTO answers (workspace_id, key, route, status, body, answered_at) VALUES
 
 -- name: forget_answers
 DELETE FROM answers WHERE workspace_id = $1 AND answered_at <= $2
+
+-- ===== the rules of an endpoint ======================================================================================
+
+-- name: save_health
+UPDATE endpoints SET failing_first = $3, failing_last = $4, failing_clock = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: rotate_secret
+UPDATE endpoints SET secrets = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: replay
+-- Put a delivery into the schedule for now, with a series of attempts of its own.
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base) VALUES ($1, $2, $3, $4, $5, $4)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET next_at = excluded.next_at
+
+-- name: hasten
+-- What was never attempted since $3 (an event id) is due now.
+UPDATE schedule SET next_at = $4
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0 AND next_at > $4
+
+-- name: failed_after
+-- Deliveries that have failed for good, in the order of their events.
+SELECT a.event_id, a.number FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND a.event_id > $3 AND a.event_id <= $4
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id LIMIT $5
+
+-- name: count_untried
+SELECT count(*) FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0
+
+-- name: add_recovery
+INSERT INTO recoveries (workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: recovery
+SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+FROM recoveries WHERE workspace_id = $1 AND id = $2
+
+-- name: open_recoveries
+SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+FROM recoveries WHERE finished_at IS NULL ORDER BY created_at LIMIT 100
+
+-- name: advance_recovery
+UPDATE recoveries SET cursor = $3, queued = $4, finished_at = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: recent_attempts
+SELECT state, latency_ms FROM attempts
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_id DESC LIMIT $4

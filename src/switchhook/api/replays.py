@@ -1,0 +1,202 @@
+"""Sending again and looking after an endpoint: retry, recover, rotate the secret, a test event, figures."""
+
+import msgspec
+from msgspec import UNSET
+
+from switchhook.api.bodies import data, read_shape
+from switchhook.api.deliveries import delivery_of, find_requested
+from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.idempotency import Work
+from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.services import Services
+from switchhook.api.shapes import (
+    LatencyFigures,
+    RecentFigures,
+    Recovery,
+    RecoveryAsked,
+    RotationAsked,
+    Stats,
+    TestAsked,
+    TestSent,
+)
+from switchhook.api.webhooks import unknown_topic, webhook_id, webhook_not_found, webhook_of
+from switchhook.clock import iso_millis, parse_iso
+from switchhook.delivery.breaker import CLOCK_MS
+from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.envelope import render
+from switchhook.events.ids import JOB, MESSAGE, delivery_id, lower_bound, new_id, normalise_id
+from switchhook.storage import endpoints, history, outbox, replay
+from switchhook.storage.store import Reader, Transaction
+from switchhook.webhooks.signing import Secret
+
+OVERLAP_SECONDS = 86_400
+DAY_MS = 86_400_000
+
+
+class Replays:
+    """The handlers. What is put back is sent by the dispatcher as soon as the transaction is committed."""
+
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._limits = services.limits
+        self._recoveries = services.recoveries
+
+    async def retry(self, request: Request) -> Work:
+        """POST /v2/api/deliveries/{delivery_id}/retry."""
+
+        async def work(tx: Transaction) -> Response:
+            found = await find_requested(tx, request)
+            if found.attempts:
+                # One that was never attempted is on its way, or waits for its endpoint to be enabled.
+                now = self._clock.now()
+                await replay.replay(
+                    tx,
+                    workspace=request.workspace,
+                    endpoint=found.endpoint,
+                    event=found.event,
+                    attempts=len(found.attempts),
+                    now=now,
+                )
+                found = msgspec.structs.replace(found, status="pending", next_at=now)
+            return data(delivery_of(found), 202)
+
+        return work
+
+    async def recover(self, request: Request) -> Work:
+        """POST /v2/api/webhooks/{webhook_id}/recover."""
+        id_ = webhook_id(request)
+        asked = read_shape(await self._body(request), RecoveryAsked)
+        try:
+            since = parse_iso(asked.since)
+        except ValueError:
+            raise _bad(
+                "since", f"{asked.since[:50]!r} is no ISO 8601 date-time, such as 2026-01-31T08:00:00Z."
+            ) from None
+        now = self._clock.now()
+        if not 0 <= since <= now:
+            raise _bad("since", "This must be a moment in the past.")
+
+        async def work(tx: Transaction) -> Response:
+            await self._endpoint(tx, request.workspace, id_)
+            job = await replay.begin(
+                tx,
+                workspace=request.workspace,
+                id=new_id(JOB, now),
+                endpoint=id_,
+                since=since,
+                upto=lower_bound(MESSAGE, now + 1),
+                now=now,
+            )
+            self._recoveries.kick()
+            return data(_recovery(job), 202)
+
+        return work
+
+    async def get_recovery(self, request: Request) -> Response:
+        """GET /v2/api/recoveries/{recovery_id}."""
+        id_ = normalise_id(request.params["recovery_id"])
+        job = await self._store.read(lambda reader: replay.find(reader, request.workspace, id_))
+        if job is None:
+            raise ApiError("RECOVERY_NOT_FOUND", f"There is no recovery {id_[:100]!r}.", param="recovery_id")
+        return data(_recovery(job))
+
+    async def rotate_secret(self, request: Request) -> Work:
+        """POST /v2/api/webhooks/{webhook_id}/rotate-secret."""
+        id_ = webhook_id(request)
+        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        asked = RotationAsked()
+        if body:
+            require_json(request.headers)
+            asked = read_shape(body, RotationAsked)
+
+        async def work(tx: Transaction) -> Response:
+            found = await self._endpoint(tx, request.workspace, id_)
+            now = self._clock.now()
+            seconds = OVERLAP_SECONDS if asked.overlap_seconds is UNSET else asked.overlap_seconds
+            until = now + seconds * 1000
+            changed = await endpoints.rotate_secret(tx, found, Secret.generate().reveal(), until, now)
+            return data(webhook_of(changed, secret=True))
+
+        return work
+
+    async def test(self, request: Request) -> Work:
+        """POST /v2/api/webhooks/{webhook_id}/test."""
+        id_ = webhook_id(request)
+        asked = read_shape(await self._body(request), TestAsked)
+        if asked.topic not in CATALOGUE:
+            raise from_faults([FieldFault("topic", "INVALID_EVENT_TYPE", unknown_topic(asked.topic))])
+
+        async def work(tx: Transaction) -> Response:
+            await self._endpoint(tx, request.workspace, id_)
+            now = self._clock.now()
+            body = render(asked.topic, CATALOGUE[asked.topic].example, now)
+            event = outbox.NewEvent(request.workspace, new_id(MESSAGE, now), asked.topic, body, now)
+            await outbox.accept_for(tx, event, id_)
+            return data(TestSent(event.id, delivery_id(event.id, id_), asked.topic), 202)
+
+        return work
+
+    async def stats(self, request: Request) -> Response:
+        """GET /v2/api/webhooks/{webhook_id}/stats."""
+        id_ = webhook_id(request)
+        now = self._clock.now()
+
+        async def read(reader: Reader) -> Stats:
+            found = await self._endpoint(reader, request.workspace, id_)
+            figures = await history.figures(
+                reader, request.workspace, id_, lower_bound(MESSAGE, now - DAY_MS)
+            )
+            clock = found.failing_clock
+            return Stats(
+                pending=figures.pending,
+                succeeded=figures.succeeded,
+                failed=figures.failed,
+                last_24_hours=_recent(figures.latencies, figures.refused),
+                failing_since=None if found.failing_first is None else iso_millis(found.failing_first),
+                disabled_at=None if clock is None else iso_millis(clock + CLOCK_MS),
+                disabled_reason=found.disabled_why,
+            )
+
+        return data(await self._store.read(read, heavy=True))
+
+    async def _endpoint(self, reader: Reader, workspace: str, id_: str) -> endpoints.Endpoint:
+        found = await endpoints.find_endpoint(reader, workspace, id_)
+        if found is None:
+            raise webhook_not_found(id_)
+        return found
+
+    async def _body(self, request: Request) -> bytes:
+        require_json(request.headers)
+        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+
+
+def _bad(field: str, message: str) -> ApiError:
+    return from_faults([FieldFault(field, "INVALID_REQUEST_BODY", message)])
+
+
+def _recovery(job: replay.Recovery) -> Recovery:
+    return Recovery(
+        id=job.id,
+        webhook_id=job.endpoint,
+        since=iso_millis(job.since),
+        status="running" if job.finished_at is None else "completed",
+        queued=job.queued,
+        created_at=iso_millis(job.created_at),
+        finished_at=None if job.finished_at is None else iso_millis(job.finished_at),
+    )
+
+
+def _recent(latencies: list[float], refused: int) -> RecentFigures:
+    ordered = sorted(latencies)
+    total = len(ordered) + refused
+
+    def at(part: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(len(ordered) * part))], 1)
+
+    return RecentFigures(
+        attempts=total,
+        succeeded=len(ordered),
+        success_rate=round(len(ordered) / total, 4) if total else None,
+        latency_ms=LatencyFigures(at(0.5), at(0.95), at(0.99)) if ordered else None,
+    )
