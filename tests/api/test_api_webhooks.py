@@ -242,3 +242,24 @@ async def test_a_large_body_is_413_here_too(world: World, key: str) -> None:
     app = world.build(Limits(None, None, body_bytes=100))
     answer = await world.call("POST", HOOKS, key=key, json={**GOOD, "description": "x" * 200}, app=app)
     assert answer.code == "PAYLOAD_TOO_LARGE"
+
+
+async def test_topics_come_back_in_the_order_given_and_each_once(world: World, key: str) -> None:
+    wanted = ["sms.sent", "call.received", "sms.sent", "contact.created"]
+    made = await world.create(key, topics=wanted)
+    assert made["topics"] == ["sms.sent", "call.received", "contact.created"]
+    for path in (f"/v2/api/webhooks/{made['id']}", "/v2/api/webhooks"):
+        shown = (await world.call("GET", path, key=key)).data
+        shown = shown if isinstance(shown, dict) else shown[0]
+        assert shown["topics"] == made["topics"]
+
+
+async def test_an_object_that_was_read_can_be_sent_back_whole(world: World, key: str) -> None:
+    made = await world.create(key)
+    answer = await world.call(
+        "PUT", f"/v2/api/webhooks/{made['id']}", key=key, json={**made, "description": "changed"}
+    )
+    assert answer.status == 200
+    assert answer.data["description"] == "changed"
+    again = await world.call("GET", f"/v2/api/webhooks/{made['id']}", key=key)
+    assert again.data["signing_secret"] == made["signing_secret"]

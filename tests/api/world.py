@@ -20,6 +20,7 @@ from switchhook.api.routes import ROUTES, Router, real_path
 from switchhook.api.services import Limits, Services
 from switchhook.clock import ManualClock
 from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.recovery import Recoveries
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
@@ -82,6 +83,7 @@ class World:
         self.sqlite = SqliteStore(folder / "switchhook.db")
         self.store: Store = store or self.sqlite
         self.dispatcher = FakeDispatcher()
+        self.recoveries = Recoveries(self.sqlite, self.clock)
         self.committed: list[Committed] = []
         self.sqlite.on_committed(self.committed.append)
         self.app = self.build(limits)
@@ -96,6 +98,7 @@ class World:
                 public_url=PUBLIC_URL,
                 recording_key=LINK_KEY,
                 dispatcher=self.dispatcher,
+                recoveries=self.recoveries,
                 telephony=lambda: {"sip": "up"},
                 version="test",
                 limits=limits,

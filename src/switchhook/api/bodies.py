@@ -25,8 +25,8 @@ _WORDS = {
 }
 
 
-def read_shape(body: bytes, shape: type[T]) -> T:
-    """The `shape` that a JSON body spells.
+def read_shape(body: bytes, shape: type[T], read_only: Sequence[str] = ()) -> T:
+    """The `shape` that a JSON body spells. Fields that are `read_only` may be there and change nothing.
 
     Raises:
         ApiError: 400, with every fault found.
@@ -56,7 +56,8 @@ def read_shape(body: bytes, shape: type[T]) -> T:
             values[field.name] = msgspec.convert(document[field.name], field.type)
         except (msgspec.ValidationError, OverflowError) as error:
             faults.append(_type_fault(field.name, str(error)))
-    faults += _unknown(document, [field.name for field in fields])
+    given = {name: value for name, value in document.items() if name not in read_only}
+    faults += _unknown(given, [field.name for field in fields])
     if faults:
         raise from_faults(faults)
     return shape(**values)

@@ -85,7 +85,6 @@ class Replays:
                 id=new_id(JOB, now),
                 endpoint=id_,
                 since=since,
-                upto=lower_bound(MESSAGE, now + 1),
                 now=now,
             )
             self._recoveries.kick()

@@ -21,6 +21,9 @@ from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.store import Transaction
 from switchhook.webhooks.signing import Secret
 
+# Clients that read a webhook, change a field and send the whole object back are right to do so.
+READ_ONLY = ("id", "signing_secret", "created_at", "disabled_reason")
+
 
 class Webhooks:
     """The handlers of the endpoints. Writes are prepared first and done in the transaction they are given."""
@@ -50,7 +53,7 @@ class Webhooks:
 
     async def create(self, request: Request) -> Work:
         """POST /v2/api/webhooks."""
-        asked = read_shape(await self._body(request), NewWebhook)
+        asked = read_shape(await self._body(request), NewWebhook, READ_ONLY)
         self._check(asked.url, asked.topics)
 
         async def work(tx: Transaction) -> Response:
@@ -59,7 +62,7 @@ class Webhooks:
                 workspace=request.workspace,
                 id=new_id(ENDPOINT, now),
                 url=asked.url,
-                topics=tuple(sorted(set(asked.topics))),
+                topics=tuple(dict.fromkeys(asked.topics)),
                 description=asked.description,
                 enabled=True,
                 secrets=(SigningSecret(Secret.generate().reveal()),),
@@ -75,7 +78,7 @@ class Webhooks:
     async def update(self, request: Request) -> Work:
         """PUT /v2/api/webhooks/{webhook_id}."""
         id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), WebhookChange)
+        asked = read_shape(await self._body(request), WebhookChange, READ_ONLY)
         self._check(None if asked.url is UNSET else asked.url, () if asked.topics is UNSET else asked.topics)
 
         async def work(tx: Transaction) -> Response:
@@ -86,7 +89,7 @@ class Webhooks:
             changed = msgspec.structs.replace(
                 found,
                 url=found.url if asked.url is UNSET else asked.url,
-                topics=found.topics if asked.topics is UNSET else tuple(sorted(set(asked.topics))),
+                topics=found.topics if asked.topics is UNSET else tuple(dict.fromkeys(asked.topics)),
                 description=found.description if asked.description is UNSET else asked.description,
                 enabled=enabled,
                 disabled_why=None if enabled else found.disabled_why,

@@ -16,7 +16,7 @@ class SigningSecret(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as stored. `topics` is sorted; `secrets` begins with the current one."""
+    """An endpoint as stored. `topics` stand in the order given; `secrets` begins with the current one."""
 
     workspace: str
     id: str
@@ -134,7 +134,7 @@ async def find_endpoint(reader: Reader, workspace: str, id: str) -> Endpoint | N
     if not rows:
         return None
     topics = await reader.fetch("endpoint_topics", workspace, id)
-    return _endpoint(rows[0], tuple(sorted(topic for (topic,) in topics)))
+    return _endpoint(rows[0], tuple(topic for (topic,) in topics))
 
 
 async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
@@ -143,10 +143,10 @@ async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
     for id_, topic in await reader.fetch("topics_of_all", workspace):
         topics.setdefault(id_, []).append(topic)
     rows = await reader.fetch("endpoints", workspace)
-    return [_endpoint(row, tuple(sorted(topics.get(row[1], ())))) for row in rows]
+    return [_endpoint(row, tuple(topics.get(row[1], ()))) for row in rows]
 
 
 async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:
-    rows = [(endpoint.workspace, topic, endpoint.id) for topic in endpoint.topics]
+    rows = [(endpoint.workspace, topic, endpoint.id, n) for n, topic in enumerate(endpoint.topics)]
     await tx.many("add_endpoint_topic", rows)
     tx.committed.endpoints.add((endpoint.workspace, endpoint.id))

@@ -84,13 +84,13 @@ DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id I
 DELETE FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL
 
 -- name: endpoint_topics
-SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2
+SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY position, topic
 
 -- name: topics_of_all
-SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1
+SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1 ORDER BY position, topic
 
 -- name: add_endpoint_topic
-INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 
 -- name: clear_endpoint_topics
 DELETE FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2
@@ -329,6 +329,9 @@ WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND a.ev
     AND b.event_id = a.event_id AND b.number > a.number)
   AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
 ORDER BY a.event_id LIMIT $5
+
+-- name: newest_event
+SELECT coalesce(max(id), '') FROM events WHERE workspace_id = $1
 
 -- name: count_untried
 SELECT count(*) FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0

@@ -33,11 +33,11 @@ async def replay(
     tx.committed.endpoints.add((workspace, endpoint))
 
 
-async def begin(
-    tx: Transaction, *, workspace: str, id: str, endpoint: str, since: int, upto: str, now: int
-) -> Recovery:
-    """Begin to replay what failed, or was never attempted, among the events since `since` (wall ms) up to id `upto`."""
+async def begin(tx: Transaction, *, workspace: str, id: str, endpoint: str, since: int, now: int) -> Recovery:
+    """Begin to replay what failed, or was never attempted, among the events since `since` (wall ms) until now."""
     start = lower_bound("msg", since)
+    # The newest id and not the time: a wall clock that was set back must not hide what came before that.
+    ((upto,),) = await tx.fetch("newest_event", workspace)
     await tx.execute("hasten", workspace, endpoint, start, now)
     ((untried,),) = await tx.fetch("count_untried", workspace, endpoint, start)
     await tx.execute("add_recovery", workspace, id, endpoint, since, upto, start, untried, now)

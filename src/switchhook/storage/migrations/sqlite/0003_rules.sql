@@ -1,6 +1,9 @@
 -- Where a series of attempts began: a replay starts the schedule anew while attempts are numbered on.
 ALTER TABLE schedule ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 
+-- Topics are shown in the order in which they were given.
+ALTER TABLE endpoint_topics ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+
 -- The breaker: failures of an endpoint without a success between them (wall ms).
 ALTER TABLE endpoints ADD COLUMN failing_first INTEGER;
 ALTER TABLE endpoints ADD COLUMN failing_last INTEGER;

@@ -1,0 +1,187 @@
+"""Recovery, retry and the breaker, carried out: on a real store, with the clock moved by hand."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from switchhook.clock import ManualClock
+from switchhook.delivery.dispatcher import Settings
+from switchhook.delivery.recovery import Recoveries
+from switchhook.storage import endpoints, replay
+from tests.delivery.dispatching import WORKSPACE, Answer, Rig, Seen, make
+
+HOUR = 3_600
+ONCE = Settings(schedule=(0,), jitter=lambda: 0.5)
+Starter = Callable[..., "asyncio.Future[Rig]"]
+
+
+@pytest.fixture
+async def rigs(tmp_path: Path) -> AsyncIterator[Callable[..., "asyncio.Task[Rig]"]]:
+    made: list[Rig] = []
+
+    async def start(script: Callable[[Seen], Answer], settings: Settings | None = None) -> Rig:
+        rig = await make(tmp_path / "x.db", ManualClock(), script, settings)
+        made.append(rig)
+        return rig
+
+    yield lambda *args, **kw: asyncio.ensure_future(start(*args, **kw))
+    for rig in made:
+        rig.receiver.release()
+        await rig.dispatcher.stop()
+        await rig.store.close()
+
+
+async def row(rig: Rig, name: str) -> endpoints.Endpoint:
+    found = await rig.store.read(lambda r: endpoints.find_endpoint(r, WORKSPACE, name))
+    assert found is not None
+    return found
+
+
+async def recover(rig: Rig, name: str, since: int) -> str:
+    """Ask for a recovery as the API does; its id."""
+    now = rig.clock.now()
+    job = await rig.store.run(
+        lambda tx: replay.begin(
+            tx,
+            workspace=WORKSPACE,
+            id="job_1",
+            endpoint=name,
+            since=since,
+            now=now,
+        )
+    )
+    return job.id
+
+
+async def test_a_recovery_sends_every_failed_message_once_with_its_id_and_bytes(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    since = rig.clock.now()
+    await rig.accept(1300)
+    await rig.clock.advance(1)
+    before = {seen.message: seen.body for seen in rig.receiver.seen}
+    assert len(before) == 1300
+    rig.receiver.script = lambda _: 204
+    rig.receiver.seen.clear()
+    await recover(rig, "ep_a", since)
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(5)
+    assert Counter(seen.message for seen in rig.receiver.seen) == dict.fromkeys(rig.accepted, 1)
+    assert {seen.message: seen.body for seen in rig.receiver.seen} == before
+    assert (await rig.delivery("ep_a", rig.accepted[0])).status == "succeeded"
+
+
+async def test_a_recovery_that_a_crash_interrupts_goes_on_skips_nothing_and_doubles_nothing(
+    rigs: Starter,
+) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    since = rig.clock.now()
+    await rig.accept(1300)
+    await rig.clock.advance(1)
+    rig.receiver.script = lambda _: 204
+    rig.receiver.seen.clear()
+    job = await recover(rig, "ep_a", since)
+    # One group, and then the process is gone: its transaction has moved the cursor with what it put back.
+    await rig.store.run(lambda tx: replay.advance(tx, WORKSPACE, job, rig.clock.now(), 500))
+    await rig.crash()
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(5)
+    assert Counter(seen.message for seen in rig.receiver.seen) == dict.fromkeys(rig.accepted, 1)
+    found = await rig.store.read(lambda r: replay.find(r, WORKSPACE, job))
+    assert found is not None
+    assert (found.queued, found.finished_at is not None) == (1300, True)
+
+
+async def test_a_replayed_delivery_gets_its_whole_schedule_again_and_attempts_are_numbered_on(
+    rigs: Starter,
+) -> None:
+    rig = await rigs(lambda _: 500, Settings(schedule=(0, 5), jitter=lambda: 0.5))
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(10)
+    assert (await rig.delivery("ep_a", event)).status == "failed"
+    now = rig.clock.now()
+    await rig.store.run(
+        lambda tx: replay.replay(tx, workspace=WORKSPACE, endpoint="ep_a", event=event, attempts=2, now=now)
+    )
+    await rig.clock.advance(10)
+    delivery = await rig.delivery("ep_a", event)
+    assert [(a.number, a.state) for a in delivery.attempts] == [
+        (1, "retrying"),
+        (2, "failed"),
+        (3, "retrying"),
+        (4, "failed"),
+    ]
+
+
+async def test_new_messages_go_on_while_a_backlog_is_recovered(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    since = rig.clock.now()
+    await rig.accept(600)
+    await rig.clock.advance(1)
+    rig.receiver.script = lambda _: None
+    await recover(rig, "ep_a", since)
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(1)
+    rig.receiver.seen.clear()
+    fresh = set(await rig.accept(50))
+    for _ in range(8):
+        rig.receiver.release()
+        await rig.turns()
+    arrived = [seen.message in fresh for seen in rig.receiver.seen]
+    # They take turns: of what was sent since, about every second was new, until all were out.
+    assert sum(arrived) == 50
+    assert 40 <= sum(arrived[:100]) <= 60
+
+
+async def test_the_breaker_disables_after_five_days_and_its_clock_outlives_restarts(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, Settings(schedule=(0,), jitter=lambda: 0.5))
+    await rig.endpoint("ep_a")
+    start = rig.clock.now()
+    hours = 0
+    while (await row(rig, "ep_a")).enabled:
+        await rig.accept()
+        await rig.clock.advance(6 * HOUR)
+        hours += 6
+        if hours % 24 == 0:
+            await rig.crash()
+        assert hours < 200
+    # 12 hours until the clock begins, five days on it; noticed by the first failure after that.
+    assert 132 <= (rig.clock.now() - start) / 3_600_000 <= 144
+    assert "five days" in str((await row(rig, "ep_a")).disabled_why)
+
+
+async def test_one_success_clears_the_breakers_clock_for_good(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    for _ in range(4):
+        await rig.accept()
+        await rig.clock.advance(6 * HOUR)
+    assert (await row(rig, "ep_a")).failing_clock is not None
+    rig.receiver.script = lambda _: 204
+    await rig.accept()
+    await rig.settle()
+    found = await row(rig, "ep_a")
+    assert (found.failing_first, found.failing_clock) == (None, None)
+
+
+async def test_an_overloaded_endpoint_gets_a_pause_as_a_whole(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 503, Settings(in_flight_each=4, jitter=lambda: 0.5))
+    rig.receiver.answer_headers = ((b"retry-after", b"30"),)
+    await rig.endpoint("ep_a")
+    await rig.endpoint("ep_b")
+    rig.receiver.script = lambda seen: 503 if seen.key == "ep_a" else 204
+    await rig.accept(20)
+    await rig.clock.advance(29)
+    sent = Counter(seen.key for seen in rig.receiver.seen)
+    assert sent["ep_b"] == 20
+    assert sent["ep_a"] <= 4  # what was under way; the others wait, the neighbour does not
+    rig.receiver.script = lambda _: 204
+    await rig.clock.advance(40)
+    arrived = {seen.message for seen in rig.receiver.seen if seen.key == "ep_a"}
+    assert arrived == set(rig.accepted)
