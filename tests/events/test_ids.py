@@ -97,6 +97,15 @@ def test_a_forked_child_makes_other_ids_than_its_parent_and_its_siblings() -> No
     assert all(each == sorted(each) for each in series)
 
 
+def test_a_child_keeps_growing_when_its_clock_reaches_where_it_parted() -> None:
+    for _ in range(64):
+        source = IdSource()
+        made = [source.new("msg", NOW)]
+        source.reseed()
+        made += [source.new("msg", NOW + later) for later in (0, 1, 1, 2, 3)]
+        assert made == sorted(set(made))
+
+
 def _in_a_child(moment: int) -> list[str]:
     read, write = os.pipe()
     child = os.fork()

@@ -16,6 +16,7 @@ from tests.events.strategies import DATA, EXAMPLES, mutated
 
 BODIES = {topic: jsonschema.Draft202012Validator(json_schema(topic)) for topic in CATALOGUE}
 DATAS = {topic: jsonschema.Draft202012Validator(data_schema(topic)) for topic in CATALOGUE}
+WRONG: tuple[Any, ...] = (None, True, 5, 5.0, "5", "INBOUND\n", [], {}, [None])
 FORMATS = (json_schema, data_schema)
 
 
@@ -59,7 +60,7 @@ def test_every_key_dropped_nulled_or_mistyped_is_judged_alike(topic: str) -> Non
     for path in _paths(json.loads(CATALOGUE[topic].example)):
         for change in (
             _drop,
-            *(_put(one) for one in (None, True, 5, 5.0, "5", "INBOUND\n", [], {}, [None])),
+            *(_put(one) for one in WRONG),
         ):
             value: Any = json.loads(CATALOGUE[topic].example)
             holder = value
@@ -69,6 +70,15 @@ def test_every_key_dropped_nulled_or_mistyped_is_judged_alike(topic: str) -> Non
             assert DATAS[topic].is_valid(value) == we_accept(topic, value), (path, value)
             judged += 1
     assert judged >= 40
+
+
+@pytest.mark.parametrize(
+    "amount", [10**15, -(10**15), 10**15 - 1, 1 - 10**15, 1e15, 1e14, 1e300, 0, -0.0, 5.0, 0.001]
+)
+def test_the_bounds_of_an_amount_are_judged_alike(amount: float) -> None:
+    value = json.loads(CATALOGUE["call.received"].example)
+    value["deals"][0]["value"] = amount
+    assert DATAS["call.received"].is_valid(value) == we_accept("call.received", value) == (abs(amount) < 1e15)
 
 
 def _drop(holder: Any, key: Any) -> None:
