@@ -187,3 +187,13 @@ async def test_what_is_not_there_is_404(world: World, key: str, hook: str) -> No
     await world.call("DELETE", f"/v2/api/webhooks/{hook}", key=key)
     gone = await world.call("GET", f"/v2/api/deliveries/{delivery_id(event, hook)}", key=key)
     assert gone.code == "DELIVERY_NOT_FOUND"
+
+
+async def test_a_delivery_that_will_be_repeated_is_pending_also_while_it_is_under_way(
+    world: World, key: str, hook: str
+) -> None:
+    event = (await world.publish(key)).data["id"]
+    await attempt(world, hook, event, 1, "retrying")
+    await world.sqlite.run(lambda tx: tx.execute("drop_schedule", "wsp_a", hook, event))
+    answer = await world.call("GET", f"/v2/api/deliveries/{delivery_id(event, hook)}", key=key)
+    assert (answer.data["status"], answer.data["next_attempt_at"]) == ("pending", None)

@@ -352,3 +352,32 @@ async def test_a_batch_of_nothing_is_refused(world: World, key: str, body: Any) 
     answer = await world.call("POST", BATCH, key=key, json=body)
     assert answer.status == 400
     assert answer.error["param"].startswith("events")
+
+
+async def test_an_endless_body_is_cut_off(world: World, key: str) -> None:
+    asked = 0
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        assert asked < 100, "it reads on and on"
+        return {"type": "http.request", "body": b" " * 1_000_000, "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    for length in ([], [(b"content-length", b"99999999999")]):
+        asked = 0
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v2/api/events",
+            "headers": [
+                (b"authorization", key.encode()),
+                (b"content-type", b"application/json"),
+                *length,
+            ],
+        }
+        await world.app(scope, receive, send)
+    assert [message["status"] for message in sent[::2]] == [413, 413]

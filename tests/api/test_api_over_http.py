@@ -77,7 +77,7 @@ async def wire(world: World, key: str) -> AsyncIterator[Wire]:
     while not server.started:
         await asyncio.sleep(0)
     yield Wire(world, listener.getsockname()[1], key)
-    server.should_exit = True
+    server.should_exit = server.force_exit = True  # a request that hangs must not hang the tests
     await serving
     listener.close()
 
