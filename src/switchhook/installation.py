@@ -8,7 +8,7 @@ from typing import IO
 
 from switchhook.clock import Clock
 from switchhook.config import Config, database_path
-from switchhook.events.ids import new_id
+from switchhook.events.ids import API_KEY, new_id
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store, Transaction
@@ -86,7 +86,7 @@ async def create_key(
     store: Store, clock: Clock, workspace: str, scopes: frozenset[str], name: str
 ) -> tuple[str, str]:
     """Make an API key; its id, and the key itself, which can never be read again."""
-    key, id_ = keys.new_secret_key(), new_id("key", clock.now())
+    key, id_ = keys.new_secret_key(), new_id(API_KEY, clock.now())
     now = clock.now()
     await store.run(
         lambda tx: keys.add_key(tx, workspace=workspace, id=id_, name=name, scopes=scopes, key=key, now=now)
@@ -102,7 +102,7 @@ async def first_admin_key(store: Store, clock: Clock, workspace: str, data: Path
     """
     if await store.read(keys.list_keys):
         return None
-    key, id_, now = keys.new_secret_key(), new_id("key", clock.now()), clock.now()
+    key, id_, now = keys.new_secret_key(), new_id(API_KEY, clock.now()), clock.now()
     # The file comes first: a key that was stored before a crash and written nowhere would lock everybody out.
     _write_secret(data / ADMIN_KEY_FILE, key + "\n")
     scopes = frozenset({"ALL"})
