@@ -36,7 +36,7 @@ from switchhook.installation import (
     recording_key,
 )
 from switchhook.media.links import sign_path
-from switchhook.storage import endpoints
+from switchhook.storage import answers, endpoints
 from switchhook.storage.store import Store
 from switchhook.telephony.sip import routing
 from switchhook.telephony.sip.config import SipConfig
@@ -48,8 +48,9 @@ from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
+SIP = "sip"  # what the line calls itself in its facts
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
-HOUSEKEEPING = 5.0  # seconds between two small steps of tidying up
+HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
 HOUSEKEEPING_ROWS = 2_000
 
 
@@ -123,7 +124,10 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
 
         switchboard = Switchboard(store, clock, workspace.id, config.region, link)
         await switchboard.load()
+        left = await switchboard.open_calls(SIP)
         line = await _sip_line(config, switchboard, clock, stack)
+        # What an earlier run left and the line knows nothing of any more (its journal is gone, or it is off now).
+        await switchboard.close_orphans(SIP, await switchboard.open_calls(SIP) - left)
         limits = Limits() if config.rate_limits else Limits(read_per_second=None, write_per_second=None)
         api = build(
             Services(
@@ -236,10 +240,11 @@ def _address(listener: socket.socket) -> str:
 
 
 async def _tidy(store: Store, clock: Clock) -> None:
-    """Remove what deleted endpoints left behind, a little at a time."""
+    """Remove what nobody can ask for any more, a little at a time."""
     while True:
         await clock.sleep(HOUSEKEEPING)
         try:
+            await store.run(lambda tx: answers.forget_old_answers(tx, clock.now()))
             while await store.run(lambda tx: endpoints.forget_deleted(tx, HOUSEKEEPING_ROWS)):
                 await clock.sleep(0.05)
         except Exception:

@@ -21,13 +21,10 @@ ACROSS_WORKSPACES = {
     "deleted_endpoints": "tidying up",
     "unsettled": "after a crash, everything above the low-water mark",
     "last_seq": "a gauge",
-    "waiting_counts": "a gauge",
-    "recording_anywhere": "a signed link names no workspace",
-    "open_recoveries": "a recovery that a restart interrupted goes on",
 }
 
 # Of these, the ones that may walk through a whole table.
-WALKS = {"endpoint_keys", "deleted_endpoints", "waiting_counts", "recording_anywhere", "open_recoveries"}
+WALKS = {"endpoint_keys", "deleted_endpoints"}
 
 QUERIES = queries("sqlite")
 

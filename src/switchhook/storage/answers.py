@@ -2,6 +2,7 @@
 
 import msgspec
 
+from switchhook.storage.keys import workspaces
 from switchhook.storage.store import Reader, Transaction
 
 KEEP_MS = 3_600_000
@@ -19,6 +20,12 @@ async def find_answer(reader: Reader, workspace: str, key: str, now: int) -> Ans
     """The answer kept for `key`; None when there is none of the last hour."""
     rows = await reader.fetch("answer", workspace, key, now - KEEP_MS)
     return Answer(*rows[0]) if rows else None
+
+
+async def forget_old_answers(tx: Transaction, now: int) -> None:
+    """Forget answers that nobody can ask for any more. They may hold a signing secret."""
+    for workspace in await workspaces(tx):
+        await tx.execute("forget_answers", workspace.id, now - KEEP_MS)
 
 
 async def keep_answer(tx: Transaction, workspace: str, key: str, answer: Answer, now: int) -> None:

@@ -164,9 +164,6 @@ SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE workspace_id = $1 AND endpoi
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM events
 
--- name: waiting_counts
-SELECT count(*), coalesce(min(next_at), 0) FROM schedule
-
 -- ===== the history of deliveries =====================================================================================
 
 -- name: deliveries
@@ -251,10 +248,6 @@ ON CONFLICT DO NOTHING
 
 -- name: recording
 SELECT id, call_id, path, seconds, created_at FROM recordings WHERE workspace_id = $1 AND id = $2
-
--- name: recording_anywhere
--- For a signed link, which names no workspace; recording ids are unguessable and unique.
-SELECT id, call_id, path, seconds, created_at FROM recordings WHERE id = $1
 
 -- ===== counting deliveries ===========================================================================================
 
@@ -346,7 +339,7 @@ FROM recoveries WHERE workspace_id = $1 AND id = $2
 
 -- name: open_recoveries
 SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
-FROM recoveries WHERE finished_at IS NULL ORDER BY created_at LIMIT 100
+FROM recoveries WHERE workspace_id = $1 AND finished_at IS NULL ORDER BY created_at LIMIT 100
 
 -- name: advance_recovery
 UPDATE recoveries SET cursor = $3, queued = $4, finished_at = $5 WHERE workspace_id = $1 AND id = $2

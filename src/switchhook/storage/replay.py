@@ -8,6 +8,7 @@ that were never attempted wait in the schedule already; they are made due.
 import msgspec
 
 from switchhook.events.ids import lower_bound
+from switchhook.storage.keys import workspaces
 from switchhook.storage.store import Reader, Transaction
 
 
@@ -72,4 +73,8 @@ async def find(reader: Reader, workspace: str, id: str) -> Recovery | None:
 
 async def unfinished(reader: Reader) -> list[Recovery]:
     """Recoveries that are still to be carried on, the oldest first."""
-    return [Recovery(*row) for row in await reader.fetch("open_recoveries")]
+    return [
+        Recovery(*row)
+        for workspace in await workspaces(reader)
+        for row in await reader.fetch("open_recoveries", workspace.id)
+    ]

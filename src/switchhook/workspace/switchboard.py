@@ -8,15 +8,16 @@ from collections.abc import Callable
 import msgspec
 
 from switchhook.clock import Clock
-from switchhook.events.envelope import render
+from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage.store import Store, Transaction
-from switchhook.workspace.calls import CallState, Context, Draft, apply
+from switchhook.workspace.calls import CallState, Context, apply
 from switchhook.workspace.directory import Directory, read_directory
 from switchhook.workspace.facts import AnyFact, EndCause, Ended
+from switchhook.workspace.publish import new_event
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode = msgspec.json.Encoder().encode
 _state = msgspec.json.Decoder(CallState)
 
 
@@ -78,22 +79,24 @@ class Switchboard:
                 recording.seconds,
                 fact.at,
             )
-        for draft in drafts:
-            await outbox.accept(tx, self._event(draft))
-
-    def _event(self, draft: Draft) -> outbox.NewEvent:
         now = self._clock.now()
-        body = render(draft.topic, _encode(draft.data), now)
-        return outbox.NewEvent(self._workspace, new_id("msg", now), draft.topic, body, now, draft.dedupe_key)
+        for draft in drafts:
+            # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
+            event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
+            await outbox.accept(tx, event)
+
+    async def open_calls(self, source: str) -> frozenset[str]:
+        """The calls of `source` that have not ended, by the source's own ids."""
+        rows = await self._store.read(lambda reader: reader.fetch("open_calls", self._workspace))
+        return frozenset(call for _, of, call, _ in rows if of == source)
 
     async def close_orphans(self, source: str, alive: frozenset[str]) -> int:
         """End calls of `source` that it no longer knows (`alive` holds those it does); how many there were.
 
         A source that lost its memory can never report their end, and every call that rang is to be completed.
         """
-        open_calls = await self._store.read(lambda reader: reader.fetch("open_calls", self._workspace))
-        lost = [call for _, of, call, _ in open_calls if of == source and call not in alive]
-        for call in lost:
+        lost = await self.open_calls(source) - alive
+        for call in sorted(lost):
             await self.report(
                 Ended(source=source, call=call, id="orphaned", at=self._clock.now(), cause=EndCause.FAILED)
             )
