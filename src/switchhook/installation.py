@@ -69,6 +69,12 @@ class ServeLock:
         file.flush()
         self._file = file
 
+    def release(self) -> None:
+        """Let somebody else take it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
 
 async def first_workspace(store: Store, clock: Clock) -> keys.Workspace:
     """The workspace of this installation, made when there is none."""

@@ -1,0 +1,362 @@
+"""Settings: one table, three places, and a clear word about whatever is wrong."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switchhook.config import (
+    OPTIONS,
+    SECTIONS,
+    Config,
+    ConfigError,
+    NumberConfig,
+    Option,
+    UserConfig,
+    database_path,
+    load,
+)
+
+# For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
+USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
+NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
+VALUES: dict[str, tuple[Any, str, Any]] = {
+    "host": ("0.0.0.0", "0.0.0.0", "0.0.0.0"),
+    "port": (9_000, "9000", 9_000),
+    "data": ("/var/lib/x", "/var/lib/x", Path("/var/lib/x")),
+    "database": ("sqlite:////x/y.db", "sqlite:////x/y.db", "sqlite:////x/y.db"),
+    "workers": (1, "1", 1),
+    "public_url": ("https://phone.example.com/", "https://phone.example.com/", "https://phone.example.com"),
+    "region": ("DE", "de", "DE"),
+    "allow_networks": (
+        ["10.0.0.0/8", "::1"],
+        "10.0.0.0/8, ::1",
+        (ip_network("10.0.0.0/8"), ip_network("::1/128")),
+    ),
+    "retry_schedule": ([0, 1, 2.5], "0,1,2.5", (0, 1, 2.5)),
+    "delivery_timeout": (3, "3", 3.0),
+    "rate_limits": (False, "no", False),
+    "log_level": ("debug", "debug", "debug"),
+    "recording_link_days": (0.5, "0.5", 0.5),
+    "sip_listen": ("127.0.0.1:5062", "127.0.0.1:5062", "127.0.0.1:5062"),
+    "sip_allow": (["10.0.0.0/8"], "10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
+    "sip_trunk": ("trunk.example.com:5060", "trunk.example.com:5060", "trunk.example.com:5060"),
+    "sip_rtp_ports": ("20000-20100", "20000-20100", (20_000, 20_100)),
+    "sip_record": (False, "off", False),
+    "sip_greeting": ("hello.wav", "hello.wav", "hello.wav"),
+    "sip_voicemail_seconds": (30, "30", 30.0),
+    "sip_trust_identity": (True, "true", True),
+    "sip_number_header": ("Diversion", "Diversion", "Diversion"),
+    "sip_username": ("u", "u", "u"),
+    "sip_password": ("p", "p", "p"),
+    "sip_max_calls": (7, "7", 7),
+    "sip_max_seconds": (60, "60", 60.0),
+    "users": (USERS, json.dumps(USERS), (UserConfig("a@example.com", "A", ("sip:a@10.0.0.1",)),)),
+    "numbers": (NUMBERS, json.dumps(NUMBERS), (NumberConfig("+33123456789", "Main", (), False, 5),)),
+}
+
+# For every option that refuses anything: what it refuses, and a word of what it says is allowed.
+REFUSED: dict[str, list[tuple[str, str]]] = {
+    "host": [("", "empty"), (" ", "empty")],
+    "port": [("x", "0 to 65535"), ("-1", "0 to 65535"), ("65536", "0 to 65535"), ("80.5", "whole")],
+    "data": [("", "directory")],
+    "database": [
+        ("postgresql://u:secret@h/db", "sqlite:///"),
+        ("mysql://h/db", "sqlite:///"),
+        ("switchhook.db", "sqlite:///"),
+        ("sqlite://x.db", "sqlite:///"),
+        ("sqlite:///", "names no file"),
+    ],
+    "workers": [("0", "1 to 64"), ("2", "one process"), ("many", "1 to 64")],
+    "public_url": [("phone.example.com", "https://"), ("ftp://x", "https://"), ("https://", "https://")],
+    "region": [("France", "two letters"), ("XX", "two letters"), ("", "two letters")],
+    "allow_networks": [("10.0.0.0/33", "10.0.0.0/8"), ("10.0.0.0/8,here", "here"), ("5", "10.0.0.0/8")],
+    "retry_schedule": [("", "0,5,300"), ("5,10", "0,5,10"), ("0,x", "Entry 2"), ("0,-1", "Entry 2")],
+    "delivery_timeout": [
+        ("0", "0.1 to 120"),
+        ("nan", "0.1 to 120"),
+        ("inf", "0.1 to 120"),
+        ("soon", "0.1 to 120"),
+    ],
+    "rate_limits": [("maybe", "true or false"), ("", "true or false"), ("2", "true or false")],
+    "log_level": [("loud", "debug, info, warning, error"), ("", "debug")],
+    "recording_link_days": [("0", "0.001 to 3650"), ("-1", "0.001 to 3650")],
+    "sip_listen": [
+        ("5060", "127.0.0.1:5060"),
+        ("host:5060", "127.0.0.1:5060"),
+        ("127.0.0.1:0", "127.0.0.1:5060"),
+    ],
+    "sip_allow": [("x", "10.0.0.0/8")],
+    "sip_rtp_ports": [
+        ("10000", "10000-10999"),
+        ("80-200", "1024"),
+        ("2000-1900", "1024"),
+        ("2000-2005", "10 ports"),
+    ],
+    "sip_record": [("x", "true or false")],
+    "sip_voicemail_seconds": [("0", "1 to 3600")],
+    "sip_trust_identity": [("x", "true or false")],
+    "sip_max_calls": [("0", "1 to 1000"), ("x", "1 to 1000")],
+    "sip_max_seconds": [("0", "1 to 86400")],
+    "users": [
+        ("x", "JSON"),
+        ("{}", "array"),
+        ('[{"name": "A"}]', "email"),
+        ('[{"email": "a", "x": 1}]', "email, name, sip"),
+    ],
+    "numbers": [
+        ('[{"number": 1}]', "number, name, users, voicemail, ring_seconds"),
+        ('[{"number": "1", "ring_seconds": 0}]', "ring_seconds"),
+        ('[{"number": "1", "ring_seconds": 1e9}]', "ring_seconds"),
+        ('[{"number": "1", "users": ["b@x"]}]', "unknown user 'b@x'"),
+        ('[{"number": "1"}, {"number": "1"}]', "twice"),
+    ],
+}
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it (JSON does, but for tables)."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(part) for part in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def in_file(folder: Path, values: Mapping[str, Any]) -> Path:
+    """A configuration file with these settings, each in its section."""
+    plain = [f"{name} = {toml(value)}" for name, value in values.items() if not name.startswith("sip_")]
+    sip = [f"{name[4:]} = {toml(value)}" for name, value in values.items() if name.startswith("sip_")]
+    path = folder / "settings.toml"  # not the name that is found by itself
+    path.write_text("\n".join([*plain, "[sip]", *sip]), encoding="utf-8")
+    return path
+
+
+def by_name(option: Option) -> str:
+    return option.name
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a directory without a configuration file."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_tables_of_this_test_know_every_option() -> None:
+    names = {option.name for option in OPTIONS}
+    assert names == VALUES.keys()
+    assert names >= REFUSED.keys()
+    assert names == set(Config.__dataclass_fields__) - {"sources"}
+
+
+def test_without_a_word_everything_is_at_its_default() -> None:
+    config = load({}, {})
+    assert {option.name: getattr(config, option.name) for option in OPTIONS} == {
+        option.name: option.default for option in OPTIONS
+    }
+    assert config.sources == {}
+    assert config.host == "127.0.0.1"  # nobody is served outside this machine unasked
+    assert database_path(config) == Path("switchhook-data/switchhook.db")
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=by_name)
+def test_every_option_can_be_set_in_all_three_places(option: Option, tmp_path: Path) -> None:
+    written, text, expected = VALUES[option.name]
+    assert getattr(load({option.name: text}, {}), option.name) == expected
+    assert getattr(load({}, {option.env: text}), option.name) == expected
+    assert getattr(load({}, {}, in_file(tmp_path, {option.name: written})), option.name) == expected
+    assert getattr(load({}, {}, in_file(tmp_path, {option.name: text})), option.name) == expected
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.name not in ("workers",)], ids=by_name)
+def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
+    option: Option, tmp_path: Path
+) -> None:
+    _, text, expected = VALUES[option.name]
+    other = {"users": "[]", "numbers": "[]", "retry_schedule": "0"}.get(option.name)
+    if other is None:
+        default = option.default
+        other = "-".join(map(str, default)) if option.name == "sip_rtp_ports" else str(default)
+        other = ",".join(map(str, default)) if isinstance(default, tuple) and "-" not in other else other
+    file = in_file(tmp_path, {option.name: other})
+    env, flags = {option.env: other}, {option.name: other}
+    assert getattr(load({option.name: text}, env, file), option.name) == expected
+    assert getattr(load({}, {option.env: text}, file), option.name) == expected
+    assert (
+        getattr(load({option.name: None}, {}, in_file(tmp_path, {option.name: text})), option.name)
+        == expected
+    )
+    assert getattr(load(flags, {option.env: text}, file), option.name) != expected
+    assert getattr(load({}, env, in_file(tmp_path, {option.name: text})), option.name) != expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"), [(name, text, says) for name, rows in REFUSED.items() for text, says in rows]
+)
+def test_a_bad_value_names_its_option_and_what_is_allowed(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    option = next(option for option in OPTIONS if option.name == name)
+    file = in_file(tmp_path, {name: text})
+    key = f"[sip] {name[4:]}" if name.startswith("sip_") else name
+    for place, flags, environ, path in (
+        (option.flag, {name: text}, {}, None),
+        (option.env, {}, {option.env: text}, None),
+        (f"{file}: {key}", {}, {}, file),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(flags, environ, path)
+        assert str(caught.value).startswith(f"{place}: ")
+        assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, [1], {"a": 1}])
+@pytest.mark.parametrize("option", OPTIONS, ids=by_name)
+def test_a_value_of_another_kind_is_refused_and_never_a_crash(
+    option: Option, value: Any, tmp_path: Path
+) -> None:
+    if isinstance(value, bool | float) and type(value) is type(option.default):
+        return
+    file = in_file(tmp_path, {option.name: value})
+    with pytest.raises(ConfigError, match=option.name.removeprefix("sip_")):
+        load({}, {}, file)
+
+
+def test_a_password_in_a_refused_database_url_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"database": "postgresql://user:secret@host/db"}, {})
+    assert "postgresql" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [
+        ("SWITCHHOOK_PROT", "SWITCHHOOK_PORT"),
+        ("SWITCHHOOK_RETRY_SHEDULE", "SWITCHHOOK_RETRY_SCHEDULE"),
+        ("SWITCHHOOK_ALLOWED_NETWORKS", "SWITCHHOOK_ALLOW_NETWORKS"),
+        ("SWITCHHOOK_SIP_LISTEN_ADDRESS", "SWITCHHOOK_SIP_LISTEN"),
+        ("SWITCHHOOK_CONFG", "SWITCHHOOK_CONFIG"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_name(variable: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{variable}; did you mean {near}\?"):
+        load({}, {variable: "1"})
+
+
+def test_other_peoples_variables_are_let_alone() -> None:
+    assert load({}, {"PATH": "/bin", "SWITCHBOARD_PORT": "1", "switchhook_port": "x"}).port == 8_080
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("prot = 1", "unknown setting 'prot'; did you mean port?"),
+        ("delivery_time_out = 1", "did you mean delivery_timeout?"),
+        ("[spi]\nlisten = 'off'", "unknown setting 'spi'; did you mean sip?"),
+        ("[sip]\nlisen = 'off'", r"unknown setting 'lisen' in [sip]; did you mean listen?"),
+        ("[sip]\nport = 5060", "unknown setting 'port' in [sip]; did you mean"),
+        ("sip_listen = 'off'", "unknown setting 'sip_listen'; write listen in the section [sip]"),
+        ("sip = 1", "unknown setting 'sip'"),
+        ("zzzzzz = 1", "the names are allow_networks, "),
+        ("[[user]]\nemail = 'a'", "unknown setting 'user'; did you mean users?"),
+        ("port = ", "not valid TOML"),
+        ("port = 1\nport = 2", "not valid TOML"),
+    ],
+)
+def test_an_unknown_name_in_the_file_is_refused_with_the_nearest_one(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load({}, {}, path)
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_the_file_in_the_working_directory_is_found_and_another_one_named(tmp_path: Path) -> None:
+    (tmp_path / "switchhook.toml").write_text("port = 1001")
+    named, given = tmp_path / "named.toml", tmp_path / "given.toml"
+    named.write_text("port = 1002")
+    given.write_text("port = 1003")
+    assert load({}, {}).port == 1001
+    assert load({}, {"SWITCHHOOK_CONFIG": str(named)}).port == 1002
+    assert load({}, {"SWITCHHOOK_CONFIG": str(named)}, given).port == 1003
+    for environ, file in (({"SWITCHHOOK_CONFIG": str(tmp_path / "none")}, None), ({}, tmp_path / "none")):
+        with pytest.raises(ConfigError, match="there is no configuration file"):
+            load({}, environ, file)
+    with pytest.raises(ConfigError, match="cannot read"):
+        load({}, {}, tmp_path)
+    given.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="cannot read"):
+        load({}, {}, given)
+
+
+def test_the_users_and_numbers_of_the_file_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("""
+        [[users]]
+        email = "anna@example.com"
+        name = "Anna"
+        sip = ["sip:anna@10.0.0.5", "sip:anna@10.0.0.6:5070"]
+
+        [[users]]
+        email = "ben@example.com"
+
+        [[numbers]]
+        number = "+33 1 23 45 67 89"
+        name = "Main"
+        users = ["anna@example.com", "ben@example.com"]
+        ring_seconds = 12.5
+
+        [[numbers]]
+        number = "+33123456780"
+        voicemail = false
+    """)
+    config = load({}, {}, path)
+    assert config.users == (
+        UserConfig("anna@example.com", "Anna", ("sip:anna@10.0.0.5", "sip:anna@10.0.0.6:5070")),
+        UserConfig("ben@example.com"),
+    )
+    assert config.numbers == (
+        NumberConfig("+33 1 23 45 67 89", "Main", ("anna@example.com", "ben@example.com"), True, 12.5),
+        NumberConfig("+33123456780", voicemail=False),
+    )
+
+
+def test_a_number_names_known_users_only_with_the_nearest_one() -> None:
+    users = json.dumps([{"email": "anna@example.com"}])
+    numbers = json.dumps([{"number": "1", "users": ["ana@example.com"]}])
+    with pytest.raises(ConfigError, match=r"unknown user 'ana@example.com'; did you mean anna@example.com\?"):
+        load({"users": users, "numbers": numbers}, {})
+
+
+def test_nobody_stands_in_the_configuration_twice() -> None:
+    with pytest.raises(ConfigError, match=r"--users: a@example.com stands there twice"):
+        load({"users": '[{"email": "a@example.com"}, {"email": "a@example.com", "name": "B"}]'}, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("sqlite:///x.db", "x.db"), ("sqlite:////srv/x.db", "/srv/x.db"), ("", "d/switchhook.db")],
+)
+def test_the_database_is_where_its_url_says(url: str, path: str) -> None:
+    assert database_path(load({"database": url, "data": "d"}, {})) == Path(path)
+
+
+def test_every_option_says_what_it_does_and_has_one_name_in_each_place() -> None:
+    assert len({option.flag for option in OPTIONS}) == len({option.env for option in OPTIONS}) == len(OPTIONS)
+    for option in OPTIONS:
+        assert option.help.endswith(".") or option.help.endswith(").")
+        assert option.env == "SWITCHHOOK_" + option.flag.removeprefix("--").replace("-", "_").upper()
+    for section in SECTIONS:
+        assert section not in {option.name for option in OPTIONS}
+
+
+def test_the_helper_of_this_test_writes_toml() -> None:
+    assert tomllib.loads(f"x = {toml(USERS)}") == {"x": USERS}
