@@ -1,0 +1,113 @@
+"""Laws of a call, whatever order its facts come in and however often."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchhook import events
+from switchhook.events import CallCompleted
+from switchhook.workspace.facts import AnyFact, EndCause, Ended, LegKind
+from tests.workspace.telling import (
+    CONTEXT,
+    a_state,
+    answers,
+    dials,
+    ends,
+    recorded,
+    ringing,
+    rings,
+    stops,
+    tell,
+)
+
+PHONES = {"sip:anna@10.0.0.5": LegKind.USER, "sip:ben@10.0.0.6": LegKind.USER, "voicemail": LegKind.MAILBOX}
+CAUSES = st.sampled_from(list(EndCause))
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> list[AnyFact]:
+    """The facts of one call in the order they happened: `Offered` first, `Ended` last."""
+    inbound = draw(st.booleans())
+    facts: list[AnyFact] = [rings() if inbound else dials("sip:anna@10.0.0.5")]
+    legs = PHONES if inbound else {"trunk": LegKind.OUTSIDE}
+    moment = 0.0
+    for target in draw(st.permutations(list(legs)))[: draw(st.integers(0, len(legs)))]:
+        moment += draw(st.integers(1, 30))
+        facts.append(ringing(target, moment, legs[target]))
+        if draw(st.booleans()):
+            moment += draw(st.integers(1, 30))
+            facts.append(answers(target, moment, legs[target]))
+        if draw(st.booleans()):
+            moment += draw(st.integers(1, 30))
+            facts.append(stops(target, moment, draw(CAUSES), legs[target]))
+    if draw(st.booleans()):
+        facts.append(recorded(draw(st.integers(0, 100)) / 10, moment))
+    return [*facts, ends(moment + draw(st.integers(0, 300)), draw(CAUSES))]
+
+
+def beginning(facts: list[AnyFact]) -> str:
+    return tell(facts[0])[0].topic
+
+
+@given(calls(), st.data())
+def test_any_order_and_any_repetition_make_each_event_once(facts: list[AnyFact], data: st.DataObject) -> None:
+    repeated = facts + data.draw(st.lists(st.sampled_from(facts), max_size=10))
+    told = data.draw(st.permutations(repeated))
+    made = tell(*told)
+    assert Counter(draft.topic for draft in made) == {beginning(facts): 1, "call.completed": 1}
+    assert {draft.dedupe_key for draft in made} == {draft.dedupe_key for draft in tell(*facts)}
+    for draft in made:
+        events.publish(draft.data)  # and each is what the catalogue says
+
+
+@given(calls(), st.data())
+def test_some_of_the_facts_make_no_event_twice(facts: list[AnyFact], data: st.DataObject) -> None:
+    told = data.draw(st.lists(st.sampled_from(facts), max_size=20))
+    topics = Counter(draft.topic for draft in tell(*told))
+    known = {type(fact) for fact in told}
+    assert topics[beginning(facts)] == int(type(facts[0]) in known)
+    assert topics["call.completed"] == int({type(facts[0]), Ended} <= known)
+
+
+@given(calls(), st.data())
+def test_what_is_known_before_the_end_makes_the_same_completed_call_in_any_order(
+    facts: list[AnyFact], data: st.DataObject
+) -> None:
+    *before, end = facts
+    told = data.draw(st.permutations(before))
+    assert tell(*told, end)[-1] == tell(*facts)[-1]
+
+
+@given(calls(), st.data())
+def test_what_is_known_after_the_call_was_offered_does_not_change_how_it_began(
+    facts: list[AnyFact], data: st.DataObject
+) -> None:
+    first, *rest = facts
+    assert tell(first, *data.draw(st.permutations(rest)))[0] == tell(*facts)[0]
+
+
+@given(calls(), st.data())
+def test_a_repeated_fact_changes_nothing_that_is_known(facts: list[AnyFact], data: st.DataObject) -> None:
+    once, often = a_state(), a_state()
+    tell(*facts, state=once)
+    for fact in facts:
+        tell(fact, *data.draw(st.lists(st.just(fact), max_size=2)), state=often)
+        tell(*data.draw(st.lists(st.sampled_from(facts[: facts.index(fact) + 1]), max_size=3)), state=often)
+    assert once == often
+
+
+@given(calls())
+def test_a_length_is_never_negative_and_both_ways_to_say_it_agree(facts: list[AnyFact]) -> None:
+    last = tell(*facts)[-1].data
+    assert isinstance(last, CallCompleted)
+    numbers = dict(zip("smh", reversed([int(part[:-1]) for part in last.length.split()]), strict=False))
+    seconds = numbers["s"] + 60 * numbers.get("m", 0) + 3600 * numbers.get("h", 0)
+    assert (
+        abs(last.length_in_minutes * 60 - seconds) <= 0.5 + 0.3
+    )  # whole seconds here, hundredths of a minute there
+    assert seconds >= 0
+
+
+def test_the_context_of_these_tests_links_to_recordings() -> None:
+    assert CONTEXT.link("rec_1").endswith("/rec_1")
