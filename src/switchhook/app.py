@@ -23,9 +23,10 @@ from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
 from switchhook.config import Config
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.dispatcher import Dispatcher, Settings
+from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.delivery.recovery import Recoveries
+from switchhook.delivery.sending import Settings
 from switchhook.installation import (
     ADMIN_KEY_FILE,
     InstallationError,

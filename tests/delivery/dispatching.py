@@ -8,8 +8,9 @@ from pathlib import Path
 
 from switchhook.clock import ManualClock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.dispatcher import Dispatcher, Settings
+from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
+from switchhook.delivery.sending import Settings
 from switchhook.events.ids import new_id
 from switchhook.storage import endpoints, history, keys, outbox
 from switchhook.storage.sqlite import SqliteStore

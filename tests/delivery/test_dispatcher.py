@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as ForeignWebhook
 
 from switchhook.clock import ManualClock
 from switchhook.delivery import lane as lanes
-from switchhook.delivery.dispatcher import Settings
+from switchhook.delivery.sending import Settings
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.store import StorageError
 from tests.delivery.dispatching import SECRET, TIMED_OUT, WORKSPACE, Answer, Rig, Seen, make
@@ -158,6 +158,27 @@ async def test_a_hanging_endpoint_keeps_its_cap_and_harms_nobody(rigs: Starter) 
     await rig.turns()
     # One by one after it has shown that it does not answer, and what waits for it is bounded.
     assert rig.receiver.under_way["ep_hangs"] == lanes.SLOW_CAP
+
+
+@pytest.mark.parametrize("answer", [TIMED_OUT, 503])
+async def test_an_endpoint_that_does_not_keep_up_holds_the_low_water_mark_back_only_briefly(
+    rigs: Starter, answer: Answer
+) -> None:
+    rig = await rigs(lambda _: None)
+    rig.receiver.answer_headers = ((b"retry-after", b"36000"),)
+    await rig.endpoint("ep_a")
+    await rig.accept(500)
+    assert await rig.low_water() == 0
+    assert answer is not None
+    rig.receiver.release(answer)
+    await rig.settle()
+    # What was under way has its outcome, what waited has its place in the schedule: nothing is left to a crash.
+    assert await rig.low_water() >= 500 - lanes.FRESH_MAX_SLOW - lanes.SLOW_CAP
+    rig.receiver.script = lambda _: 204
+    rig.receiver.release()
+    await rig.clock.advance(40_000)
+    assert {seen.message for seen in rig.receiver.seen} == set(rig.accepted)
+    assert await rig.low_water() == 500
 
 
 async def test_the_limit_for_all_is_shared_in_turn(rigs: Starter) -> None:

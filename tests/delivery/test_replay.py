@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.delivery.dispatcher import Settings
 from switchhook.delivery.recovery import Recoveries
+from switchhook.delivery.sending import Settings
 from switchhook.storage import endpoints, replay
 from tests.delivery.dispatching import WORKSPACE, Answer, Rig, Seen, make
 

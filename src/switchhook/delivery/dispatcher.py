@@ -10,53 +10,31 @@ A fresh delivery and a repeated one go the same way. One slow endpoint fills its
 
 import asyncio
 import logging
-import random
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
-from typing import Protocol
-
-import msgspec
 
 from switchhook.clock import Clock
-from switchhook.delivery import breaker
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.backlog import Backlog
-from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
+from switchhook.delivery.breaker import Health, Verdict
+from switchhook.delivery.exchange import Exchange, Failure, Kind
+from switchhook.delivery.health import follow
 from switchhook.delivery.lane import Delivery, Lane, LaneState
-from switchhook.delivery.outcome import Fault, Outcome, classify, refusal
+from switchhook.delivery.outcome import Outcome, classify, refusal
 from switchhook.delivery.request import prepare
-from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule
+from switchhook.delivery.sending import Sender, Sent, Settings
 from switchhook.delivery.settlement import SLOW, settlement
 from switchhook.delivery.settler import Settler
 from switchhook.storage import endpoints, outbox
-from switchhook.storage.outbox import HealthRow, Settlement, Waiting
-from switchhook.storage.store import AcceptedEvent, Committed, Store
+from switchhook.storage.outbox import Settlement, Waiting
+from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
 
 log = logging.getLogger(__name__)
 
 RECOVER_GROUP = 500  # events looked at in one transaction after a crash
+READ_AGAIN = 1.0  # seconds
 UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way, all that a crash can repeat
-
-
-class Sender(Protocol):
-    """Sends one request and tells what came of it; never raises for what a receiver does."""
-
-    def send(self, request: Request) -> "asyncio.Future[Exchange]":
-        """Begin the exchange at once; the future is done within the request's time-out."""
-
-    def forget(self, pool_key: str) -> None:
-        """Nothing more is sent with this key for now: close its idle connections."""
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of the dispatcher. `timeout` is seconds; `jitter` gives numbers in [0, 1)."""
-
-    schedule: Schedule = DEFAULT_SCHEDULE
-    timeout: float = 20.0
-    in_flight_each: int = 32
-    in_flight_all: int = 2_048
-    jitter: Callable[[], float] = random.random
 
 
 class Dispatcher:
@@ -77,7 +55,7 @@ class Dispatcher:
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
-        self._settler: Settler[_Sent] | None = None
+        self._settler: Settler[Sent] | None = None
         self._backlog = Backlog(store, clock, self._loaded)
         self.counts: Counter[str] = Counter()
 
@@ -160,7 +138,7 @@ class Dispatcher:
         for target in event.targets:
             lane = self._lane(event.workspace, target)
             delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq)
-            if lane.state is LaneState.CLOSED or not lane.has_room() or not self._running:
+            if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
             elif lane.state is LaneState.GONE:
                 self._drop(delivery)
@@ -173,7 +151,12 @@ class Dispatcher:
         assert self._settler is not None
         self.counts["parked"] += 1
         row = Waiting(lane.workspace, lane.endpoint, delivery.event, delivery.attempts, self._clock.now())
-        self._settler.put(_Sent(lane, delivery), row)
+        self._settler.put(Sent(lane, delivery), row)
+
+    def _shed(self, lane: Lane) -> None:
+        """Let wait in the store what a lane that slowed down should not keep in memory any more."""
+        while len(lane.fresh) > lane.room:
+            self._park(lane, lane.fresh.popleft())  # the oldest: it is they who hold the low-water mark back
 
     def _drop(self, delivery: Delivery) -> None:
         """The endpoint was deleted, and its deliveries with it."""
@@ -193,9 +176,14 @@ class Dispatcher:
 
     async def _open(self, lane: Lane) -> None:
         """Read the endpoint anew, and act on what it has become."""
-        endpoint = await self._store.read(
-            lambda reader: endpoints.find_endpoint(reader, lane.workspace, lane.endpoint)
-        )
+        try:
+            endpoint = await self._store.read(
+                lambda reader: endpoints.find_endpoint(reader, lane.workspace, lane.endpoint)
+            )
+        except StorageError as error:
+            log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error)
+            self._clock.call_later(READ_AGAIN, lambda: self._spawn(self._open(lane)))
+            return
         if endpoint is None:
             lane.state = LaneState.GONE
             self._sender.forget(lane.endpoint)
@@ -206,7 +194,7 @@ class Dispatcher:
             return
         lane.prepared = prepare(endpoint, self._policy)
         if lane.state is not LaneState.OPEN:
-            lane.health = lane.health_saved = breaker.Health(
+            lane.health = lane.health_saved = Health(
                 endpoint.failing_first, endpoint.failing_last, endpoint.failing_clock
             )
         if not endpoint.enabled:
@@ -298,8 +286,10 @@ class Dispatcher:
         if outcome.slow_down:
             if not lane.held:
                 self._clock.call_later(lane.pause(outcome.retry_after), partial(self._resume, lane))
+                self._shed(lane)
         elif outcome.kind in SLOW:
             lane.slow_down()
+            self._shed(lane)
         elif outcome.ok:
             lane.speed_up()
         self._settle(lane, delivery, outcome)
@@ -343,24 +333,15 @@ class Dispatcher:
         self._watch_health(lane, outcome)
         if outcome.disable:
             self._spawn(self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone"))
-        self._settler.put(_Sent(lane, delivery), row)
+        self._settler.put(Sent(lane, delivery), row)
 
     def _watch_health(self, lane: Lane, outcome: Outcome) -> None:
         """Follow the breaker's rule; what it knows is recorded together with the outcome."""
         assert self._settler is not None
-        if outcome.ok:
-            health, verdict = breaker.after_success(), breaker.Verdict.NOTHING
-        elif outcome.fault is Fault.SENDER:
-            return  # our own failure says nothing about the endpoint
-        else:
-            health, verdict = breaker.after_failure(lane.health, self._clock.now())
-        lane.health = health
-        if breaker.worth_saving(lane.health_saved, health):
-            lane.health_saved = health
-            self._settler.put_health(
-                HealthRow(lane.workspace, lane.endpoint, health.first, health.last, health.clock)
-            )
-        if verdict is breaker.Verdict.DISABLE:
+        row, verdict = follow(lane, outcome, self._clock.now())
+        if row is not None:
+            self._settler.put_health(row)
+        if verdict is Verdict.DISABLE:
             self._spawn(self._disable(lane, "every delivery failed for five days"))
 
     async def _disable(self, lane: Lane, why: str) -> None:
@@ -373,7 +354,7 @@ class Dispatcher:
 
     # -- what was recorded
 
-    def _recorded(self, group: "list[tuple[_Sent, Settlement | Waiting]]") -> None:
+    def _recorded(self, group: "list[tuple[Sent, Settlement | Waiting]]") -> None:
         """Outcomes are durable: only now may the schedule be asked about these deliveries again."""
         for sent, row in group:
             lane = sent.lane
@@ -397,21 +378,3 @@ class Dispatcher:
             await work
         except Exception:
             log.exception("a step of the dispatcher failed")
-
-
-class _Sent:
-    """A delivery in its lane, as the settler knows it."""
-
-    __slots__ = ("delivery", "lane")
-
-    def __init__(self, lane: Lane, delivery: Delivery) -> None:
-        self.lane = lane
-        self.delivery = delivery
-
-    @property
-    def seq(self) -> int | None:
-        return self.delivery.seq
-
-    @seq.setter
-    def seq(self, value: int | None) -> None:
-        self.delivery.seq = value

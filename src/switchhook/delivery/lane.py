@@ -16,7 +16,7 @@ from switchhook.delivery.breaker import HEALTHY
 from switchhook.delivery.request import Prepared
 
 FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
-FRESH_MAX_SLOW = 64  # the same for an endpoint whose cap has shrunk
+FRESH_MAX_SLOW = 8  # the same for an endpoint whose cap has shrunk: while they wait, the low-water mark does
 SLOW_CAP = 2
 PAUSE_FIRST = 1.0  # seconds without a delivery after 429, 502, 503 or 504; doubled each time
 PAUSE_MOST = 60.0
@@ -109,10 +109,12 @@ class Lane:
         """How many deliveries wait in memory."""
         return len(self.fresh) + len(self.backlog)
 
-    def has_room(self) -> bool:
-        """Whether another fresh delivery may wait in memory."""
-        limit = FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
-        return len(self.fresh) < limit
+    @property
+    def room(self) -> int:
+        """How many fresh deliveries may wait in memory; the others wait in the store."""
+        if self.held:
+            return 0
+        return FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
 
     def may_send(self) -> bool:
         """Whether the next delivery may go out now."""
