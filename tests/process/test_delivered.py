@@ -1,0 +1,175 @@
+"""What a real server puts on the wire, judged by foreign libraries; and how it starts and stops."""
+
+import http.server
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+
+import pytest
+from standardwebhooks import Webhook
+
+from bench.serving import Server
+from switchhook.events.catalogue import CATALOGUE
+from tests.webhooks.node import node_verifies
+
+pytestmark = pytest.mark.process
+
+Request = tuple[dict[str, str], bytes]
+
+
+class Catcher(http.server.ThreadingHTTPServer):
+    """Keeps what was sent to it. While `silent` is clear it does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.caught: Queue[Request] = Queue()
+        self.speak = threading.Event()
+        self.speak.set()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?source=phone"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Catcher
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.server.speak.wait(60)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def catcher() -> Iterator[Catcher]:
+    server = Catcher()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.speak.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_delivered_bytes_verify_with_the_foreign_libraries_of_python_and_node(
+    tmp_path: Path, catcher: Catcher
+) -> None:
+    server = Server(tmp_path / "data")
+    try:
+        secret = server.endpoint(catcher.url, list(CATALOGUE))["signing_secret"]
+        for topic, row in CATALOGUE.items():
+            data = json.loads(row.example)
+            made = server.call("POST", "/v2/api/events", {"topic": topic, "data": data})["data"]
+            headers, body = catcher.caught.get(timeout=20)
+            assert headers["webhook-id"] == made["id"]
+            assert headers["content-type"] == "application/json"
+            payload = Webhook(secret).verify(body, headers)
+            assert (payload["topic"], payload["version"], payload["data"]) == (topic, "2.0", data)
+            seen = node_verifies(secret, headers, body)
+            assert seen["ok"], seen
+            assert seen["payload"]["data"] == data
+    finally:
+        server.stop()
+
+
+def test_a_server_stops_within_its_time_while_a_receiver_hangs_and_the_message_comes_again(
+    tmp_path: Path, catcher: Catcher
+) -> None:
+    server = Server(tmp_path / "data")
+    try:
+        server.endpoint(catcher.url, ["tag.added"])
+        catcher.speak.clear()
+        data = {"call_id": "cll_1", "tag_key": "a", "tag_name": "A", "user_email": None}
+        server.call("POST", "/v2/api/events", {"topic": "tag.added", "data": data})
+        first = catcher.caught.get(timeout=20)
+        assert server.stop(seconds=10) == 0  # raises when it takes longer
+        catcher.speak.set()
+        server = Server(tmp_path / "data")
+        again = catcher.caught.get(timeout=20)
+    finally:
+        server.stop()
+    assert again[1] == first[1]
+    assert again[0]["webhook-id"] == first[0]["webhook-id"]
+
+
+def test_a_second_server_on_the_same_data_is_refused_and_says_who_has_it(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    try:
+        second = subprocess.run(
+            [sys.executable, "-m", "switchhook", "serve", "--data", str(tmp_path / "data"), "--port", "0"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            cwd=tmp_path,
+        )
+    finally:
+        server.stop()
+    assert second.returncode == 1
+    assert str(server.child.pid) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert second.stdout == ""
+
+
+def test_a_key_made_while_serving_works_at_once_and_is_printed_alone(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    command = [sys.executable, "-m", "switchhook", "keys", "create", "--data", str(tmp_path / "data")]
+    try:
+        made = subprocess.run(
+            [*command, "--scopes", "EVENTS_WRITE", "--name", "pbx"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            cwd=tmp_path,
+        )
+        server.key = made.stdout.removesuffix("\n")
+        assert "\n" not in server.key
+        assert server.call("GET", "/v2/api/me")["data"]["scopes"] == ["EVENTS_WRITE"]
+        wrong = subprocess.run(
+            [*command, "--scopes", "EVENTS_WRITES"], capture_output=True, text=True, timeout=30, check=False
+        )
+    finally:
+        server.stop()
+    assert wrong.returncode == 2
+    assert "EVENTS_WRITE" in wrong.stderr
+
+
+def test_an_unknown_option_anywhere_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    def serve(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "switchhook", "serve", *flags],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", **env},
+        )
+
+    (tmp_path / "wrong.toml").write_text("delivery_time_out = 5\n")
+    for done, near in (
+        (serve("--prot", "1"), "--port"),
+        (serve(SWITCHHOOK_DELIVERY_TIMEOUTS="5"), "SWITCHHOOK_DELIVERY_TIMEOUT"),
+        (serve("--config", "wrong.toml"), "delivery_timeout"),
+        (serve("--port", "http"), "--port"),
+    ):
+        assert done.returncode == 2, done
+        assert near in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "switchhook-data").exists()
+
+
+def test_ctrl_c_is_a_clean_stop(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data")
+    server.child.send_signal(signal.SIGINT)
+    assert server.child.wait(10) == 0
+    server.stop()
