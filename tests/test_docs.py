@@ -4,7 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
-from switchhook.config import OPTIONS
+from switchhook.config import OPTIONS, load
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,3 +37,16 @@ def test_every_test_that_the_architecture_names_exists() -> None:
     for name in named:
         assert f"def {name}(" in written or (ROOT / "tests").rglob(f"{name}.py"), name
         assert f"def {name}(" in written, name
+
+
+def test_every_configuration_that_is_shown_can_be_used(tmp_path: Path) -> None:
+    shown = 0
+    for page in DOCS:
+        for number, block in enumerate(
+            re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        ):
+            file = tmp_path / f"{page.stem}{number}.toml"
+            file.write_text(block, encoding="utf-8")
+            load({}, {}, file)
+            shown += 1
+    assert shown
