@@ -104,6 +104,22 @@ async def test_a_deleted_endpoint_is_forgotten_in_small_steps_that_end(store: Sq
     assert not await store.run(lambda tx: endpoints.forget_deleted(tx, 5))
 
 
+async def test_a_step_is_no_larger_when_many_endpoints_were_deleted(store: SqliteStore) -> None:
+    names = [f"ep_{n}" for n in range(6)]
+    await subscribe(store, *names)
+    await accept(store, "msg_1")
+    for name in names:
+        await settle(store, *(an_outcome("msg_1", name, k, "retrying", next_at=NOW) for k in (1, 2)))
+        await delete(store, name)
+    left = 18
+    while await store.run(lambda tx: endpoints.forget_deleted(tx, 4)):
+        now_left = sum([await rows_of(store, name) for name in names])
+        assert left - 4 <= now_left
+        left = now_left
+    assert left == 0
+    assert store._connection.execute("SELECT count(*) FROM endpoints").fetchall() == [(0,)]
+
+
 async def test_no_deleted_endpoint_is_left_however_many_there_are(store: SqliteStore) -> None:
     names = [f"ep_{n}" for n in range(250)]
     await subscribe(store, *names)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from switchhook.storage import history
+from switchhook.storage import history, replay
 from switchhook.storage.history import STATUSES
 from switchhook.storage.outbox import StoredResponse, Waiting, encode_response, settle
 from switchhook.storage.sqlite import SqliteStore
@@ -30,7 +30,7 @@ async def grow(store: SqliteStore, model: Model, dice: random.Random, count: int
     for n in range(count):
         event = f"msg_{n:03}"
         await accept(store, event)
-        fate = dice.choice(["succeeded", "failed", "retrying", "parked", "nothing", "late"])
+        fate = dice.choice(["succeeded", "failed", "retrying", "parked", "nothing", "late", "again"])
         if n < count // 2 and fate == "nothing":
             fate = "parked"  # half of them are below the low-water mark
         tries = dice.randrange(1, 4)
@@ -51,6 +51,21 @@ async def grow(store: SqliteStore, model: Model, dice: random.Random, count: int
                 )
                 await record(store, an_outcome(event, "ep_a", tries, "succeeded", scheduled=True))
                 model.deliveries[event] = (tries, "succeeded", None)
+            case "again":  # over, and then sent again on request: the attempts are numbered on
+                over, then = (
+                    dice.choice(["succeeded", "failed"]),
+                    dice.choice(["succeeded", "failed", "waits"]),
+                )
+                await record(store, an_outcome(event, "ep_a", tries, over, scheduled=tries > 1))
+                await store.run(
+                    lambda tx, e=event, t=tries: replay.replay(  # type: ignore[misc]
+                        tx, workspace=WORKSPACE, endpoint="ep_a", event=e, attempts=t, now=NOW + 9
+                    )
+                )
+                model.deliveries[event] = (tries, "pending", NOW + 9)
+                if then != "waits":
+                    await record(store, an_outcome(event, "ep_a", tries + 1, then, scheduled=True))
+                    model.deliveries[event] = (tries + 1, then, None)
             case "parked":
                 await store.run(
                     lambda tx, e=event: settle(tx, (), [Waiting(WORKSPACE, "ep_a", e, 0, NOW + 7)], None)  # type: ignore[misc]

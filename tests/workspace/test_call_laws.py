@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,14 @@ def test_a_repeated_fact_changes_nothing_that_is_known(facts: list[AnyFact], dat
         tell(fact, *data.draw(st.lists(st.just(fact), max_size=2)), state=often)
         tell(*data.draw(st.lists(st.sampled_from(facts[: facts.index(fact) + 1]), max_size=3)), state=often)
     assert once == often
+
+
+def test_a_fact_is_known_by_its_id_also_when_it_is_told_differently_the_second_time() -> None:
+    first = answers("sip:anna@10.0.0.5", 5)
+    second = msgspec.structs.replace(
+        first, leg="sip:ben@10.0.0.6", target="sip:ben@10.0.0.6", at=first.at - 1
+    )
+    assert tell(rings(), first, second, ends(9)) == tell(rings(), first, ends(9))
 
 
 @given(calls())
