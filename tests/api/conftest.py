@@ -3,11 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from switchhook.events import ids
 from tests.api.world import World
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    # Ids never go back in a process, and other tests' clocks may have been days ahead of this one's.
+    monkeypatch.setattr(ids, "_source", ids.IdSource())
     made = World(tmp_path)
     await made.start()
     yield made

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from switchhook.clock import iso_millis
-from switchhook.events import ids
 from switchhook.events.ids import delivery_id
 from switchhook.webhooks import Webhook
 from tests.api.test_api_deliveries import attempt
@@ -182,11 +181,7 @@ async def test_a_test_of_an_unknown_topic_names_the_nearest(world: World, key: s
     assert "call.completed" in answer.error["message"]
 
 
-async def test_stats_tell_what_became_of_deliveries(
-    world: World, key: str, hook: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Ids never go back in a process, and other tests have been days ahead of this one.
-    monkeypatch.setattr(ids, "_source", ids.IdSource())
+async def test_stats_tell_what_became_of_deliveries(world: World, key: str, hook: str) -> None:
     answer = await world.call("GET", f"/v2/api/webhooks/{hook}/stats", key=key)
     assert answer.data == {
         "pending": 0,
