@@ -170,6 +170,36 @@ async def test_one_success_clears_the_breakers_clock_for_good(rigs: Starter) -> 
     assert (found.failing_first, found.failing_clock) == (None, None)
 
 
+async def test_an_endpoint_enabled_after_the_breaker_has_its_five_days_again(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    while (await row(rig, "ep_a")).enabled:
+        await rig.accept()
+        await rig.clock.advance(6 * HOUR)
+    found = await row(rig, "ep_a")
+    # The outcome that disabled it is recorded a little later than it acts; it must not bring the old clock back.
+    assert (found.failing_first, found.failing_clock) == (None, None)
+    await rig.change("ep_a", enabled=True, disabled_why=None)
+    await rig.accept()
+    await rig.settle()
+    assert (await row(rig, "ep_a")).enabled
+
+
+async def test_an_endpoint_disabled_by_hand_begins_anew_when_it_is_enabled(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    for _ in range(4):
+        await rig.accept()
+        await rig.clock.advance(6 * HOUR)
+    assert (await row(rig, "ep_a")).failing_clock is not None
+    await rig.change("ep_a", enabled=False)
+    await rig.clock.advance(10 * 24 * HOUR)
+    await rig.change("ep_a", enabled=True)
+    await rig.accept()
+    await rig.settle()
+    assert (await row(rig, "ep_a")).enabled
+
+
 async def test_an_overloaded_endpoint_gets_a_pause_as_a_whole(rigs: Starter) -> None:
     rig = await rigs(lambda _: 503, Settings(in_flight_each=4, jitter=lambda: 0.5))
     rig.receiver.answer_headers = ((b"retry-after", b"30"),)

@@ -56,7 +56,11 @@ FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 SELECT workspace_id, id FROM endpoints WHERE deleted_at IS NULL
 
 -- name: change_endpoint
-UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6, updated_at = $7
+-- One that is enabled again begins healthy: what it failed before says nothing about it any more.
+UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6, updated_at = $7,
+  failing_first = CASE WHEN enabled < $5 THEN NULL ELSE failing_first END,
+  failing_last = CASE WHEN enabled < $5 THEN NULL ELSE failing_last END,
+  failing_clock = CASE WHEN enabled < $5 THEN NULL ELSE failing_clock END
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: disable_endpoint
@@ -299,7 +303,9 @@ DELETE FROM answers WHERE workspace_id = $1 AND answered_at <= $2
 -- ===== the rules of an endpoint ======================================================================================
 
 -- name: save_health
-UPDATE endpoints SET failing_first = $3, failing_last = $4, failing_clock = $5 WHERE workspace_id = $1 AND id = $2
+-- Outcomes are recorded a little late: those that come after their endpoint was disabled must not bring its clock back.
+UPDATE endpoints SET failing_first = $3, failing_last = $4, failing_clock = $5
+WHERE workspace_id = $1 AND id = $2 AND enabled = 1
 
 -- name: rotate_secret
 UPDATE endpoints SET secrets = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
