@@ -171,6 +171,7 @@ async def test_a_dedupe_key_has_1_to_255_characters(world: World, key: str, leng
     assert batch.status == status
     if status == 400:
         assert answer.error["param"] == "dedupe_key"
+        assert "between 1 and 255 characters" in answer.error["message"]
         assert batch.error["param"] == "events[0].dedupe_key"
 
 

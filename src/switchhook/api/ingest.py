@@ -27,9 +27,6 @@ from switchhook.storage.outbox import Accepted, NewEvent
 from switchhook.storage.store import Transaction
 from switchhook.workspace.publish import new_event, publish
 
-MAX_DEDUPE_KEY = 255
-
-
 Render = Callable[[Sequence[Accepted]], Response]
 
 
@@ -115,12 +112,9 @@ def parse_one(body: bytes) -> Publish:
         ApiError: 400, with every fault.
     """
     try:
-        asked = parse_publish(body)
+        return parse_publish(body)
     except InvalidEvent as error:
         raise refusal(error) from None
-    if asked.dedupe_key is not None and len(asked.dedupe_key) > MAX_DEDUPE_KEY:
-        raise from_faults([_long_key("dedupe_key")])
-    return asked
 
 
 def parse_many(body: bytes) -> list[Publish]:
@@ -130,17 +124,9 @@ def parse_many(body: bytes) -> list[Publish]:
         ApiError: 400, with every fault.
     """
     try:
-        asked = parse_publish_batch(body)
+        return parse_publish_batch(body)
     except InvalidEvent as error:
         raise _too_many(body) or refusal(error) from None
-    faults = [
-        _long_key(f"events[{index}].dedupe_key")
-        for index, one in enumerate(asked)
-        if one.dedupe_key is not None and len(one.dedupe_key) > MAX_DEDUPE_KEY
-    ]
-    if faults:
-        raise from_faults(faults)
-    return asked
 
 
 def refusal(error: InvalidEvent) -> ApiError:
@@ -160,11 +146,6 @@ def _code(fault: FieldError) -> str:
         return "UNKNOWN_FIELD"
     # Whatever the path leads through, only the data is the catalogue's; the rest is this route's own body.
     return "INVALID_EVENT_DATA" if ".data" in f".{fault.field}" else "INVALID_REQUEST_BODY"
-
-
-def _long_key(field: str) -> FieldFault:
-    message = f"must have 1 to {MAX_DEDUPE_KEY} characters"
-    return FieldFault(field, "INVALID_REQUEST_BODY", message)
 
 
 class _Count(msgspec.Struct):

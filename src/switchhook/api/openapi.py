@@ -7,10 +7,9 @@ import msgspec
 
 from switchhook.api import shapes
 from switchhook.api.errors import CODES, ErrorEnvelope
-from switchhook.api.ingest import MAX_DEDUPE_KEY
 from switchhook.api.routes import BATCH, EVENT, ROUTES, Route
 from switchhook.events.catalogue import CATALOGUE
-from switchhook.events.envelope import MAX_BATCH
+from switchhook.events.envelope import MAX_BATCH, MAX_DEDUPE_KEY
 from switchhook.events.schema import openapi_webhooks
 
 Json = dict[str, Any]

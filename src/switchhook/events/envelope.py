@@ -18,6 +18,7 @@ from switchhook.events.payloads import EventData, Timestamp
 from switchhook.events.strict import DECODING_ERRORS, UNTYPED, encode
 
 MAX_BATCH = 1000
+MAX_DEDUPE_KEY = 255  # characters of a key that the sender gives
 """The most events one batch may hold."""
 
 
@@ -62,7 +63,9 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Printable and short: it becomes part of a database index, and some databases take no NUL in text.
-_DedupeKey = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*(?![\s\S])")]
+_DedupeKey = Annotated[
+    str, Meta(min_length=1, max_length=MAX_DEDUPE_KEY, pattern=r"^[^\x00-\x1f\x7f]*(?![\s\S])")
+]
 
 
 class _PublishBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
