@@ -14,6 +14,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 
@@ -21,7 +22,7 @@ from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
-from switchhook.config import Config
+from switchhook.config import Config, ConfigError
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.http import Client, SystemResolver
@@ -37,9 +38,11 @@ from switchhook.installation import (
     recording_key,
 )
 from switchhook.media.links import sign_path
+from switchhook.media.tones import read_wav
 from switchhook.storage import answers, endpoints
 from switchhook.storage.store import Store
 from switchhook.telephony.sip import routing
+from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
@@ -90,9 +93,11 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
     """Serve until SIGTERM or SIGINT. `say` is given the lines for standard output.
 
     Raises:
+        ConfigError: a telephone, the trunk or the greeting cannot be used.
         InstallationError: the port, the SIP line or the data directory cannot be used.
         StorageError: the database cannot be used.
     """
+    _check_telephony(config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -161,6 +166,26 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         tidying.cancel()
         # Side by side: each may take seconds, and all of it together ten.
         await asyncio.gather(serving, line.stop() if line else _nothing())
+
+
+def _check_telephony(config: Config) -> None:
+    """Refuse what no call could use, before any of it is stored: what is stored outlives the file it came from.
+
+    Raises:
+        ConfigError: with the setting and what is wrong.
+    """
+    try:
+        name = "users"
+        for address in [address for user in config.users for address in user.sip]:
+            parse_uri(address)
+        name = "sip_trunk"
+        if config.sip_trunk:
+            parse_uri(f"sip:{config.sip_trunk}")
+        name = "sip_greeting"
+        if config.sip_greeting:
+            read_wav(Path(config.sip_greeting))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{config.sources[name]}: {error}") from None
 
 
 async def _dispatcher(
