@@ -6,12 +6,13 @@ import signal
 from ipaddress import IPv4Network
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from switchhook.clock import ManualClock
 from switchhook.media.recording import Recorder
 from switchhook.media.tones import tone
-from switchhook.telephony.sip import LineState, Reject, SipConfig, SipLine
+from switchhook.telephony.sip import LineError, LineState, Reject, SipConfig, SipLine, supervisor
 from switchhook.telephony.sip.gate import program
 from switchhook.telephony.sip.journal import Journal, JournalBusy, Recording, read
 from switchhook.telephony.sip.recovery import journals, wind_up
@@ -164,3 +165,55 @@ async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     finally:
         await line.stop()
     assert not journals(tmp_path)
+
+
+@pytest.mark.timeout(30)
+async def test_an_unforeseen_fault_at_the_start_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> set[str]:
+        raise ValueError("a recording that no encoder takes")
+
+    async def on_fact(fact: AnyFact) -> None:
+        raise AssertionError(fact)
+
+    async def route(offered: Offered) -> Reject:
+        return Reject()
+
+    monkeypatch.setattr(supervisor, "wind_up", broken)
+    config = SipConfig(listen=f"127.0.0.1:{free_port()}", rtp_ports=rtp_ports())
+    line = SipLine(config, on_fact, route, ManualClock(), tmp_path)
+    async with asyncio.timeout(5):
+        with pytest.raises(LineError, match="no encoder"):
+            await line.start()
+    assert line.state is LineState.STOPPED
+
+
+@pytest.mark.sip
+@pytest.mark.timeout(60)
+async def test_a_message_that_cannot_be_read_ends_the_worker_and_not_the_line(tmp_path: Path) -> None:
+    clock = ManualClock()
+
+    async def on_fact(fact: AnyFact) -> None:
+        raise AssertionError(fact)
+
+    async def route(offered: Offered) -> Reject:
+        return Reject()
+
+    config = SipConfig(listen=f"127.0.0.1:{free_port()}", rtp_ports=rtp_ports())
+    line = SipLine(config, on_fact, route, clock, tmp_path)
+    await line.start()
+    try:
+        pid = line.worker_pid
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(supervisor.p, "_up", msgspec.json.Decoder(int))
+            async with asyncio.timeout(PATIENCE):
+                while line.worker_pid == pid:
+                    await clock.advance(5.0)  # a ping, and the answer to it
+                    await asyncio.sleep(0.05)
+        async with asyncio.timeout(PATIENCE):
+            while line.worker_pid in {pid, None} or line.state is not LineState.UP:
+                await clock.advance(5.0)
+                await asyncio.sleep(0.05)
+    finally:
+        await line.stop()

@@ -165,16 +165,23 @@ class SipLine:
                 if self._state is LineState.STOPPING:
                     return
                 await self._run_worker()
-            except (LineError, OSError, JournalBusy, _CommitFailed) as error:
+            except Exception as error:
+                # Whatever it is: nobody watches the watcher, so it goes on.
                 if not self._opened.done():
                     self._opened.set_exception(LineError(str(error) or type(error).__name__))
                     return
-                log.error("the SIP line is down: %s", error)
+                log.error("the SIP line is down: %s", error, exc_info=_unforeseen(error))
             if self._state is LineState.STOPPING:
                 # The worker has told us nearly everything; whatever is left is told now or at the next start.
-                with suppress(OSError, JournalBusy, _CommitFailed, TimeoutError):
+                try:
                     await asyncio.wait_for(
                         wind_up(self._data, self._clock, self._commit), LAST_COMMIT_SECONDS
+                    )
+                except Exception as error:
+                    log.warning(
+                        "what the SIP line left over is told at the next start: %s",
+                        error,
+                        exc_info=_unforeseen(error),
                     )
                 return
             self._state = LineState.RESTARTING
@@ -339,3 +346,8 @@ class SipLine:
 
 class _CommitFailed(Exception):
     """The application could not make a fact durable."""
+
+
+def _unforeseen(error: Exception) -> bool:
+    """Whether an error is a fault of ours, which its text alone does not explain."""
+    return not isinstance(error, LineError | OSError | JournalBusy | _CommitFailed | TimeoutError)
