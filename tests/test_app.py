@@ -1,12 +1,16 @@
-"""What `serve` refuses before it touches anything."""
+"""What `serve` refuses before it touches anything, and what it refuses of strangers."""
 
+import asyncio
+import contextlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from switchhook.app import serve
-from switchhook.clock import ManualClock
+from switchhook.clock import ManualClock, SystemClock
 from switchhook.config import ConfigError, load
 
 
@@ -31,3 +35,38 @@ async def test_what_no_call_could_use_is_refused_before_it_is_stored(
     with pytest.raises(ConfigError, match=named):
         await serve(config, ManualClock(), print)
     assert not data.exists()
+
+
+async def test_the_head_of_a_request_is_bounded(tmp_path: Path) -> None:
+    """Whoever sends headers without end has no key yet, and must not fill our memory."""
+    said: list[str] = []
+    config = load({"data": str(tmp_path / "data"), "port": 0}, {})
+    serving = asyncio.create_task(serve(config, SystemClock(), said.append))
+    try:
+        async with asyncio.timeout(20):
+            while not any(line.startswith("ready") for line in said):
+                await asyncio.sleep(0.02)
+            port = int(said[-1].rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + b"x-long: y\r\n" * 500)
+            sent = 0
+            with contextlib.suppress(ConnectionError):
+                while sent < 32 * 2**20 and not reader.at_eof():
+                    writer.write(b"x-more: " + b"z" * 20_000 + b"\r\n")
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                    sent += 20_010
+            assert sent < 8 * 2**20
+            writer.transport.abort()
+            # An ordinary long head passes, and in pieces too.
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for piece in (b"GET /healthz HTTP/1.1\r\nhost: x\r\n", b"cookie: " + b"c" * 30_000, b"\r\n\r\n"):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await serving

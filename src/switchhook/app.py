@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from switchhook import __version__
 from switchhook.api.app import Api, build
@@ -54,8 +55,33 @@ log = logging.getLogger(__name__)
 
 SIP = "sip"  # what the line calls itself in its facts
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
+HEAD_MAX = 65_536  # bytes of a request's head beyond what came with its first packet
 HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
 HOUSEKEEPING_ROWS = 2_000
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, with a bound on the head of a request: the parser beneath has none, and it asks nobody for a key."""
+
+    _in_head = False
+    _head = 0
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._in_head
+        super().data_received(data)
+        if before and self._in_head:
+            self._head += len(data)
+            if self._head > HEAD_MAX:
+                self._in_head = False
+                self.send_400_response("The head of the request is too large.")
 
 
 class _Http(uvicorn.Server):
@@ -66,7 +92,7 @@ class _Http(uvicorn.Server):
             uvicorn.Config(
                 application,
                 loop="none",
-                http="httptools",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -103,12 +129,13 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    lock = ServeLock(config)
-    lock.take()
-    listener = _listen(config)  # before anything is made that a taken port would leave behind
-    address = _address(listener)
-    public_url = config.public_url or address
     async with contextlib.AsyncExitStack() as stack:
+        lock = ServeLock(config)
+        lock.take()
+        stack.callback(lock.release)
+        listener = stack.enter_context(_listen(config))  # a taken port leaves no database behind
+        address = _address(listener)
+        public_url = config.public_url or address
         store = open_store(config)
         stack.push_async_callback(store.close)
         workspace = await first_workspace(store, clock)

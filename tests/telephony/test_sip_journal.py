@@ -12,7 +12,7 @@ import pytest
 from switchhook.clock import ManualClock
 from switchhook.media.recording import Recorder
 from switchhook.media.tones import tone
-from switchhook.telephony.sip import LineError, LineState, Reject, SipConfig, SipLine, supervisor
+from switchhook.telephony.sip import LineError, LineState, Reject, SipConfig, SipLine, protocol, supervisor
 from switchhook.telephony.sip.gate import program
 from switchhook.telephony.sip.journal import Journal, JournalBusy, Recording, read
 from switchhook.telephony.sip.recovery import journals, wind_up
@@ -206,7 +206,7 @@ async def test_a_message_that_cannot_be_read_ends_the_worker_and_not_the_line(tm
     try:
         pid = line.worker_pid
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(supervisor.p, "_up", msgspec.json.Decoder(int))
+            patch.setattr(protocol, "_up", msgspec.json.Decoder(int))
             async with asyncio.timeout(PATIENCE):
                 while line.worker_pid == pid:
                     await clock.advance(5.0)  # a ping, and the answer to it
