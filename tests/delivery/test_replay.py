@@ -118,6 +118,21 @@ async def test_a_replayed_delivery_gets_its_whole_schedule_again_and_attempts_ar
     ]
 
 
+async def test_a_delivery_that_waits_for_its_last_attempt_gets_its_whole_schedule_too(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, Settings(schedule=(0, 5, 50), jitter=lambda: 0.5))
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(10)
+    assert (await rig.delivery("ep_a", event)).status == "pending"
+    now = rig.clock.now()
+    await rig.store.run(
+        lambda tx: replay.replay(tx, workspace=WORKSPACE, endpoint="ep_a", event=event, attempts=2, now=now)
+    )
+    await rig.clock.advance(100)
+    delivery = await rig.delivery("ep_a", event)
+    assert [a.state for a in delivery.attempts] == ["retrying"] * 4 + ["failed"]
+
+
 async def test_new_messages_go_on_while_a_backlog_is_recovered(rigs: Starter) -> None:
     rig = await rigs(lambda _: 500, ONCE)
     await rig.endpoint("ep_a")
