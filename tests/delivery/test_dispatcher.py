@@ -5,13 +5,17 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from standardwebhooks import Webhook as ForeignWebhook
 
 from switchhook.clock import ManualClock
+from switchhook.delivery import dispatcher
 from switchhook.delivery import lane as lanes
 from switchhook.delivery.sending import Settings
+from switchhook.delivery.settlement import settlement
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.store import StorageError
 from tests.delivery.dispatching import SECRET, TIMED_OUT, WORKSPACE, Answer, Rig, Seen, make
@@ -327,3 +331,22 @@ async def test_stepping_the_wall_clock_back_delays_nothing_for_good(rigs: Starte
     rig.receiver.script = lambda _: 204
     await rig.clock.advance(3600 + 400)
     assert (await rig.delivery("ep_a", rig.accepted[0])).status == "succeeded"
+
+
+async def test_an_outcome_that_no_row_can_hold_costs_itself_only(
+    rigs: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await rigs(lambda _: 204)
+    await rig.endpoint("ep_a")
+    monkeypatch.setattr(dispatcher, "UNRECORDED_MAX", 4)
+    with monkeypatch.context() as patch:
+
+        def broken(*args: Any, **kw: Any) -> outbox.Settlement:
+            return msgspec.structs.replace(settlement(*args, **kw), kind=object())
+
+        patch.setattr(dispatcher, "settlement", broken)
+        await rig.accept(6)
+        await rig.clock.advance(1)
+    fresh = await rig.accept(5)
+    await rig.clock.advance(1)
+    assert [(await rig.delivery("ep_a", event)).status for event in fresh] == ["succeeded"] * 5

@@ -156,9 +156,8 @@ class Settler(Generic[D]):
                     for item in group:
                         await self._commit([item])
                 else:
-                    log.exception(
-                        "an outcome cannot be recorded; the delivery is repeated after the next start"
-                    )
+                    self.pending -= len(settled)  # given up: it must not hold the others up for ever
+                    log.exception("an outcome cannot be recorded; the history does not show this attempt")
                 return
             self._stored_mark = mark
             self._stall(False)
