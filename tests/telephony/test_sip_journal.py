@@ -217,3 +217,17 @@ async def test_a_message_that_cannot_be_read_ends_the_worker_and_not_the_line(tm
                 await asyncio.sleep(0.05)
     finally:
         await line.stop()
+
+
+async def test_half_a_line_on_a_full_disk_does_not_take_the_next_one_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "1-1.jsonl")
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, line: write(file, line[: len(line) // 2]))
+        with pytest.raises(OSError, match="No space"):
+            journal.fact(OFFERED)
+    journal.fact(OFFERED)
+    assert list(read(journal.path).unacknowledged.values()) == [OFFERED]
+    await journal.close()

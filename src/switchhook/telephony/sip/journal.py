@@ -7,6 +7,7 @@ after, which survives a power cut. No answer to a caller rests on that: those wa
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 from dataclasses import dataclass, field
@@ -153,7 +154,12 @@ class Journal:
         self._append(entry)
 
     def _append(self, entry: Entry) -> None:
-        os.write(self._file, _encoder.encode(entry) + b"\n")
+        line = _encoder.encode(entry) + b"\n"
+        written = os.write(self._file, line)
+        if written < len(line):
+            # A full disk may take half a line, and the next one would be lost with it. Nobody else writes here.
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.content.take(entry)
         self._unsynced = True
         if self._syncing is None or self._syncing.done():
