@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python packages, then runs them. Called by `make test`, which puts .venv in front.
 #
-# Foreign programs judge our work: sipp (a SIP client) and Node.js (another implementation of the signature). On Debian
-# and Ubuntu they are installed when that is possible without asking; elsewhere the tests that need them are skipped
-# and say so, unless CI is set: then they fail.
+# Foreign programs judge our work: sipp (a SIP client) and Node.js (another implementation of the signature); PostgreSQL is
+# the shared store, of which the tests start a throw-away server of their own. On Debian and Ubuntu they are installed when
+# that is possible without asking; elsewhere the tests that need them are skipped and say so, unless CI is set: then they
+# fail. Nothing that is installed is started as a service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
 command -v sipp >/dev/null || missing+=(sip-tester)
 command -v npm >/dev/null || missing+=(nodejs npm)
+command -v initdb >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing ${missing[*]} for the tests"
-    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}") >/dev/null
+    # 101: nothing is started; PostgreSQL's package would make and run a server for the whole machine.
+    guard=/usr/sbin/policy-rc.d
+    if [ -e "$guard" ]; then guard=; else printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod +x "$guard"; fi
+    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}") >/dev/null || { rm -f $guard; exit 1; }
+    [ -z "$guard" ] || rm -f "$guard"
   else
     echo "not installed: ${missing[*]}; the tests that need them are skipped" >&2
   fi

@@ -18,6 +18,7 @@ from switchhook.config import (
     Option,
     UserConfig,
     database_path,
+    is_shared,
     load,
 )
 
@@ -65,8 +66,8 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     "port": [("x", "0 to 65535"), ("-1", "0 to 65535"), ("65536", "0 to 65535"), ("80.5", "whole")],
     "data": [("", "directory")],
     "database": [
-        ("postgresql://u:secret@h/db", "sqlite:///"),
-        ("mysql://h/db", "sqlite:///"),
+        ("mysql://u:secret@h/db", "sqlite:///"),
+        ("postgresql:u:secret@h/db", "postgresql://"),
         ("switchhook.db", "sqlite:///"),
         ("sqlite://x.db", "sqlite:///"),
         ("sqlite:///", "names no file"),
@@ -228,9 +229,22 @@ def test_a_value_of_another_kind_is_refused_and_never_a_crash(
 
 def test_a_password_in_a_refused_database_url_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
-        load({"database": "postgresql://user:secret@host/db"}, {})
-    assert "postgresql" in str(caught.value)
+        load({"database": "mysql://user:secret@host/db"}, {})
+    assert "mysql" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_shared_database_is_known_as_such_and_its_password_not_shown(scheme: str) -> None:
+    config = load({"database": f"{scheme}://user:secret@host/db"}, {})
+    assert is_shared(config)
+    assert not is_shared(load({}, {}))
+    assert "secret" not in repr(config)
+
+
+def test_more_workers_on_a_shared_database_are_another_serve() -> None:
+    with pytest.raises(ConfigError, match="start another `serve`"):
+        load({"database": "postgresql://h/db", "workers": "2"}, {})
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from switchhook.installation import (
 )
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
-from switchhook.storage.store import StorageError
+from switchhook.storage.store import StorageError, Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +47,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 @pytest.fixture
 async def store(config: Config) -> AsyncIterator[SqliteStore]:
-    opened = open_store(config)
+    opened = await open_store(config)
+    assert isinstance(opened, SqliteStore)
     yield opened
     await opened.close()
 
@@ -64,7 +65,7 @@ async def test_the_data_directory_is_made_for_its_owner_alone(store: SqliteStore
 async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InstallationError, match=r"cannot make the data directory .*/file/data"):
-        open_store(load({"data": str(tmp_path / "file" / "data")}, {}))
+        await open_store(load({"data": str(tmp_path / "file" / "data")}, {}))
 
 
 async def test_the_first_workspace_is_made_once_however_many_ask(store: SqliteStore) -> None:
@@ -78,7 +79,7 @@ async def test_the_secret_of_the_recordings_is_made_once_and_kept(store: SqliteS
     found = await asyncio.gather(*(recording_key(store) for _ in range(20)))
     assert len(set(found)) == 1
     assert len(found[0]) == 32
-    again = open_store(config)
+    again = await open_store(config)
     assert await recording_key(again) == found[0]
     await again.close()
 
@@ -196,7 +197,7 @@ def test_a_lock_that_was_released_can_be_taken(config: Config) -> None:
 async def test_the_command_line_may_write_while_the_lock_is_held(config: Config) -> None:
     lock = ServeLock(config)
     lock.take()
-    store = open_store(config)
+    store = await open_store(config)
     clock = ManualClock()
     workspace = await first_workspace(store, clock)
     await create_key(store, clock, workspace.id, frozenset({"ALL"}), "")
@@ -212,3 +213,25 @@ async def test_a_key_is_given_once_and_is_kept_as_a_digest(store: SqliteStore, c
     assert (row.id, row.name, row.scopes) == (id_, "two", frozenset({"A", "B"}))
     await store.close()
     assert key.encode() not in (config.data / "switchhook.db").read_bytes()
+
+
+async def test_of_servers_that_start_at_once_on_one_database_one_makes_the_key(
+    tmp_path: Path, database: str
+) -> None:
+    """There is one workspace, one admin key, and it is the one that the file holds."""
+    config = load({"data": str(tmp_path / "data"), "database": database}, {})
+    stores = await asyncio.gather(*[open_store(config) for _ in range(4)])
+    clock = ManualClock()
+
+    async def begin(store: Store) -> str | None:
+        workspace = await first_workspace(store, clock)
+        return await first_admin_key(store, clock, workspace.id, config.data)
+
+    made = [key for key in await asyncio.gather(*map(begin, stores)) if key is not None]
+    assert len(made) == 1
+    assert (config.data / "admin.key").read_text().strip() == made[0]
+    assert [path.name for path in config.data.iterdir()] == ["admin.key"]
+    assert len(await stores[0].read(keys.list_keys)) == 1
+    assert len(await stores[0].read(keys.workspaces)) == 1
+    for store in stores:
+        await store.close()

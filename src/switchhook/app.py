@@ -23,7 +23,7 @@ from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
-from switchhook.config import Config, ConfigError
+from switchhook.config import Config, ConfigError, is_shared
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.http import Client, SystemResolver
@@ -130,13 +130,14 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         loop.add_signal_handler(number, stop.set)
 
     async with contextlib.AsyncExitStack() as stack:
-        lock = ServeLock(config)
-        lock.take()
-        stack.callback(lock.release)
+        if not is_shared(config):
+            lock = ServeLock(config)
+            lock.take()
+            stack.callback(lock.release)
         listener = stack.enter_context(_listen(config))  # a taken port leaves no database behind
         address = _address(listener)
         public_url = config.public_url or address
-        store = open_store(config)
+        store = await open_store(config)
         stack.push_async_callback(store.close)
         workspace = await first_workspace(store, clock)
         admin_key = await first_admin_key(store, clock, workspace.id, config.data)

@@ -21,8 +21,7 @@ from switchhook.clock import SystemClock, iso_seconds
 from switchhook.config import OPTIONS, Config, ConfigError, Option, load
 from switchhook.installation import InstallationError, create_key, first_workspace, open_store
 from switchhook.storage import keys
-from switchhook.storage.sqlite import SqliteStore
-from switchhook.storage.store import StorageError
+from switchhook.storage.store import StorageError, Store
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,7 +109,7 @@ def keys_create(scopes: str, name: str, config_file: Path | None, **flags: Any) 
         raise click.BadParameter(str(error), param_hint="--scopes") from None
     clock = SystemClock()
 
-    async def make(store: SqliteStore) -> str:
+    async def make(store: Store) -> str:
         workspace = await first_workspace(store, clock)
         _, key = await create_key(store, clock, workspace.id, wanted, name)
         return key
@@ -149,16 +148,16 @@ def keys_revoke(key_id: str, config_file: Path | None, **flags: Any) -> None:
     """Revoke the key with the id KEY_ID, which `keys list` shows."""
     now = SystemClock().now()
 
-    async def revoke(store: SqliteStore) -> bool:
+    async def revoke(store: Store) -> bool:
         return await store.run(lambda tx: keys.revoke_key(tx, key_id, now))
 
     if not _with_store(load(flags, file=config_file), revoke):
         raise click.ClickException(f"no key in force has the id {key_id}; `switchhook keys list` shows them")
 
 
-def _with_store(config: Config, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+def _with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
     async def run() -> T:
-        store = open_store(config)
+        store = await open_store(config)
         try:
             return await work(store)
         finally:

@@ -131,8 +131,7 @@ class ManualClock:
         self._monotonic += seconds
         self._now += seconds * 1000
 
-    @staticmethod
-    async def _turns(count: int) -> None:
+    async def _turns(self, count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(0)
 

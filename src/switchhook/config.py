@@ -25,6 +25,7 @@ from switchhook.parsers import Network
 PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
 SECTIONS = ("sip",)
+SHARED_SCHEMES = ("postgresql://", "postgres://")
 
 
 class ConfigError(Exception):
@@ -56,7 +57,7 @@ class Config:
     host: str
     port: int
     data: Path
-    database: str
+    database: str = field(repr=False)  # may hold a password
     workers: int
     public_url: str
     region: str
@@ -117,9 +118,13 @@ OPTIONS: tuple[Option, ...] = (
         "DIR",
     ),
     Option(
-        "database", parsers.text, "", "sqlite:///FILE; by default switchhook.db in the data directory.", "URL"
+        "database",
+        parsers.text,
+        "",
+        "postgresql://USER@HOST/NAME or sqlite:///FILE; by default switchhook.db in the data directory.",
+        "URL",
     ),
-    Option("workers", parsers.whole(1, 64), 1, "Processes to serve with; the embedded store takes 1.", "N"),
+    Option("workers", parsers.whole(1, 64), 1, "Processes to serve with; this version takes 1.", "N"),
     Option(
         "public_url", parsers.url, "", "How others reach this server; used in links to recordings.", "URL"
     ),
@@ -299,18 +304,21 @@ def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _check(config: Config) -> Config:
     """What no setting can tell alone."""
-    if config.database and not config.database.startswith("sqlite:///"):
-        scheme = config.database.partition(":")[0]
+    if config.database and not config.database.startswith(("sqlite:///", *SHARED_SCHEMES)):
+        scheme = config.database.partition(":")[0] if ":" in config.database else config.database
         raise ConfigError(
-            f"{config.sources['database']}: this version stores in SQLite only, not in {scheme!r}; "
-            "write sqlite:///path/to/file.db or leave it out"
+            f"{config.sources['database']}: there is no store for {scheme!r}; "
+            "write postgresql://user@host/name, or sqlite:///path/to/file.db, or leave it out"
         )
     if config.database and not database_path(config).name:
         raise ConfigError(f"{config.sources['database']}: names no file; write sqlite:///path/to/file.db")
     if config.workers > 1:
-        raise ConfigError(
-            f"{config.sources['workers']}: the embedded store serves from one process; leave it at 1"
+        more = (
+            "start another `serve` on the same database"
+            if is_shared(config)
+            else "the embedded store takes one"
         )
+        raise ConfigError(f"{config.sources['workers']}: this version serves from one process; {more}")
     for what, given in (
         ("users", [user.email for user in config.users]),
         ("numbers", [number.number for number in config.numbers]),
@@ -327,6 +335,11 @@ def _check(config: Config) -> Config:
                     f"{nearest(email, list(emails))}"
                 )
     return config
+
+
+def is_shared(config: Config) -> bool:
+    """Whether `config` names a database that several processes may serve from."""
+    return config.database.startswith(SHARED_SCHEMES)
 
 
 def database_path(config: Config) -> Path:

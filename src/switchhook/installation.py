@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from switchhook.clock import Clock
-from switchhook.config import Config, database_path
+from switchhook.config import Config, database_path, is_shared
 from switchhook.events.ids import API_KEY, new_id
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
@@ -21,7 +21,7 @@ class InstallationError(Exception):
     """The data directory cannot be used; the text says why and what helps."""
 
 
-def open_store(config: Config) -> SqliteStore:
+async def open_store(config: Config) -> Store:
     """Open (and migrate) the database of `config`, making the data directory if need be.
 
     Raises:
@@ -32,6 +32,11 @@ def open_store(config: Config) -> SqliteStore:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InstallationError(f"cannot make the data directory {config.data}: {error.strerror}") from None
+    if is_shared(config):
+        # Only who uses it needs asyncpg.
+        from switchhook.storage.postgres import PostgresStore
+
+        return await PostgresStore.open(config.database)
     return SqliteStore(database_path(config))
 
 
@@ -109,14 +114,27 @@ async def first_admin_key(store: Store, clock: Clock, workspace: str, data: Path
     if await store.read(keys.list_keys):
         return None
     key, id_, now = keys.new_secret_key(), new_id(API_KEY, clock.now()), clock.now()
-    # The file comes first: a key that was stored before a crash and written nowhere would lock everybody out.
-    _write_secret(data / ADMIN_KEY_FILE, key + "\n")
-    scopes = frozenset({"ALL"})
-    await store.run(
-        lambda tx: keys.add_key(
-            tx, workspace=workspace, id=id_, name="admin", scopes=scopes, key=key, now=now
+    path = data / ADMIN_KEY_FILE
+    # The file comes first: a key that was stored before a crash and written nowhere would lock everybody out. Where
+    # several processes may start at once, each writes its own; only the one whose key was stored gives it the name.
+    written = path.with_name(f"{path.name}.{id_}") if store.shared else path
+    _write_secret(written, key + "\n")
+
+    async def make_if_none(tx: Transaction) -> bool:
+        if await keys.list_keys(tx):
+            return False
+        await keys.add_key(
+            tx, workspace=workspace, id=id_, name="admin", scopes=frozenset({"ALL"}), key=key, now=now
         )
-    )
+        return True
+
+    made = await store.run(make_if_none)
+    if store.shared and made:
+        written.replace(path)
+    elif store.shared:
+        written.unlink()
+    if not made:
+        return None
     return key
 
 

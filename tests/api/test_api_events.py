@@ -8,7 +8,7 @@ import pytest
 
 from switchhook.api.services import Limits
 from switchhook.events.catalogue import CATALOGUE
-from switchhook.storage.store import Committed, StorageError, Store
+from switchhook.storage.store import Committed, Lane, StorageError, Store
 from tests.api.world import TAG, World, dumps, example
 
 BATCH = "/v2/api/events/batch"
@@ -282,7 +282,7 @@ async def test_a_store_that_fails_is_503_and_says_what_to_do(world: World, key: 
         def __getattr__(self, name: str) -> Any:
             return getattr(world.sqlite, name)
 
-        async def run(self, work: Any) -> Any:
+        async def run(self, work: Any, *, lane: Lane = Lane.RULES) -> Any:
             raise StorageError("the disk is full")
 
     store: Store = Full()

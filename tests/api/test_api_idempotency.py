@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from switchhook.storage.answers import Answer, keep_answer
-from switchhook.storage.store import Conflict, Store
+from switchhook.storage.store import Conflict, Lane, Store
 from tests.api.world import TAG, World
 
 HOOKS = "/v2/api/webhooks"
@@ -75,7 +75,7 @@ async def test_another_process_being_faster_is_answered_with_its_answer(world: W
         def __getattr__(self, name: str) -> Any:
             return getattr(world.sqlite, name)
 
-        async def run(self, work: Any) -> Any:
+        async def run(self, work: Any, *, lane: Lane = Lane.RULES) -> Any:
             if not self.lost:
                 self.lost = True
                 await world.sqlite.run(lambda tx: keep_answer(tx, "wsp_a", "race", theirs, world.clock.now()))

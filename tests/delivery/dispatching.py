@@ -2,22 +2,29 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+
+import msgspec
 
 from switchhook.clock import ManualClock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
+from switchhook.delivery.membership import Shared
 from switchhook.delivery.sending import Settings
 from switchhook.events.ids import new_id
 from switchhook.storage import endpoints, history, keys, outbox
-from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.postgres import PostgresStore
+from switchhook.storage.store import Lane, Store
+from tests.postgres import sever
 
 WORKSPACE = "wsp_test"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TIMED_OUT = Failure(Kind.RESPONSE_TIMEOUT, "scripted")
+
+LEASE = 1e8  # longer than any test moves its clock: who takes over whom is tests/storage/test_processes.py
+Open = Callable[[], Awaitable[Store]]
 
 Answer = int | Failure | None
 """A status, a failure, or None: no answer until the test gives one."""
@@ -35,10 +42,24 @@ class Seen:
     body: bytes
 
 
+class PatientClock(ManualClock):
+    """Stands still until every work that was given to the store is done: a real database takes its own time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: Callable[[], int] = lambda: 0
+
+    async def _turns(self, count: int) -> None:
+        quiet = 0
+        while quiet < count:
+            await asyncio.sleep(0)
+            quiet = 0 if self.pending() else quiet + 1
+
+
 class Receiver:
     """Stands where the HTTP client stands. `script` says what each request is answered."""
 
-    def __init__(self, clock: ManualClock, script: Callable[[Seen], Answer]) -> None:
+    def __init__(self, clock: PatientClock, script: Callable[[Seen], Answer]) -> None:
         self.clock = clock
         self.script = script
         self.seen: list[Seen] = []
@@ -102,9 +123,9 @@ class Receiver:
 class Rig:
     """A store, a dispatcher and a receiver."""
 
-    path: Path
-    clock: ManualClock
-    store: SqliteStore
+    open: Open
+    clock: PatientClock
+    store: Store
     receiver: Receiver
     dispatcher: Dispatcher
     settings: Settings
@@ -132,8 +153,6 @@ class Rig:
 
     async def change(self, name: str, **values: object) -> None:
         """Change an endpoint as the API does."""
-        import msgspec
-
         row = await self.store.read(lambda r: endpoints.find_endpoint(r, WORKSPACE, name))
         assert row is not None
         changed = msgspec.structs.replace(row, **values)
@@ -147,15 +166,17 @@ class Rig:
             id_ = new_id("msg", self.clock.now())
             body = b'{"id":"%s"}' % id_.encode()
             event = outbox.NewEvent(WORKSPACE, id_, "tag.added", body, self.clock.now())
-            await self.store.run(lambda tx, event=event: outbox.accept(tx, event))  # type: ignore[misc]
+            await self.store.run(
+                lambda tx, event=event: outbox.accept(tx, event),  # type: ignore[misc]
+                lane=Lane.ACCEPTS,
+            )
             ids.append(id_)
         self.accepted += ids
         return ids
 
     async def turns(self, count: int = 60) -> None:
         """Let the loop work without moving time."""
-        for _ in range(count):
-            await asyncio.sleep(0)
+        await self.clock._turns(count)
 
     async def settle(self) -> None:
         """Let outcomes be recorded: the settler lingers a few milliseconds."""
@@ -169,17 +190,23 @@ class Rig:
 
     async def low_water(self) -> int:
         """The stored low-water mark."""
+        if isinstance(self.dispatcher._membership, Shared):
+            await self.dispatcher._membership.tick()
         return await self.store.read(outbox.low_water)
 
     async def crash(self) -> None:
-        """Forget everything that is only in memory, and start again on the same file."""
+        """Forget everything that is only in memory, and start again on the same database."""
         self.dispatcher._running = False
         self.dispatcher._backlog.stop()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
+        self.clock.pending = lambda: 0
         await self.turns(5)
-        await self.store.close()
-        again = await make(self.path, self.clock, self.receiver.script, self.settings, start=False)
+        if isinstance(self.store, PostgresStore):
+            await sever(self.store)
+        else:
+            await self.store.close()
+        again = await make(self.open, self.clock, self.receiver.script, self.settings, start=False)
         again.receiver.seen = self.receiver.seen
         self.store, self.receiver, self.dispatcher = again.store, again.receiver, again.dispatcher
         await self.dispatcher.start()
@@ -187,22 +214,23 @@ class Rig:
 
 
 async def make(
-    path: Path,
-    clock: ManualClock,
+    open_: Open,
+    clock: PatientClock,
     script: Callable[[Seen], Answer],
     settings: Settings | None = None,
     *,
     start: bool = True,
 ) -> Rig:
-    """A rig on the database file `path`."""
-    settings = settings or Settings(jitter=lambda: 0.5)
-    fresh = not path.exists()
-    store = SqliteStore(path)
-    if fresh:
+    """A rig on the store that `open_` gives."""
+    settings = msgspec.structs.replace(settings or Settings(jitter=lambda: 0.5), lease=LEASE)
+    store = await open_()
+    if isinstance(store, PostgresStore):
+        clock.pending = lambda: store.pending
+    if not await store.read(keys.workspaces):
         await store.run(lambda tx: keys.add_workspace(tx, WORKSPACE, "Test", clock.now()))
     receiver = Receiver(clock, script)
     dispatcher = Dispatcher(store, clock, receiver, AddressPolicy(), settings)
-    rig = Rig(path, clock, store, receiver, dispatcher, settings)
+    rig = Rig(open_, clock, store, receiver, dispatcher, settings)
     if start:
         await dispatcher.start()
         await rig.turns()

@@ -4,32 +4,40 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from standardwebhooks import Webhook as ForeignWebhook
 
-from switchhook.clock import ManualClock
-from switchhook.delivery import dispatcher
+from switchhook.delivery import dispatcher, settler
 from switchhook.delivery import lane as lanes
 from switchhook.delivery.sending import Settings
 from switchhook.delivery.settlement import settlement
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.store import StorageError
-from tests.delivery.dispatching import SECRET, TIMED_OUT, WORKSPACE, Answer, Rig, Seen, make
+from tests.delivery.dispatching import (
+    SECRET,
+    TIMED_OUT,
+    WORKSPACE,
+    Answer,
+    Open,
+    PatientClock,
+    Rig,
+    Seen,
+    make,
+)
 
 Starter = Callable[..., "asyncio.Future[Rig]"]
 
 
 @pytest.fixture
-async def rigs(tmp_path: Path) -> AsyncIterator[Callable[..., "asyncio.Task[Rig]"]]:
-    """Makes rigs and ends them."""
+async def rigs(open_store: Open) -> AsyncIterator[Callable[..., "asyncio.Task[Rig]"]]:
+    """Makes rigs and ends them, on either store."""
     made: list[Rig] = []
 
     async def start(script: Callable[[Seen], Answer], settings: Settings | None = None) -> Rig:
-        rig = await make(tmp_path / "x.db", ManualClock(), script, settings)
+        rig = await make(open_store, PatientClock(), script, settings)
         made.append(rig)
         return rig
 
@@ -345,8 +353,11 @@ async def test_an_outcome_that_no_row_can_hold_costs_itself_only(
             return msgspec.structs.replace(settlement(*args, **kw), kind=object())
 
         patch.setattr(dispatcher, "settlement", broken)
-        await rig.accept(6)
+        poisoned = await rig.accept(6)
         await rig.clock.advance(1)
     fresh = await rig.accept(5)
     await rig.clock.advance(1)
     assert [(await rig.delivery("ep_a", event)).status for event in fresh] == ["succeeded"] * 5
+    # Nobody can say that they arrived, so they are delivered once more.
+    await rig.clock.advance(settler.KEEP)
+    assert [(await rig.delivery("ep_a", event)).status for event in poisoned] == ["succeeded"] * 6

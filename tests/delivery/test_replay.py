@@ -3,15 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
-from switchhook.clock import ManualClock
 from switchhook.delivery.recovery import Recoveries
 from switchhook.delivery.sending import Settings
 from switchhook.storage import endpoints, replay
-from tests.delivery.dispatching import WORKSPACE, Answer, Rig, Seen, make
+from tests.delivery.dispatching import WORKSPACE, Answer, Open, PatientClock, Rig, Seen, make
 
 HOUR = 3_600
 ONCE = Settings(schedule=(0,), jitter=lambda: 0.5)
@@ -19,11 +17,11 @@ Starter = Callable[..., "asyncio.Future[Rig]"]
 
 
 @pytest.fixture
-async def rigs(tmp_path: Path) -> AsyncIterator[Callable[..., "asyncio.Task[Rig]"]]:
+async def rigs(open_store: Open) -> AsyncIterator[Callable[..., "asyncio.Task[Rig]"]]:
     made: list[Rig] = []
 
     async def start(script: Callable[[Seen], Answer], settings: Settings | None = None) -> Rig:
-        rig = await make(tmp_path / "x.db", ManualClock(), script, settings)
+        rig = await make(open_store, PatientClock(), script, settings)
         made.append(rig)
         return rig
 

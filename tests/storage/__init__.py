@@ -1,0 +1,1 @@
+"""The stores: one contract for both, and what only the shared one promises."""

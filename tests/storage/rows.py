@@ -6,7 +6,7 @@ from typing import Any
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.outbox import Accepted, NewEvent, Settlement
-from switchhook.storage.store import Reader, Store, Transaction
+from switchhook.storage.store import Lane, Reader, Store, Transaction
 
 WORKSPACE = "wsp_one"
 OTHER = "wsp_two"
@@ -122,8 +122,14 @@ def an_outcome(
 
 
 async def settle(store: Store, *settled: Settlement, low_water: int | None = None) -> None:
-    """Record outcomes."""
-    await store.run(lambda tx: outbox.settle(tx, settled, (), low_water))
+    """Record outcomes. What is in the schedule has to be claimed for that, where others might have it."""
+    if store.shared:
+        for key in {(s.workspace, s.endpoint) for s in settled if s.scheduled}:
+            await store.run(
+                lambda tx, key=key: outbox.claim_due(tx, key[0], key[1], 1 << 60, 10_000),  # type: ignore[misc]
+                lane=Lane.OUTCOMES,
+            )
+    await store.run(lambda tx: outbox.settle(tx, settled, (), low_water), lane=Lane.OUTCOMES)
 
 
 async def attempts(store: Store, endpoint: str, event: str) -> list[int]:

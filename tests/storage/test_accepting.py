@@ -116,6 +116,7 @@ async def test_a_fact_is_known_within_its_topic_and_workspace_only(store: Sqlite
     assert await accept(store, "msg_7", "key", workspace=OTHER) == Accepted("msg_3", duplicate=True)
 
 
+@pytest.mark.sqlite
 async def test_a_fact_is_known_after_opening_again_also_when_its_event_was_delivered(
     store: SqliteStore,
 ) -> None:

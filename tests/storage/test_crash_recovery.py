@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from tests.storage.rows import (
     subscribe,
     targets,
 )
+
+pytestmark = pytest.mark.sqlite
 
 NAMES = ("ep_a", "ep_b", "ep_c")
 LATER = NOW + 60_000

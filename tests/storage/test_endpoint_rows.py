@@ -1,6 +1,7 @@
 """Endpoints as they are stored, changed, and forgotten in small steps."""
 
 import msgspec
+import pytest
 
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.endpoints import SigningSecret
@@ -69,6 +70,7 @@ async def test_a_secret_shows_itself_to_nobody_who_prints_it() -> None:
     assert "whsec_hidden" not in repr(an_endpoint("ep_a", secrets=(SigningSecret("whsec_hidden"),)))
 
 
+@pytest.mark.sqlite
 async def test_a_deleted_endpoint_is_gone_at_once_and_its_secrets_with_it(store: SqliteStore) -> None:
     await subscribe(store, "ep_a")
     assert not await delete(store, "ep_a", workspace=OTHER)
@@ -79,6 +81,7 @@ async def test_a_deleted_endpoint_is_gone_at_once_and_its_secrets_with_it(store:
     assert store._connection.execute("SELECT secrets FROM endpoints").fetchall() == [("[]",)]
 
 
+@pytest.mark.sqlite
 async def test_a_deleted_endpoint_is_forgotten_in_small_steps_that_end(store: SqliteStore) -> None:
     await subscribe(store, "ep_gone", "ep_kept")
     for n in range(12):
@@ -104,6 +107,7 @@ async def test_a_deleted_endpoint_is_forgotten_in_small_steps_that_end(store: Sq
     assert not await store.run(lambda tx: endpoints.forget_deleted(tx, 5))
 
 
+@pytest.mark.sqlite
 async def test_a_step_is_no_larger_when_many_endpoints_were_deleted(store: SqliteStore) -> None:
     names = [f"ep_{n}" for n in range(6)]
     await subscribe(store, *names)
@@ -120,6 +124,7 @@ async def test_a_step_is_no_larger_when_many_endpoints_were_deleted(store: Sqlit
     assert store._connection.execute("SELECT count(*) FROM endpoints").fetchall() == [(0,)]
 
 
+@pytest.mark.sqlite
 async def test_no_deleted_endpoint_is_left_however_many_there_are(store: SqliteStore) -> None:
     names = [f"ep_{n}" for n in range(250)]
     await subscribe(store, *names)

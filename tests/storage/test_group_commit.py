@@ -12,6 +12,8 @@ from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Committed, Conflict, Reader, StorageError, Transaction
 from tests.storage.rows import accept, an_event, look, subscribe, there, write
 
+pytestmark = pytest.mark.sqlite
+
 
 def seen_from_outside(path: Path, key: str) -> bool:
     """Whether another connection sees a row: it is committed."""

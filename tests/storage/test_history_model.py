@@ -146,6 +146,9 @@ async def test_what_the_receiver_answered_is_shown_as_it_was(store: SqliteStore)
     await record(
         store,
         an_outcome("msg_1", "ep_a", 1, "retrying", next_at=NOW, response=encode_response(answer), status=500),
+    )
+    await record(
+        store,
         an_outcome(
             "msg_1", "ep_a", 2, "failed", scheduled=True, status=None, fault="customer", message_customer="m"
         ),

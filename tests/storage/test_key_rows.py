@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
 from tests.storage.rows import NOW
@@ -21,6 +23,7 @@ async def workspace(store: SqliteStore) -> None:
     await store.run(lambda tx: keys.add_workspace(tx, "wsp_a", "A", NOW))
 
 
+@pytest.mark.sqlite
 async def test_no_key_stands_in_the_files_of_the_database(store: SqliteStore, path: Path) -> None:
     await workspace(store)
     issued = [await issue(store, f"key_{n}", "ALL") for n in range(3)]

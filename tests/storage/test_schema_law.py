@@ -162,7 +162,7 @@ def test_the_queries_of_an_event_on_its_way_use_their_keys(schema: apsw.Connecti
 
 
 def test_both_databases_know_the_same_queries() -> None:
-    assert queries("postgresql").keys() == QUERIES.keys()
+    assert queries("postgresql").keys() >= QUERIES.keys()  # it has more: what several processes need
     assert not [name for name, sql in QUERIES.items() if re.search(r"\$\d", sql)]
     assert not [name for name, sql in queries("postgresql").items() if re.search(r"\?\d", sql)]
 

@@ -15,6 +15,8 @@ from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Transaction
 from tests.storage.rows import NOW, TOPIC, WORKSPACE, there, write
 
+pytestmark = pytest.mark.sqlite
+
 ROOT = Path(__file__).parents[2]
 
 WRITES_AND_ENDS = """

@@ -13,6 +13,8 @@ from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Conflict, StorageError, Transaction
 from tests.storage.rows import NOW, TOPIC, WORKSPACE, accept, an_event, targets, there, write
 
+pytestmark = pytest.mark.sqlite
+
 LARGE = "x" * 400_000
 
 

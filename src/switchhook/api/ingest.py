@@ -24,7 +24,7 @@ from switchhook.events.envelope import MAX_BATCH, Publish, parse_publish, parse_
 from switchhook.events.faults import FieldError, InvalidEvent, UnknownTopic
 from switchhook.events.strict import DECODING_ERRORS
 from switchhook.storage.outbox import Accepted, NewEvent
-from switchhook.storage.store import Transaction
+from switchhook.storage.store import Lane, Transaction
 from switchhook.workspace.publish import new_event, publish
 
 Render = Callable[[Sequence[Accepted]], Response]
@@ -93,7 +93,7 @@ class Ingest:
             return render(accepted)
 
         if key is None:
-            response = await self._store.run(work)
+            response = await self._store.run(work, lane=Lane.ACCEPTS)
         else:
             response = await self._idempotency.once(request.workspace, key, _name(route), work)
         duplicates = 0

@@ -2,19 +2,22 @@
 
 Each lane knows when its first row is due; one timer stands at the earliest. Rows are read lane by lane, a few more than
 the lane can send, so that millions that wait for one endpoint cost the others nothing and memory little.
+
+In a shared store they are claimed as they are read, and claims on what is not sent are given up again.
 """
 
 import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 from switchhook.clock import Clock, Timer
 from switchhook.delivery.lane import Lane, LaneState
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Due
-from switchhook.storage.store import Reader, StorageError, Store
+from switchhook.storage.store import Lane as Writes
+from switchhook.storage.store import ProcessLost, Reader, StorageError, Store, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class Backlog:
         self._timer_at = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._generation = 0
 
     def watch(self, lane: Lane, at: int) -> None:
         """There is, or may be, a row of `lane` that is due at `at` (wall ms)."""
@@ -54,6 +58,26 @@ class Backlog:
         """`lane` has sent some of what it had: it may take more."""
         if lane.backlog_at is not None:
             self._load_if_due(lane, self._clock.now())
+
+    def release(self, lane: Lane, events: Sequence[str]) -> None:
+        """Deliveries of the schedule that were in memory were not sent: whoever may can have them."""
+        lane.claimed.difference_update(events)
+        if self._store.shared and events and not self._stopped:
+            self._spawn(self._release(lane, list(events), self._generation))
+
+    def look(self, lanes: Iterable[Lane]) -> None:
+        """Any of `lanes` may have something due: look at those that send."""
+        for lane in lanes:
+            if lane.state is LaneState.OPEN:
+                self.watch(lane, self._clock.now())
+
+    def forget(self, lanes: Iterable[Lane]) -> None:
+        """Nothing that was read, or waits in `lanes`, is ours any more; begin anew."""
+        self._generation += 1
+        for lane in lanes:
+            lane.forget()
+            if lane.state is LaneState.OPEN:
+                self.reopen(lane)
 
     def stop(self) -> None:
         """Wake nobody any more."""
@@ -97,29 +121,75 @@ class Backlog:
             return
         lane.loading = True
         lane.backlog_at = None
-        task = asyncio.get_running_loop().create_task(self._load(lane, now))
+        self._spawn(self._load(lane, now))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _load(self, lane: Lane, now: int) -> None:
-        limit = LOAD + len(lane.claimed)
-
-        async def read(reader: Reader) -> tuple[list[Due], int | None]:
-            rows = await outbox.due(reader, lane.workspace, lane.endpoint, now, limit)
-            if len(rows) == limit:
-                return rows, now
-            return rows, await outbox.next_due(reader, lane.workspace, lane.endpoint, now)
-
         try:
-            rows, again = await self._store.read(read)
+            await self._load_rows(lane, now)
+        finally:
+            lane.loading = False
+        # Whoever said meanwhile that there is something found the lane loading.
+        self._load_if_due(lane, self._clock.now())
+
+    async def _load_rows(self, lane: Lane, now: int) -> None:
+        generation = self._generation
+        try:
+            rows, again = await self._read(lane, now)
+        except ProcessLost:
+            return  # this process joins again, and then every lane is looked at
         except StorageError as error:
             log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error)
             self._clock.call_later(AFTER_ERROR, lambda: self.watch(lane, now))
             return
-        finally:
-            lane.loading = False
+        if generation != self._generation:
+            self.watch(lane, now)
+            return
         if again is not None:
             self.watch(lane, again)
         fresh = [row for row in rows if row.event not in lane.claimed]
-        if lane.state is LaneState.OPEN and fresh:
+        if lane.state is not LaneState.OPEN:
+            self.release(lane, [row.event for row in fresh])
+        elif fresh:
             self._loaded(lane, fresh[:LOAD])
+
+    async def _read(self, lane: Lane, now: int) -> tuple[list[Due], int | None]:
+        """What is due, and when to look again."""
+        if self._store.shared:
+            limit = LOAD
+
+            async def claim(tx: Transaction) -> tuple[list[Due], int | None]:
+                rows = await outbox.claim_due(tx, lane.workspace, lane.endpoint, now, limit)
+                return rows, await self._again(tx, lane, rows, now, limit)
+
+            return await self._store.run(claim, lane=Writes.OUTCOMES)
+        limit = LOAD + len(lane.claimed)
+
+        async def read(reader: Reader) -> tuple[list[Due], int | None]:
+            rows = await outbox.due(reader, lane.workspace, lane.endpoint, now, limit)
+            return rows, await self._again(reader, lane, rows, now, limit)
+
+        return await self._store.read(read)
+
+    @staticmethod
+    async def _again(reader: Reader, lane: Lane, rows: list[Due], now: int, limit: int) -> int | None:
+        if len(rows) == limit:
+            return now
+        return await outbox.next_due(reader, lane.workspace, lane.endpoint, now)
+
+    async def _release(self, lane: Lane, events: list[str], generation: int) -> None:
+        while generation == self._generation:
+            try:
+                await self._store.run(
+                    lambda tx: outbox.release_claims(tx, lane.workspace, lane.endpoint, events),
+                    lane=Writes.OUTCOMES,
+                )
+            except StorageError as error:
+                log.error("cannot give up what is not sent to endpoint %s: %s", lane.endpoint, error)
+                await self._clock.sleep(AFTER_ERROR)
+            else:
+                return

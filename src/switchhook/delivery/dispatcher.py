@@ -11,7 +11,6 @@ A fresh delivery and a repeated one go the same way. One slow endpoint fills its
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Coroutine
 from functools import partial
 
 from switchhook.clock import Clock
@@ -21,18 +20,19 @@ from switchhook.delivery.breaker import Health, Verdict
 from switchhook.delivery.exchange import Exchange, Failure, Kind
 from switchhook.delivery.health import follow
 from switchhook.delivery.lane import Delivery, Lane, LaneState
+from switchhook.delivery.membership import membership
 from switchhook.delivery.outcome import Outcome, classify, refusal
 from switchhook.delivery.request import prepare
 from switchhook.delivery.sending import Sender, Sent, Settings
 from switchhook.delivery.settlement import SLOW, settlement
 from switchhook.delivery.settler import Settler
+from switchhook.delivery.tasks import Tasks
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
 
 log = logging.getLogger(__name__)
 
-RECOVER_GROUP = 500  # events looked at in one transaction after a crash
 READ_AGAIN = 1.0  # seconds
 UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way, all that a crash can repeat
 
@@ -53,10 +53,12 @@ class Dispatcher:
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._running = False
         self._settler: Settler[Sent] | None = None
         self._backlog = Backlog(store, clock, self._loaded)
+        self._membership = membership(store, clock, self, settings.lease)
+        self._era = 0
         self.counts: Counter[str] = Counter()
 
     # -- life
@@ -67,18 +69,13 @@ class Dispatcher:
         Raises:
             StorageError: the store cannot be read or written.
         """
-        more = True
-        while more:
-            found, more = await self._store.run(
-                lambda tx: outbox.recover_unsettled(tx, self._clock.now(), RECOVER_GROUP)
-            )
-            self.counts["recovered"] += found
-        mark = await self._store.read(outbox.low_water)
+        mark = await self._membership.join()
         self._settler = Settler(self._store, self._clock, mark, self._recorded, self._stalled)
         self._running = True
         self._store.on_committed(self._committed)
         for workspace, endpoint in await self._store.read(outbox.endpoint_keys):
             self._lane(workspace, endpoint)  # opens it, which looks at its schedule
+        self._membership.begin()
 
     async def stop(self, grace: float = 5.0) -> None:
         """Send nothing new, give what is under way `grace` seconds, and record what came back."""
@@ -92,8 +89,7 @@ class Dispatcher:
                 log.warning(
                     "%d attempts were still under way; they are repeated at the next start", self._in_flight
                 )
-        for task in list(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         if self._settler is not None:
             try:
                 async with asyncio.timeout(grace):
@@ -103,6 +99,7 @@ class Dispatcher:
                     "not every outcome could be recorded; those deliveries are repeated at the next start"
                 )
                 self._settler.abandon()
+        await self._membership.leave()
 
     @property
     def alive(self) -> bool:
@@ -116,7 +113,7 @@ class Dispatcher:
             "deliveries_retrying_total": self.counts["retrying"],
             "deliveries_failed_total": self.counts["failed"],
             "deliveries_parked_total": self.counts["parked"],
-            "deliveries_recovered_total": self.counts["recovered"],
+            "deliveries_recovered_total": self._membership.recovered,
             "deliveries_in_flight": self._in_flight,
             "deliveries_queued": sum(lane.queued for lane in self._lanes.values()),
             "events_above_low_water": self._settler.low_water.open if self._settler else 0,
@@ -128,16 +125,18 @@ class Dispatcher:
         """Called by the store straight after a commit."""
         for workspace, endpoint in committed.endpoints:
             lane = self._lane(workspace, endpoint)
-            self._spawn(self._open(lane))
+            self._tasks.spawn(self._open(lane))
         for event in committed.events:
             self._offer(event)
+        if committed.schedule:
+            self._backlog.look(self._lanes.values())
 
     def _offer(self, event: AcceptedEvent) -> None:
         assert self._settler is not None
         self._settler.low_water.track(event.seq, len(event.targets))
         for target in event.targets:
             lane = self._lane(event.workspace, target)
-            delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq)
+            delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq, era=self._era)
             if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
             elif lane.state is LaneState.GONE:
@@ -165,13 +164,41 @@ class Dispatcher:
             self._settler.low_water.trace(delivery.seq)
             delivery.seq = None
 
+    # -- among other processes (see `membership.Dispatching`)
+
+    def settled_mark(self) -> int | None:
+        """See `Dispatching.settled_mark`."""
+        assert self._settler is not None
+        idle = self._settler.idle and self._store.horizon() is None
+        return None if idle else self._settler.stored_mark
+
+    def joined_again(self, mark: int) -> None:
+        """See `Dispatching.joined_again`. What is under way comes back as of an era that is over."""
+        assert self._settler is not None
+        self._settler.abandon()
+        self._settler = Settler(self._store, self._clock, mark, self._recorded, self._stalled)
+        self._era += 1
+        self._backlog.forget(self._lanes.values())
+
+    def waits(self, workspace: str, endpoint: str, at: int) -> None:
+        """See `Dispatching.waits`."""
+        lane = self._lane(workspace, endpoint)
+        if lane.state is LaneState.OPEN:
+            self._backlog.watch(lane, at)
+        elif lane.state is LaneState.CLOSED:
+            self._tasks.spawn(self._open(lane))  # it was enabled again, and that was not told to us
+
+    def changed(self, workspace: str, endpoint: str) -> None:
+        """See `Dispatching.changed`."""
+        self._tasks.spawn(self._open(self._lane(workspace, endpoint)))
+
     # -- lanes
 
     def _lane(self, workspace: str, endpoint: str) -> Lane:
         lane = self._lanes.get((workspace, endpoint))
         if lane is None:
             lane = self._lanes[workspace, endpoint] = Lane(workspace, endpoint, self._settings.in_flight_each)
-            self._spawn(self._open(lane))
+            self._tasks.spawn(self._open(lane))
         return lane
 
     async def _open(self, lane: Lane) -> None:
@@ -182,7 +209,7 @@ class Dispatcher:
             )
         except StorageError as error:
             log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error)
-            self._clock.call_later(READ_AGAIN, lambda: self._spawn(self._open(lane)))
+            self._clock.call_later(READ_AGAIN, lambda: self._tasks.spawn(self._open(lane)))
             return
         if endpoint is None:
             lane.state = LaneState.GONE
@@ -202,9 +229,9 @@ class Dispatcher:
             self._sender.forget(lane.endpoint)
             while lane.fresh:
                 self._park(lane, lane.fresh.popleft())
-            for delivery in lane.backlog:
-                lane.claimed.discard(delivery.event)
+            unsent = [delivery.event for delivery in lane.backlog]
             lane.backlog.clear()
+            self._backlog.release(lane, unsent)
             return
         lane.state = LaneState.OPEN
         self._backlog.reopen(lane)
@@ -222,6 +249,7 @@ class Dispatcher:
                     attempts=row.attempts,
                     base=row.base,
                     scheduled=True,
+                    era=self._era,
                 )
             )
         self._pump(lane)
@@ -292,7 +320,8 @@ class Dispatcher:
             self._shed(lane)
         elif outcome.ok:
             lane.speed_up()
-        self._settle(lane, delivery, outcome)
+        if delivery.era == self._era:
+            self._settle(lane, delivery, outcome)
         self._pump(lane)
         self._feed_hungry()
 
@@ -332,7 +361,9 @@ class Dispatcher:
         self.counts[row.state] += 1
         self._watch_health(lane, outcome)
         if outcome.disable:
-            self._spawn(self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone"))
+            self._tasks.spawn(
+                self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone")
+            )
         self._settler.put(Sent(lane, delivery), row)
 
     def _watch_health(self, lane: Lane, outcome: Outcome) -> None:
@@ -342,7 +373,7 @@ class Dispatcher:
         if row is not None:
             self._settler.put_health(row)
         if verdict is Verdict.DISABLE:
-            self._spawn(self._disable(lane, "every delivery failed for five days"))
+            self._tasks.spawn(self._disable(lane, "every delivery failed for five days"))
 
     async def _disable(self, lane: Lane, why: str) -> None:
         now = self._clock.now()
@@ -367,14 +398,3 @@ class Dispatcher:
         if not stalled:
             for lane in self._lanes.values():
                 self._pump(lane)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guard(self, work: Coroutine[object, object, None]) -> None:
-        try:
-            await work
-        except Exception:
-            log.exception("a step of the dispatcher failed")

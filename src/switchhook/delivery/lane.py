@@ -35,11 +35,11 @@ class Delivery:
     """One event on its way to one endpoint.
 
     `attempts` is how many were made, `base` how many of them before the present series. `seq` is the
-    event's place above the low-water mark as long as this delivery has
-    left no trace there. `scheduled` says that it has a row in the schedule.
+    event's place above the low-water mark as long as this delivery has left no trace there. `scheduled` says that it
+    has a row in the schedule. `era` is the dispatcher's when it got it.
     """
 
-    __slots__ = ("accepted_at", "attempts", "base", "body", "event", "scheduled", "seq", "started_at")
+    __slots__ = ("accepted_at", "attempts", "base", "body", "era", "event", "scheduled", "seq", "started_at")
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Delivery:
         base: int = 0,
         seq: int | None = None,
         scheduled: bool = False,
+        era: int = 0,
     ) -> None:
         self.event = event
         self.body = body
@@ -59,6 +60,7 @@ class Delivery:
         self.base = base
         self.seq = seq
         self.scheduled = scheduled
+        self.era = era
         self.started_at = 0
 
 
@@ -135,6 +137,12 @@ class Lane:
     def slow_down(self) -> None:
         """The receiver did not answer in time: next to nothing more until it does."""
         self.cap = min(self.cap, SLOW_CAP)
+
+    def forget(self) -> None:
+        """Nothing that waits here is ours any more."""
+        self.fresh.clear()
+        self.backlog.clear()
+        self.claimed.clear()
 
     def pause(self, asked: float | None) -> float:
         """The receiver is overloaded: send nothing for so many seconds, then begin again one at a time."""

@@ -9,6 +9,7 @@ import msgspec
 
 from switchhook.delivery.exchange import Exchange, Request
 from switchhook.delivery.lane import Delivery, Lane
+from switchhook.delivery.membership import LEASE
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule
 
 
@@ -23,13 +24,14 @@ class Sender(Protocol):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of the dispatcher. `timeout` is seconds; `jitter` gives numbers in [0, 1)."""
+    """The numbers of the dispatcher. `timeout` and `lease` are seconds; `jitter` gives numbers in [0, 1)."""
 
     schedule: Schedule = DEFAULT_SCHEDULE
     timeout: float = 20.0
     in_flight_each: int = 32
     in_flight_all: int = 2_048
     jitter: Callable[[], float] = random.random
+    lease: float = LEASE
 
 
 class Sent:

@@ -8,25 +8,27 @@ Nobody waits for an outcome to be recorded, so it lingers for company: the fewer
 still. What a crash takes from the buffer is delivered once more; it is never more than what was under way.
 
 When the store refuses (disk full), nothing is dropped: the buffer is kept and tried again, and `stalled` asks the
-dispatcher to send nothing meanwhile whose outcome could not be recorded.
+dispatcher to send nothing meanwhile whose outcome could not be recorded. Only when another process has taken over from
+this one, its outcomes are dropped: they are no longer ours to record.
 """
 
 import asyncio
+import heapq
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from switchhook.clock import Clock
 from switchhook.storage import outbox
 from switchhook.storage.outbox import HealthRow, Settlement, Waiting
-from switchhook.storage.store import StorageError, Store
+from switchhook.storage.store import Conflict, Lane, ProcessLost, StorageError, Store
 
 log = logging.getLogger(__name__)
 
 LINGER = 0.005  # seconds
 GROUP = 256
 RETRY = 1.0  # seconds until a refused commit is tried again
+KEEP = 60.0  # seconds until a delivery whose outcome could not be recorded is made once more
 
 
 class Tracked(Protocol):
@@ -42,13 +44,15 @@ class LowWater:
     """The `seq` up to which every event has left a trace for each of its targets. Pure."""
 
     def __init__(self, mark: int) -> None:
-        self.mark = mark
-        self._order: deque[int] = deque()
+        self._done = mark
+        self._order: list[
+            int
+        ] = []  # a heap: in a shared store events are not committed in the order of their numbers
         self._left: dict[int, int] = {}
 
     def track(self, seq: int, targets: int) -> None:
-        """An event was accepted for so many targets. To be called in the order of `seq`."""
-        self._order.append(seq)
+        """An event was accepted for so many targets."""
+        heapq.heappush(self._order, seq)
         self._left[seq] = targets
         if targets == 0:
             self._advance()
@@ -61,8 +65,14 @@ class LowWater:
 
     def _advance(self) -> None:
         while self._order and self._left[self._order[0]] <= 0:
-            self.mark = self._order.popleft()
-            del self._left[self.mark]
+            seq = heapq.heappop(self._order)
+            del self._left[seq]
+            self._done = max(self._done, seq)
+
+    @property
+    def mark(self) -> int:
+        """The mark now. It may go back when an event with a lower number is told of late; see `Store.horizon`."""
+        return self._order[0] - 1 if self._order else self._done
 
     @property
     def open(self) -> int:
@@ -90,13 +100,21 @@ class Settler(Generic[D]):
         self._task: asyncio.Task[None] | None = None
         self._timer_set = False
         self._draining = False
-        self._stored_mark = mark
+        self._abandoned = False
+        self.stored_mark = mark
         self.low_water = LowWater(mark)
         self.pending = 0
         self.stalled = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether no event waits for anything, and nothing waits to be recorded."""
+        return not self._buffer and self._task is None and self.low_water.open == 0
+
     def put(self, delivery: D, row: Settlement | Waiting) -> None:
         """Have an outcome, or a delivery that is to wait in the store, recorded soon."""
+        if self._abandoned:
+            return
         self._buffer.append((delivery, row))
         if isinstance(row, Settlement):
             self.pending += 1  # answers only: what is parked was never sent, and must not hold others up
@@ -143,27 +161,54 @@ class Settler(Generic[D]):
         health, self._health = list(self._health.values()), {}
         while True:
             mark = self.low_water.mark
-            changed = mark if mark != self._stored_mark else None
+            horizon = self._store.horizon()
+            if horizon is not None:
+                mark = min(mark, horizon)  # an event that is still on its way in may have any number above it
+            changed = mark if mark > self.stored_mark else None
             try:
-                await self._store.run(lambda tx: outbox.settle(tx, settled, waiting, changed, health))  # noqa: B023
-            except StorageError as error:
-                self._stall(True, error)
-                await self._clock.sleep(RETRY)
-                continue
-            except Exception:
+                await self._store.run(
+                    lambda tx: outbox.settle(tx, settled, waiting, changed, health),  # noqa: B023
+                    lane=Lane.OUTCOMES,
+                )
+            except ProcessLost:
+                log.warning(
+                    "%d outcomes are not recorded: another process has these deliveries now", len(group)
+                )
+                self.pending -= len(settled)
+                return
+            except Exception as error:
+                if isinstance(error, StorageError) and not isinstance(error, Conflict):
+                    self._stall(True, error)
+                    await self._clock.sleep(RETRY)
+                    continue
                 # Not the store but one of the rows: the others must not suffer for it.
                 if len(group) > 1:
                     for item in group:
                         await self._commit([item])
                 else:
-                    self.pending -= len(settled)  # given up: it must not hold the others up for ever
+                    self.pending -= len(settled)  # it must not hold the others up for ever
                     log.exception("an outcome cannot be recorded; the history does not show this attempt")
+                    await self._keep(group[0])
                 return
-            self._stored_mark = mark
+            self.stored_mark = max(self.stored_mark, mark)
             self._stall(False)
             self.pending -= len(settled)
             self._on_recorded(group)
             return
+
+    async def _keep(self, item: tuple[D, Settlement | Waiting]) -> None:
+        """A delivery whose first outcome cannot be recorded must leave a trace all the same: it is made once more."""
+        delivery, row = item
+        if isinstance(row, Waiting) or row.scheduled:
+            return
+        later = self._clock.now() + int(KEEP * 1000)
+        waiting = Waiting(row.workspace, row.endpoint, row.event, row.number, later)
+        try:
+            await self._store.run(lambda tx: outbox.settle(tx, [], [waiting], None), lane=Lane.OUTCOMES)
+        except Exception:
+            log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
+        else:
+            self._on_recorded([(delivery, waiting)])
 
     def _stall(self, stalled: bool, error: Exception | None = None) -> None:
         if stalled is self.stalled:
@@ -187,6 +232,8 @@ class Settler(Generic[D]):
                 await asyncio.sleep(0)
 
     def abandon(self) -> None:
-        """Give up what could not be recorded; it will be delivered once more after the next start."""
+        """Record nothing more; the rest is delivered once more, after the next start or by another process."""
+        self._abandoned = True
+        self._buffer.clear()
         if self._task is not None:
             self._task.cancel()

@@ -8,6 +8,9 @@ settle ──▶ attempts, one row each; `schedule` only for what must be tried 
              ▼
 the low-water mark: every event up to it has left a trace for each of its targets. After a crash only the events
 above it are looked at (`recover_unsettled`); those without a trace go into the schedule, due at once.
+
+In a shared store every process has a mark of its own (`processes`), and a row of the schedule is claimed before it is
+sent: an outcome counts only while the claim, or for a fresh event the process itself, is in force.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +18,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.storage.store import AcceptedEvent, Reader, Transaction
-
-LOW_WATER = "low_water"
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -104,20 +105,30 @@ class Due(msgspec.Struct, frozen=True):
 
 async def accept(tx: Transaction, event: NewEvent) -> Accepted:
     """Make an event durable together with its dedupe key and the endpoints subscribed now."""
-    rows = await tx.fetch(
-        "accept_event",
-        event.workspace,
-        event.id,
-        event.topic,
-        event.dedupe_key,
-        event.accepted_at,
-        event.body,
+    (accepted,) = await accept_all(tx, (event,))
+    return accepted
+
+
+async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:
+    """The same for several, in order."""
+    made = await tx.fetch_each(
+        "accept_event", [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body) for e in events]
     )
-    if not rows:
-        ((first,),) = await tx.fetch("event_by_dedupe_key", event.workspace, event.topic, event.dedupe_key)
-        return Accepted(first, duplicate=True)
-    _announce(tx, event, *rows[0])
-    return Accepted(event.id, duplicate=False)
+    known = [event for event, rows in zip(events, made, strict=True) if not rows]
+    first = iter(
+        await tx.fetch_each("event_by_dedupe_key", [(e.workspace, e.topic, e.dedupe_key) for e in known])
+        if known
+        else ()
+    )
+    accepted = []
+    for event, rows in zip(events, made, strict=True):
+        if rows:
+            _announce(tx, event, *rows[0])
+            accepted.append(Accepted(event.id, duplicate=False))
+        else:
+            ((id_,),) = next(first)
+            accepted.append(Accepted(id_, duplicate=True))
+    return accepted
 
 
 async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepted:
@@ -145,6 +156,8 @@ async def settle(
     health: Iterable[HealthRow] = (),
 ) -> None:
     """Record outcomes, what is to be tried again, how the endpoints do, and how far every event has left a trace."""
+    if tx.shared:
+        settled = await _still_ours(tx, settled)
     if settled:
         await tx.many(
             "add_attempt",
@@ -184,13 +197,21 @@ async def settle(
     for row in health:
         await tx.execute("save_health", row.workspace, row.endpoint, row.first, row.last, row.clock)
     if low_water is not None:
-        await tx.execute("set_meta", LOW_WATER, str(low_water))
+        await tx.execute("set_low_water", low_water)
+
+
+async def _still_ours(tx: Transaction, settled: Sequence[Settlement]) -> Sequence[Settlement]:
+    """Without the outcomes of claims that were lost: somebody else sends those. (A fresh event needs no claim.)"""
+    claimed = [s for s in settled if s.scheduled]
+    held = await tx.fetch_each("still_claimed", [(s.workspace, s.endpoint, s.event) for s in claimed])
+    lost = {id(s) for s, rows in zip(claimed, held, strict=True) if not rows}
+    return [s for s in settled if id(s) not in lost] if lost else settled
 
 
 async def low_water(reader: Reader) -> int:
-    """The `seq` up to which every event has left a trace for each of its targets."""
-    rows = await reader.fetch("get_meta", LOW_WATER)
-    return int(rows[0][0]) if rows else 0
+    """The `seq` up to which every event, whoever accepted it, has left a trace for each of its targets."""
+    rows = await reader.fetch("low_water")
+    return rows[0][0] if rows else 0
 
 
 async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int, bool]:
@@ -208,7 +229,7 @@ async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int,
                 found += await tx.execute("put_schedule_once", workspace, endpoint, id_, 0, now)
         mark = seq
     if events:
-        await tx.execute("set_meta", LOW_WATER, str(mark))
+        await tx.execute("set_low_water", mark)
     return found, len(events) == limit
 
 
@@ -217,8 +238,21 @@ async def due(reader: Reader, workspace: str, endpoint: str, now: int, limit: in
     return [Due(*row) for row in await reader.fetch("due", workspace, endpoint, now, limit)]
 
 
+async def claim_due(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+    """The same in a shared store, where they belong to this process from now on."""
+    return [Due(*row) for row in await tx.fetch("claim_due", workspace, endpoint, now, limit)]
+
+
+async def release_claims(tx: Transaction, workspace: str, endpoint: str, events: Sequence[str]) -> None:
+    """Give up claims on deliveries that were not sent."""
+    await tx.execute("release_claims", workspace, endpoint, list(events))
+
+
 async def next_due(reader: Reader, workspace: str, endpoint: str, after: int) -> int | None:
-    """When the first delivery of an endpoint that waits beyond `after` is due (wall ms); None when none does."""
+    """When the first delivery of an endpoint that waits beyond `after` is due (wall ms); None when none does.
+
+    In a shared store only of those that nobody has claimed.
+    """
     rows = await reader.fetch("next_due", workspace, endpoint, after)
     return rows[0][0] if rows else None
 

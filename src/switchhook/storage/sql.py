@@ -5,13 +5,15 @@
 SELECT ... WHERE workspace_id = $1
 
 -- name: something (sqlite)
+
+Words after the database in the brackets are marks, which the head of `queries.sql` explains.
 """
 
 import re
 from functools import cache
 from importlib import resources
 
-_HEAD = re.compile(r"^-- name: (\w+)(?: \((\w+)\))?\s*$", re.MULTILINE)
+_HEAD = re.compile(r"^-- name: (\w+)(?: \((\w+)((?: \w+)*)\))?\s*$", re.MULTILINE)
 
 
 @cache
@@ -38,6 +40,14 @@ def queries(dialect: str) -> dict[str, str]:
         # SQLite numbers `$1` by first appearance; `?1` means the first argument in both places.
         found[name] = re.sub(r"\$(\d+)", r"?\1", sql) if dialect == "sqlite" else sql
     return found
+
+
+@cache
+def marked(dialect: str, mark: str) -> frozenset[str]:
+    """The names of the queries of `dialect` that carry `mark`."""
+    text = resources.files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
+    heads = _HEAD.finditer(text)
+    return frozenset(h.group(1) for h in heads if h.group(2) == dialect and mark in h.group(3).split())
 
 
 @cache

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import apsw
 
 from switchhook.storage.sql import migrations, queries
-from switchhook.storage.store import Committed, Conflict, Reader, Row, StorageError, Transaction
+from switchhook.storage.store import Committed, Conflict, Lane, Reader, Row, StorageError, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class _Session:
 
     __slots__ = ("_connection", "committed")
 
+    shared = False
+
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self.committed = Committed()
@@ -56,6 +58,10 @@ class _Session:
     async def many(self, query: str, rows: Iterable[Row]) -> None:
         self._connection.executemany(_QUERIES[query], rows)
 
+    async def fetch_each(self, query: str, rows: Sequence[Row]) -> list[list[Row]]:
+        sql, execute = _QUERIES[query], self._connection.execute
+        return [execute(sql, row).fetchall() for row in rows]
+
 
 class _Command:
     __slots__ = ("committed", "error", "future", "result", "work")
@@ -70,6 +76,8 @@ class _Command:
 
 class SqliteStore:
     """`Store` in one file. To be made and used on the thread of the event loop."""
+
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -87,7 +95,11 @@ class SqliteStore:
 
     # -- the interface
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    def horizon(self) -> int | None:
+        """See `Store.horizon`: events are numbered in the order of their commits here."""
+        return None
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, lane: Lane = Lane.RULES) -> T:
         """See `Store.run`."""
         if self._closed:
             raise StorageError("the store is closed")

@@ -5,13 +5,18 @@
                                             └──▶ on_committed(Committed): what others must hear of
 
 `work` is a coroutine function that gets a `Transaction`. It must await nothing but that transaction: the embedded
-store runs it to its end in one go. When it raises, its own changes are taken back and nobody else's.
+store runs it to its end in one go. When it raises, its own changes are taken back and nobody else's. It may be run more
+than once, when the shared store could not commit what it did the first time: what it leaves outside must not add up.
 
 Queries are named; their text stands in `queries.sql`.
+
+A store of one process and a shared one differ in what others may see: `shared`, the `horizon` below which no event of
+this process can still appear, and that a process joins a `SharedStore` before it delivers.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from enum import Enum
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -27,6 +32,23 @@ class Conflict(StorageError):
     """A unique key already stands for something else."""
 
 
+class ProcessLost(StorageError):
+    """Others have taken over what this process had to do; nothing it writes under its old number counts."""
+
+
+class Lane(Enum):
+    """Which works may share a transaction. A store of one process commits all of one moment together."""
+
+    RULES = "rules"
+    """Reads and then writes what follows from it: one after the other, as if alone in the database."""
+
+    ACCEPTS = "accepts"
+    """Only accepts events and relies on nothing else that it read: steps of several works run as one statement."""
+
+    OUTCOMES = "outcomes"
+    """The same for what became of deliveries; apart, so that nobody who waits for a yes waits for these."""
+
+
 class AcceptedEvent(msgspec.Struct, frozen=True):
     """An event that is durable now, with the endpoints that were subscribed at that moment."""
 
@@ -40,17 +62,26 @@ class AcceptedEvent(msgspec.Struct, frozen=True):
 
 
 class Committed(msgspec.Struct):
-    """What one commit made true that others must hear of: new events, and endpoints that changed (workspace, id)."""
+    """What one commit made true that others must hear of.
+
+    New events, endpoints that changed (workspace, id), and whether deliveries were put into the schedule that nobody in
+    this process waits for. Endpoints and the schedule are told to the other processes of a shared store as well.
+    """
 
     events: list[AcceptedEvent] = msgspec.field(default_factory=list)
     endpoints: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    schedule: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.endpoints)
+        return bool(self.events or self.endpoints or self.schedule)
 
 
 class Reader(Protocol):
     """Reads rows by named query; `$1` is the first argument."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on the same store."""
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """All rows of the named query."""
@@ -69,14 +100,25 @@ class Transaction(Reader, Protocol):
     async def many(self, query: str, rows: Iterable[Row]) -> None:
         """Run the named query once for each row."""
 
+    async def fetch_each(self, query: str, rows: Sequence[Row]) -> list[list[Row]]:
+        """Run the named query once for each row; what came back for each, in the same order."""
+
 
 class Store(Protocol):
     """Where everything durable is kept."""
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on the same store."""
+
+    def horizon(self) -> int | None:
+        """The `seq` above which events of this process may still be on their way in; None when none is."""
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, lane: Lane = Lane.RULES) -> T:
         """Run `work` in a transaction and return its result once that is durable.
 
         Raises:
+            ProcessLost: others have taken over from this process; nothing of `work` happened.
             StorageError: the store could not commit; nothing of `work` happened.
             Exception: whatever `work` raised; its changes were taken back.
         """
@@ -85,7 +127,7 @@ class Store(Protocol):
         """Run `work` on what has been committed. `heavy` keeps a long read away from the accepting thread."""
 
     def on_committed(self, hook: Callable[[Committed], None]) -> None:
-        """Have `hook` called after every commit that others must hear of. It must not raise."""
+        """Have `hook` called after every commit that others must hear of, other processes' too. It must not raise."""
 
     async def check(self) -> None:
         """Prove that the store takes writes.
@@ -96,3 +138,30 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
+
+
+@runtime_checkable
+class SharedStore(Store, Protocol):
+    """A store that several processes write to. Every write is made in the name of a process.
+
+    Number 0 is nobody's: what is accepted in its name is delivered by whoever looks next.
+    """
+
+    @property
+    def process(self) -> int:
+        """The number under which writes are made; 0 before `join` and after `leave`."""
+
+    async def join(self, name: str, lease: float) -> int:
+        """Write under a new number from now on, with a lease of `lease` seconds; the mark that its events are above.
+
+        What was asked for under an older number and is not committed yet is refused with `ProcessLost`.
+
+        Raises:
+            StorageError: the store cannot be reached; the number is as it was.
+        """
+
+    def leave(self) -> None:
+        """Write in nobody's name from now on."""
+
+    def on_lost(self, hook: Callable[[], None]) -> None:
+        """Have `hook` called when a write finds that this process was taken over."""

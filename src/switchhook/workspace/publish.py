@@ -3,7 +3,7 @@
 The other sources report facts to the switchboard, which makes events of them; here the event itself is the report.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from switchhook.events.envelope import Publish, render
 from switchhook.events.ids import new_id
@@ -18,6 +18,6 @@ def new_event(workspace: str, asked: Publish, now: int) -> NewEvent:
     return NewEvent(workspace, new_id("msg", now), asked.topic, body, now, asked.key)
 
 
-async def publish(tx: Transaction, events: Iterable[NewEvent]) -> list[Accepted]:
+async def publish(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:
     """Accept events in order, all in this transaction; a fact that is known keeps its first id."""
-    return [await outbox.accept(tx, event) for event in events]
+    return await outbox.accept_all(tx, events)

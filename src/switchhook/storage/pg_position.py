@@ -1,0 +1,61 @@
+"""What the lanes of writes to PostgreSQL share: their position among the processes, and what they are asked to do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from switchhook.clock import SystemClock
+from switchhook.storage.store import Committed, StorageError, Transaction
+
+REAL = SystemClock()
+"""A database takes real time to come back or to make way, also while a test moves its own clock by hand."""
+
+
+class Position:
+    """What the lanes of a store know in common: for whom they write, and how far its events are numbered."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token  # marks our own notifications
+        self.process = 0
+        self.highest = 0
+        self._floors: dict[object, int] = {}
+
+    def accepting(self, group: object) -> None:
+        """`group` is about to number events; they get numbers above everything known now."""
+        self._floors.setdefault(group, self.highest)
+
+    def hand_over(self, group: object, other: object) -> None:
+        """What is said of `group` is said of `other` from now on."""
+        if group in self._floors:
+            self._floors[other] = self._floors.pop(group)
+
+    def ended(self, group: object) -> None:
+        """`group` has been told, or did not happen."""
+        self._floors.pop(group, None)
+
+    def horizon(self) -> int | None:
+        """See `Store.horizon`."""
+        return min(self._floors.values(), default=None)
+
+
+class Command:
+    """A work and whoever waits for it."""
+
+    __slots__ = ("clean", "committed", "error", "future", "process", "result", "work")
+
+    def __init__(
+        self, work: Callable[[Transaction], Awaitable[Any]], future: asyncio.Future[Any], process: int
+    ) -> None:
+        self.work = work
+        self.future = future
+        self.process = process  # in whose name it was asked for
+        self.clean = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.committed: Committed | None = None
+
+    def refuse(self, error: BaseException) -> None:
+        """Tell whoever waits that it did not happen."""
+        if not self.future.done():
+            # One exception object each: they are raised in different tasks and collect tracebacks.
+            self.future.set_exception(type(error)(*error.args) if isinstance(error, StorageError) else error)

@@ -1,0 +1,41 @@
+"""Fixtures that several packages of tests share."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from switchhook.storage.postgres import PostgresStore
+from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.store import Store
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL of our own, for the whole run."""
+    with postgres.cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def database(cluster: postgres.Cluster) -> str:
+    """The address of a fresh, migrated database."""
+    return cluster.database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Awaitable[Store]]:
+    """Opens the store of a test, again and again the same database; each test runs on both kinds."""
+    if request.param == "sqlite":
+
+        async def embedded() -> Store:
+            return SqliteStore(tmp_path / "x.db")
+
+        return embedded
+    url: str = request.getfixturevalue("database")
+
+    async def shared() -> Store:
+        return await PostgresStore.open(url)
+
+    return shared
