@@ -219,15 +219,19 @@ async def test_a_message_that_cannot_be_read_ends_the_worker_and_not_the_line(tm
         await line.stop()
 
 
-async def test_half_a_line_on_a_full_disk_does_not_take_the_next_one_with_it(
+async def test_a_full_disk_breaks_no_call_and_what_it_did_not_take_is_written_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path / "1-1.jsonl")
     write = os.write
+    later = msgspec.structs.replace(OFFERED, id="later")
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda file, line: write(file, line[: len(line) // 2]))
-        with pytest.raises(OSError, match="No space"):
-            journal.fact(OFFERED)
-    journal.fact(OFFERED)
-    assert list(read(journal.path).unacknowledged.values()) == [OFFERED]
+        assert [journal.fact(OFFERED), journal.fact(later)] == [1, 2]  # reported all the same
+        assert (
+            read(journal.path).unacknowledged == {}
+        )  # and no half line is left for the next one to run into
+    journal.acked(1)
+    assert read(journal.path).unacknowledged == {2: later}
+    assert read(journal.path).calls == {OFFERED.call}
     await journal.close()

@@ -9,13 +9,17 @@ after, which survives a power cut. No answer to a caller rests on that: those wa
 import asyncio
 import errno
 import fcntl
+import logging
 import os
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from switchhook.workspace.facts import Answered, AnyFact, Ended, Offered
+
+log = logging.getLogger(__name__)
 
 _SHRINK = 1 << 18  # bytes; a diary of settled calls that long starts anew
 
@@ -130,15 +134,13 @@ class Journal:
                 f"a SIP worker that uses this data directory is alive: it holds {path}"
             ) from None
         self.content = read(path)
+        self._owed: deque[bytes] = deque()
+        self._refused = False
         self._syncing: asyncio.Task[None] | None = None
         self._unsynced = False
 
     def fact(self, fact: AnyFact) -> int:
-        """Write a fact; returns the number under which it is reported.
-
-        Raises:
-            OSError: the disk said no.
-        """
+        """Write a fact; returns the number under which it is reported."""
         seq = self.content.last + 1
         self._append(Wrote(seq, fact))
         return seq
@@ -154,19 +156,36 @@ class Journal:
         self._append(entry)
 
     def _append(self, entry: Entry) -> None:
-        line = _encoder.encode(entry) + b"\n"
-        written = os.write(self._file, line)
-        if written < len(line):
-            # A full disk may take half a line, and the next one would be lost with it. Nobody else writes here.
-            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        """Write an entry, and those before it that the disk did not take.
+
+        A call must not come apart because a disk is full: what cannot be written is kept in memory, reported all the
+        same, and written as soon as there is room.
+        """
         self.content.take(entry)
+        self._owed.append(_encoder.encode(entry) + b"\n")
+        try:
+            while self._owed:
+                self._write(self._owed[0])
+                self._owed.popleft()
+        except OSError as error:
+            if not self._refused:
+                log.error("the SIP line's diary cannot be written, calls go on without it: %s", error)
+            self._refused = True
+            return
+        self._refused = False
         self._unsynced = True
         if self._syncing is None or self._syncing.done():
             try:
                 self._syncing = asyncio.get_running_loop().create_task(self._sync())
             except RuntimeError:  # no loop: `close` syncs
                 self._syncing = None
+
+    def _write(self, line: bytes) -> None:
+        written = os.write(self._file, line)
+        if written < len(line):
+            # A full disk may take half a line, and the next one would be lost with it. Nobody else writes here.
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async def _sync(self) -> None:
         # Off the loop, and as often as the disk can: what comes meanwhile goes with the next turn.
