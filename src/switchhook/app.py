@@ -142,7 +142,15 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         workspace = await first_workspace(store, clock)
         admin_key = await first_admin_key(store, clock, workspace.id, config.data)
         await store.run(
-            lambda tx: directory.configure(tx, workspace.id, config.users, config.numbers, config.region)
+            # Who runs the line says who is on it; other processes on a shared database do not.
+            lambda tx: directory.configure(
+                tx,
+                workspace.id,
+                config.users,
+                config.numbers,
+                config.region,
+                alone=bool(config.sip_listen),
+            )
         )
         policy = AddressPolicy(config.allow_networks)
         dispatcher = await _dispatcher(config, store, clock, policy, stack)

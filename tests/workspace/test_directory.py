@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from switchhook.config import NumberConfig, UserConfig
@@ -140,3 +141,23 @@ async def test_a_workspace_knows_its_own_people_only(store: SqliteStore) -> None
     await bring_in(store)
     other = await store.read(lambda reader: read_directory(reader, "wsp_b", "FR"))
     assert (other.users, other.numbers) == ((), ())
+
+
+async def test_who_is_taken_out_of_the_file_of_the_line_loses_telephones_and_numbers_but_not_the_history(
+    store: SqliteStore,
+) -> None:
+    before = await bring_in(store)
+    left = USERS[:1]
+    numbers = tuple(
+        msgspec.structs.replace(number, users=tuple(set(number.users) & {left[0].email}))
+        for number in NUMBERS[:1]
+    )
+    both = await bring_in(store, left, numbers)
+    assert len(both.numbers) == len(before.numbers)  # another server's file says nothing about these
+    await store.run(lambda tx: configure(tx, "wsp_a", left, numbers, "FR", alone=True))
+    after = await store.read(lambda reader: read_directory(reader, "wsp_a", "FR"))
+    assert [user.id for user in after.users] == [user.id for user in before.users]
+    assert {user.email for user in after.users if user.sip} == {left[0].email}
+    for gone in USERS[1:]:
+        assert all(after.user_of_sip(address) is None for address in gone.sip if address not in left[0].sip)
+    assert len(after.numbers) == 1

@@ -396,6 +396,12 @@ SELECT attempts, next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id =
 INSERT INTO users (workspace_id, id, email, name, sip) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (workspace_id, email) DO UPDATE SET name = excluded.name, sip = excluded.sip
 
+-- name: take_telephones
+UPDATE users SET sip = '[]' WHERE workspace_id = $1 AND id = $2
+
+-- name: drop_number
+DELETE FROM numbers WHERE workspace_id = $1 AND number = $2
+
 -- name: users
 SELECT id, email, name, sip FROM users WHERE workspace_id = $1 ORDER BY id
 

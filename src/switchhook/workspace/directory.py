@@ -108,8 +108,14 @@ async def configure(
     users: Sequence[UserConfig],
     numbers: Sequence[NumberConfig],
     region: str,
+    *,
+    alone: bool = False,
 ) -> None:
-    """Bring the users and numbers of the configuration into the workspace; what is there already is updated."""
+    """Bring the users and numbers of the configuration into the workspace; what is there already is updated.
+
+    With `alone` nobody else has a telephone or a number: who was taken out of the configuration keeps their history,
+    but no telephone, and a number that was taken out is no longer ours.
+    """
     await tx.many(
         "put_user",
         [
@@ -118,6 +124,14 @@ async def configure(
         ],
     )
     ids = {email: id_ for id_, email, _, _ in await tx.fetch("users", workspace)}
+    if alone:
+        named = {user.email for user in users}
+        await tx.many(
+            "take_telephones", [(workspace, id_) for email, id_ in ids.items() if email not in named]
+        )
+        kept = {normalise(entry.number, region) for entry in numbers}
+        stored = [number for number, *_ in await tx.fetch("numbers", workspace)]
+        await tx.many("drop_number", [(workspace, number) for number in stored if number not in kept])
     for entry in numbers:
         number = normalise(entry.number, region)
         settings = NumberSettings(entry.voicemail, entry.ring_seconds)
