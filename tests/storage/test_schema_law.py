@@ -20,7 +20,6 @@ ACROSS_WORKSPACES = {
     "endpoint_keys": "the dispatcher opens a lane for every endpoint when it starts",
     "deleted_endpoints": "tidying up",
     "unsettled": "after a crash, everything above the low-water mark",
-    "last_seq": "a gauge",
 }
 
 # Of these, the ones that may walk through a whole table.

@@ -255,9 +255,6 @@ SELECT seq, workspace_id, id, targets, accepted_at FROM events WHERE seq > $1 OR
 SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
             OR EXISTS (SELECT 1 FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
 
--- name: last_seq
-SELECT coalesce(max(seq), 0) FROM events
-
 -- name: low_water (sqlite)
 SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'low_water'
 
