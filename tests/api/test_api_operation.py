@@ -10,7 +10,8 @@ from openapi_spec_validator import validate
 
 from switchhook.api.errors import CODES
 from switchhook.api.metrics import labels
-from switchhook.api.routes import ROUTES, Route, Router
+from switchhook.api.route import Route, Router
+from switchhook.api.routes import ROUTES
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.storage.store import StorageError
 from tests.api.world import PUBLIC_URL, World, call

@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from switchhook.api.app import Api, build
 from switchhook.api.messages import Scope
 from switchhook.api.openapi import document
-from switchhook.api.routes import ROUTES, Router, real_path
+from switchhook.api.route import Router, real_path
+from switchhook.api.routes import ROUTES
 from switchhook.api.services import Limits, Services
 from switchhook.clock import ManualClock
 from switchhook.delivery.address import AddressPolicy

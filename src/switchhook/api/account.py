@@ -4,7 +4,7 @@ from switchhook.api.bodies import data
 from switchhook.api.messages import Request, Response
 from switchhook.api.routes import ROUTES
 from switchhook.api.services import Services
-from switchhook.api.shapes import AllowedRoute, Me, RateLimits, Team
+from switchhook.api.shapes.operation import AllowedRoute, Me, RateLimits, Team
 
 
 class Account:

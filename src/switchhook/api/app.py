@@ -22,7 +22,8 @@ from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
 from switchhook.api.recordings import Recordings
 from switchhook.api.replays import Replays
-from switchhook.api.routes import BATCH, EVENT, ROUTES, Route, Router, real_path
+from switchhook.api.route import Route, Router, real_path
+from switchhook.api.routes import BATCH, EVENT, ROUTES
 from switchhook.api.services import Services
 from switchhook.api.webhooks import Webhooks
 from switchhook.events.faults import nearest

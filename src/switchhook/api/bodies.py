@@ -7,7 +7,7 @@ import msgspec
 
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.messages import Response
-from switchhook.api.shapes import Pagination
+from switchhook.api.shapes.pages import Pagination
 from switchhook.events.faults import nearest
 
 T = TypeVar("T", bound=msgspec.Struct)

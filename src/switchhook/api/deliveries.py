@@ -8,7 +8,7 @@ from switchhook.api.bodies import data, page_of, read_page
 from switchhook.api.errors import ApiError
 from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
-from switchhook.api.shapes import (
+from switchhook.api.shapes.deliveries import (
     Attempt,
     AttemptError,
     Delivery,

@@ -16,9 +16,10 @@ from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Idempotency, read_idempotency_key
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.metrics import Metrics
-from switchhook.api.routes import BATCH, EVENT, Route
+from switchhook.api.route import Route
+from switchhook.api.routes import BATCH, EVENT
 from switchhook.api.services import Services
-from switchhook.api.shapes import BatchAccepted
+from switchhook.api.shapes.events import BatchAccepted
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.envelope import MAX_BATCH, Publish, parse_publish, parse_publish_batch
 from switchhook.events.faults import FieldError, InvalidEvent, UnknownTopic

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from switchhook.api import shapes
 from switchhook.api.errors import CODES, ErrorEnvelope
-from switchhook.api.routes import BATCH, EVENT, ROUTES, Route
+from switchhook.api.route import Route
+from switchhook.api.routes import BATCH, EVENT, ROUTES
+from switchhook.api.shapes import pages as shapes
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.envelope import MAX_BATCH, MAX_DEDUPE_KEY
 from switchhook.events.schema import openapi_webhooks

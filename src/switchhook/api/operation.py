@@ -8,7 +8,7 @@ import msgspec
 from switchhook.api.messages import Deadline, Request, Response
 from switchhook.api.metrics import CONTENT_TYPE, Metrics
 from switchhook.api.services import Services
-from switchhook.api.shapes import Readiness
+from switchhook.api.shapes.operation import Readiness
 from switchhook.storage.store import StorageError
 
 log = logging.getLogger(__name__)

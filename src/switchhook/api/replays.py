@@ -9,11 +9,10 @@ from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
-from switchhook.api.shapes import (
+from switchhook.api.shapes.deliveries import Recovery, RecoveryAsked
+from switchhook.api.shapes.webhooks import (
     LatencyFigures,
     RecentFigures,
-    Recovery,
-    RecoveryAsked,
     RotationAsked,
     Stats,
     TestAsked,

@@ -10,7 +10,7 @@ from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
-from switchhook.api.shapes import EventType, NewWebhook, Webhook, WebhookChange
+from switchhook.api.shapes.webhooks import EventType, NewWebhook, Webhook, WebhookChange
 from switchhook.clock import iso_seconds
 from switchhook.delivery.address import UrlRefused, check_url
 from switchhook.events.catalogue import CATALOGUE

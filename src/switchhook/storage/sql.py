@@ -1,12 +1,15 @@
-"""Named queries out of `queries.sql`: one text for both databases, a variant only where they must differ.
+"""Named queries out of the files in `queries/`: one text for both databases, a variant only where they must differ.
 
 -- name: event_by_dedupe_key
--- The first event of a fact.
+-- The first event of a fact. `$1` is the first argument.
 SELECT ... WHERE workspace_id = $1
 
 -- name: something (sqlite)
 
-Words after the database in the brackets are marks, which the head of `queries.sql` explains.
+A name with `(sqlite)` or `(postgresql)` is that database's own form, where one text will not do. Words after the
+database are marks. `each`: every argument is an array with one element for each row, and the first column that comes
+back is the number of the row it answers, from 0. `owned`: the number of the process that runs it is added as the last
+argument.
 """
 
 import re
@@ -17,13 +20,20 @@ _HEAD = re.compile(r"^-- name: (\w+)(?: \((\w+)((?: \w+)*)\))?\s*$", re.MULTILIN
 
 
 @cache
+def _text() -> str:
+    folder = resources.files(__package__).joinpath("queries")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return "\n".join(f.read_text(encoding="utf-8") for f in files)
+
+
+@cache
 def queries(dialect: str) -> dict[str, str]:
     """All queries of `dialect` (`sqlite` or `postgresql`) by name.
 
     Raises:
         ValueError: a name stands twice for the same dialect.
     """
-    text = resources.files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
+    text = _text()
     heads = list(_HEAD.finditer(text))
     found: dict[str, str] = {}
     special: set[str] = set()
@@ -34,7 +44,7 @@ def queries(dialect: str) -> dict[str, str]:
         if variant not in (None, dialect) or (variant is None and name in special):
             continue
         if name in found and variant is None:
-            raise ValueError(f"queries.sql has {name!r} twice")
+            raise ValueError(f"the query {name!r} stands twice")
         if variant is not None:
             special.add(name)
         # SQLite numbers `$1` by first appearance; `?1` means the first argument in both places.
@@ -45,8 +55,7 @@ def queries(dialect: str) -> dict[str, str]:
 @cache
 def marked(dialect: str, mark: str) -> frozenset[str]:
     """The names of the queries of `dialect` that carry `mark`."""
-    text = resources.files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
-    heads = _HEAD.finditer(text)
+    heads = _HEAD.finditer(_text())
     return frozenset(h.group(1) for h in heads if h.group(2) == dialect and mark in h.group(3).split())
 
 

@@ -8,7 +8,7 @@
 store runs it to its end in one go. When it raises, its own changes are taken back and nobody else's. It may be run more
 than once, when the shared store could not commit what it did the first time: what it leaves outside must not add up.
 
-Queries are named; their text stands in `queries.sql`.
+Queries are named; their text stands in `queries/`.
 
 A store of one process and a shared one differ in what others may see: `shared`, the `horizon` below which no event of
 this process can still appear, and that a process joins a `SharedStore` before it delivers.

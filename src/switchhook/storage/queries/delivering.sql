@@ -1,0 +1,112 @@
+-- What is sent, and what became of it.
+
+-- The three that follow write nothing for an endpoint that was deleted while an attempt was under way: its history has
+-- gone, or goes, and nobody would come again for what is added now.
+
+-- name: add_attempt
+INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
+  message_customer, message_operator, next_at, response)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
+ON CONFLICT DO NOTHING
+
+-- name: add_attempt (postgresql each)
+INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
+  message_customer, message_operator, next_at, response)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::float8[], $8::text[],
+  $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bytea[]) AS a (w, p)
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
+ON CONFLICT DO NOTHING
+
+-- name: put_schedule
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base) SELECT $1, $2, $3, $4, $5, $6
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
+
+-- name: put_schedule (postgresql each)
+-- In the order of the key, as every group that writes here; the claim ends with the attempt.
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base)
+SELECT DISTINCT ON (1, 2, 3) w COLLATE "C", p COLLATE "C", e COLLATE "C", tried, at, base
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS a (w, p, e, tried, at, base)
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
+ORDER BY 1, 2, 3, 4 DESC
+ON CONFLICT (workspace_id, endpoint_id, event_id)
+DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, claimed_by = NULL
+
+-- name: put_schedule_once
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) SELECT $1, $2, $3, $4, $5
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
+
+-- name: put_schedule_once (postgresql each)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
+ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
+
+-- name: drop_schedule
+DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
+
+-- name: drop_schedule (postgresql each)
+DELETE FROM schedule s USING unnest($1::text[], $2::text[], $3::text[]) AS a (w, p, e)
+WHERE s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
+
+-- name: due
+SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at
+FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
+WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
+ORDER BY s.next_at LIMIT $4
+
+-- name: claim_due (postgresql owned)
+-- Takes deliveries out of everybody else's sight. The claim holds until its outcome is recorded, it is released, or the
+-- process is taken over.
+WITH chosen AS (
+  SELECT event_id FROM schedule
+  WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at <= $3 AND claimed_by IS NULL
+  ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED
+), mine AS (
+  UPDATE schedule s SET claimed_by = $5 FROM chosen c
+  WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id
+  RETURNING s.event_id, s.attempts, s.base, s.next_at
+)
+SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at
+FROM mine m JOIN events e ON e.workspace_id = $1 AND e.id = m.event_id ORDER BY m.next_at
+
+-- name: release_claims (postgresql owned)
+UPDATE schedule SET claimed_by = NULL
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = ANY($3::text[]) AND claimed_by = $4
+
+-- name: still_claimed (postgresql each owned)
+SELECT a.n - 1, 1
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (w, p, e, n)
+JOIN schedule s ON s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
+WHERE s.claimed_by = $4 FOR UPDATE OF s
+
+-- name: next_due
+SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at > $3 ORDER BY next_at LIMIT 1
+
+-- name: next_due (postgresql)
+SELECT next_at FROM schedule
+WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at > $3 AND claimed_by IS NULL ORDER BY next_at LIMIT 1
+
+-- name: unsettled
+-- Events above the low-water mark: some of their deliveries may have left no trace before a crash.
+SELECT seq, workspace_id, id, targets, accepted_at FROM events WHERE seq > $1 ORDER BY seq LIMIT $2
+
+-- name: has_trace
+-- Whether a delivery has an attempt or waits in the schedule.
+SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
+            OR EXISTS (SELECT 1 FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3)
+
+-- name: low_water (sqlite)
+SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'low_water'
+
+-- name: low_water (postgresql)
+SELECT min(low_water) FROM leases
+
+-- name: set_low_water (sqlite)
+INSERT INTO meta (key, value) VALUES ('low_water', CAST($1 AS TEXT)) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: set_low_water (postgresql owned)
+UPDATE leases SET low_water = greatest(low_water, $1) WHERE process = $2

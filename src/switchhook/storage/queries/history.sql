@@ -1,0 +1,81 @@
+-- The history of deliveries, and how many there are.
+
+-- name: deliveries
+-- $3 low-water mark, $4 rows, $5 offset. Each branch is cut first, so that a long history is not read for one page.
+SELECT event_id FROM (
+  SELECT event_id FROM (SELECT event_id FROM attempts
+    WHERE workspace_id = $1 AND endpoint_id = $2 AND number = 1 ORDER BY event_id DESC LIMIT CAST($4 AS bigint) + CAST($5 AS bigint)) AS tried
+  UNION
+  SELECT event_id FROM (SELECT event_id FROM schedule
+    WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY event_id DESC LIMIT CAST($4 AS bigint) + CAST($5 AS bigint)) AS waiting
+  UNION
+  SELECT id FROM events
+    WHERE seq > $3 AND workspace_id = $1 AND replace(' ' || targets || ' ', ' ' || $2 || ' ', '') <> ' ' || targets || ' '
+) AS found ORDER BY event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_pending
+SELECT event_id FROM (
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT e.id FROM events e
+    WHERE e.seq > $3 AND e.workspace_id = $1 AND replace(' ' || e.targets || ' ', ' ' || $2 || ' ', '') <> ' ' || e.targets || ' '
+      AND NOT EXISTS (SELECT 1 FROM attempts a
+        WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = e.id)
+) AS found ORDER BY event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_failed
+SELECT a.event_id FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND CAST($3 AS bigint) = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id DESC LIMIT $4 OFFSET $5
+
+-- name: deliveries_succeeded
+SELECT a.event_id FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND CAST($3 AS bigint) = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id DESC LIMIT $4 OFFSET $5
+
+-- name: attempts_of
+SELECT number, state, started_at, latency_ms, kind, status, fault, message_customer, message_operator, next_at, response
+FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3 ORDER BY number
+
+-- name: schedule_of
+SELECT attempts, next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
+
+-- name: count_deliveries
+SELECT count(*) FROM (
+  SELECT event_id FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND number = 1
+  UNION
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT id FROM events
+    WHERE seq > $3 AND workspace_id = $1 AND replace(' ' || targets || ' ', ' ' || $2 || ' ', '') <> ' ' || targets || ' '
+) AS found
+
+-- name: count_deliveries_pending
+SELECT count(*) FROM (
+  SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  UNION
+  SELECT e.id FROM events e
+    WHERE e.seq > $3 AND e.workspace_id = $1 AND replace(' ' || e.targets || ' ', ' ' || $2 || ' ', '') <> ' ' || e.targets || ' '
+      AND NOT EXISTS (SELECT 1 FROM attempts a
+        WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = e.id)
+) AS found
+
+-- name: count_deliveries_failed
+SELECT count(*) FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND CAST($3 AS bigint) = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+
+-- name: count_deliveries_succeeded
+SELECT count(*) FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND CAST($3 AS bigint) = $3
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)

@@ -1,0 +1,16 @@
+-- What stands once for the installation: settings and workspaces.
+
+-- name: get_meta
+SELECT value FROM meta WHERE key = $1
+
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: set_meta_once
+INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING
+
+-- name: workspaces
+SELECT id, name, created_at FROM workspaces ORDER BY created_at, id
+
+-- name: add_workspace
+INSERT INTO workspaces (id, name, created_at) VALUES ($1, $2, $3)

@@ -1,0 +1,71 @@
+-- The processes of a shared store.
+
+-- name: last_number (postgresql)
+-- Every event accepted after this was read gets a greater `seq`.
+SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_seq_seq
+
+-- name: join_process (postgresql)
+WITH made AS (INSERT INTO processes (name) VALUES ($1) RETURNING id)
+INSERT INTO leases (process, expires_at, low_water)
+SELECT made.id, clock_timestamp() + make_interval(secs => $2), CASE WHEN is_called THEN last_value ELSE last_value - 1 END
+FROM made, events_seq_seq
+RETURNING process, low_water
+
+-- name: renew_lease (postgresql owned)
+UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => $1), low_water = greatest(low_water, $2)
+WHERE process = $3
+
+-- name: end_lease (postgresql owned)
+UPDATE leases SET expires_at = '-infinity' WHERE process = $1
+
+-- name: expired_processes (postgresql owned)
+SELECT process FROM leases WHERE expires_at < clock_timestamp() AND process <> $1 ORDER BY process
+
+-- name: hold_process (postgresql)
+-- Waits for nobody: a process that is just writing shares a lock on its row, and is asked about again later.
+SELECT l.low_water FROM leases l JOIN processes p ON p.id = l.process
+WHERE l.process = $1 AND l.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED
+
+-- name: take_unsettled (postgresql)
+-- Deliveries of a process ($1), above a mark ($2), that have left no trace: into the schedule, due at $4.
+WITH taken AS (
+  SELECT seq, workspace_id, id, targets FROM events WHERE owner = $1 AND seq > $2 ORDER BY seq LIMIT $3
+), put AS (
+  INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at)
+  SELECT t.workspace_id, target, t.id, 0, $4
+  FROM taken t CROSS JOIN LATERAL unnest(string_to_array(t.targets, ' ')) AS target
+  WHERE EXISTS (SELECT 1 FROM endpoints e
+      WHERE e.workspace_id = t.workspace_id AND e.id = target AND e.deleted_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM attempts a
+      WHERE a.workspace_id = t.workspace_id AND a.endpoint_id = target AND a.event_id = t.id)
+  ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
+  RETURNING 1
+)
+SELECT count(*), coalesce(max(seq), $2), (SELECT count(*) FROM put) FROM taken
+
+-- name: mark_lost (postgresql)
+UPDATE processes SET lost = true WHERE id = $1 AND id <> 0 AND NOT lost
+
+-- name: mark_taken (postgresql)
+UPDATE leases SET low_water = $2 WHERE process = $1
+
+-- name: release_all_claims (postgresql)
+UPDATE schedule SET claimed_by = NULL WHERE claimed_by = $1
+
+-- name: forget_process (postgresql)
+WITH gone AS (DELETE FROM leases WHERE process = $1)
+DELETE FROM processes WHERE id = $1
+
+-- name: waiting_lanes (postgresql)
+-- When the first delivery of each endpoint that nobody has claimed is due.
+SELECT e.workspace_id, e.id, s.next_at
+FROM endpoints e CROSS JOIN LATERAL (SELECT next_at FROM schedule
+  WHERE workspace_id = e.workspace_id AND endpoint_id = e.id AND claimed_by IS NULL ORDER BY next_at LIMIT 1) AS s
+WHERE e.deleted_at IS NULL AND e.enabled = 1
+
+-- name: endpoint_versions (postgresql)
+-- The database's own version of each row: it changes with every change, whoever's clock is wrong.
+SELECT workspace_id, id, xmin::text FROM endpoints
+
+-- name: notify (postgresql)
+SELECT pg_notify('switchhook', $1)

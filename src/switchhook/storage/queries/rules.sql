@@ -1,0 +1,53 @@
+-- The rules of an endpoint: its health, its secrets, what is sent to it again.
+
+-- name: save_health
+-- Outcomes are recorded a little late: those that come after their endpoint was disabled must not bring its clock back.
+UPDATE endpoints SET failing_first = $3, failing_last = $4, failing_clock = $5
+WHERE workspace_id = $1 AND id = $2 AND enabled = 1
+
+-- name: rotate_secret
+UPDATE endpoints SET secrets = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
+
+-- name: replay
+-- Put a delivery into the schedule for now, with a series of attempts of its own.
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base) VALUES ($1, $2, $3, $4, $5, $4)
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET next_at = excluded.next_at, base = excluded.base
+
+-- name: hasten
+-- What was never attempted since $3 (an event id) is due now.
+UPDATE schedule SET next_at = $4
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0 AND next_at > $4
+
+-- name: failed_after
+-- Deliveries that have failed for good, in the order of their events.
+SELECT a.event_id, a.number FROM attempts a
+WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND a.event_id > $3 AND a.event_id <= $4
+  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
+    AND b.event_id = a.event_id AND b.number > a.number)
+  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+ORDER BY a.event_id LIMIT $5
+
+-- name: newest_event
+SELECT coalesce(max(id), '') FROM events WHERE workspace_id = $1
+
+-- name: count_untried
+SELECT count(*) FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0
+
+-- name: add_recovery
+INSERT INTO recoveries (workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: recovery
+SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+FROM recoveries WHERE workspace_id = $1 AND id = $2
+
+-- name: open_recoveries
+SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+FROM recoveries WHERE workspace_id = $1 AND finished_at IS NULL ORDER BY created_at LIMIT 100
+
+-- name: advance_recovery
+UPDATE recoveries SET cursor = $3, queued = $4, finished_at = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: recent_attempts
+SELECT state, latency_ms FROM attempts
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_id DESC LIMIT $4

@@ -1,0 +1,42 @@
+-- Users, numbers, calls and recordings.
+
+-- name: put_user
+INSERT INTO users (workspace_id, id, email, name, sip) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (workspace_id, email) DO UPDATE SET name = excluded.name, sip = excluded.sip
+
+-- name: take_telephones
+UPDATE users SET sip = '[]' WHERE workspace_id = $1 AND id = $2
+
+-- name: drop_number
+DELETE FROM numbers WHERE workspace_id = $1 AND number = $2
+
+-- name: users
+SELECT id, email, name, sip FROM users WHERE workspace_id = $1 ORDER BY id
+
+-- name: put_number
+INSERT INTO numbers (workspace_id, number, name, country, users, settings) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (workspace_id, number) DO UPDATE SET name = excluded.name, country = excluded.country,
+  users = excluded.users, settings = excluded.settings
+
+-- name: numbers
+SELECT number, name, country, users, settings FROM numbers WHERE workspace_id = $1 ORDER BY number
+
+-- name: call_by_source
+SELECT id, state FROM calls WHERE workspace_id = $1 AND source = $2 AND source_call = $3
+
+-- name: add_call
+INSERT INTO calls (workspace_id, id, source, source_call, started_at, ended_at, state)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: save_call
+UPDATE calls SET started_at = $3, ended_at = $4, state = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: open_calls
+SELECT id, source, source_call, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL ORDER BY started_at
+
+-- name: add_recording
+INSERT INTO recordings (workspace_id, id, call_id, path, seconds, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: recording
+SELECT id, call_id, path, seconds, created_at FROM recordings WHERE workspace_id = $1 AND id = $2
