@@ -54,7 +54,7 @@ PAGE = (
     Param("size", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
 )
 BODY = (
-    "INVALID_REQUESTBODY",
+    "INVALID_REQUEST_BODY",
     "MISSING_FIELD",
     "UNKNOWN_FIELD",
     "PAYLOAD_TOO_LARGE",
