@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook as ForeignWebhook
 
-from switchhook.delivery import dispatcher, settler
+from switchhook.delivery import aftermath, dispatcher, settler
 from switchhook.delivery import lane as lanes
 from switchhook.delivery.sending import Settings
 from switchhook.delivery.settlement import settlement
@@ -352,7 +352,7 @@ async def test_an_outcome_that_no_row_can_hold_costs_itself_only(
         def broken(*args: Any, **kw: Any) -> outbox.Settlement:
             return msgspec.structs.replace(settlement(*args, **kw), kind=object())
 
-        patch.setattr(dispatcher, "settlement", broken)
+        patch.setattr(aftermath, "settlement", broken)
         poisoned = await rig.accept(6)
         await rig.clock.advance(1)
     fresh = await rig.accept(5)

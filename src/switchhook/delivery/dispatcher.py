@@ -15,16 +15,16 @@ from functools import partial
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.aftermath import Aftermath
 from switchhook.delivery.backlog import Backlog
-from switchhook.delivery.breaker import Health, Verdict
-from switchhook.delivery.exchange import Exchange, Failure, Kind
-from switchhook.delivery.health import follow
+from switchhook.delivery.breaker import Health
+from switchhook.delivery.exchange import Exchange, Kind
 from switchhook.delivery.lane import Delivery, Lane, LaneState
 from switchhook.delivery.membership import membership
-from switchhook.delivery.outcome import Outcome, classify, refusal
+from switchhook.delivery.outcome import Outcome, refusal
 from switchhook.delivery.request import prepare
 from switchhook.delivery.sending import Sender, Sent, Settings
-from switchhook.delivery.settlement import SLOW, settlement
+from switchhook.delivery.settlement import SLOW
 from switchhook.delivery.settler import Settler
 from switchhook.delivery.tasks import Tasks
 from switchhook.storage import endpoints, outbox
@@ -60,6 +60,7 @@ class Dispatcher:
         self._membership = membership(store, clock, self, settings.lease)
         self._era = 0
         self.counts: Counter[str] = Counter()
+        self._aftermath = Aftermath(store, clock, settings, self._tasks, self.counts)
 
     # -- life
 
@@ -290,20 +291,8 @@ class Dispatcher:
         if future.cancelled():
             self._release(lane)
             return  # we are stopping; without an outcome the delivery is repeated at the next start
-        error = future.exception()
-        if error is not None:
-            assert lane.prepared is not None
-            assert lane.prepared.target is not None
-            log.error("sending failed in a way that is our own fault", exc_info=error)
-            failed = Exchange(
-                target=lane.prepared.target,
-                latency=0.0,
-                timeout=self._settings.timeout,
-                failure=Failure(Kind.SENDER_ERROR, type(error).__name__),
-            )
-            outcome = classify(failed, self._clock.now())
-        else:
-            outcome = classify(future.result(), self._clock.now())
+        assert lane.prepared is not None
+        outcome = self._aftermath.read(lane.prepared, future)
         if outcome.kind is Kind.SENDER_STOPPED:
             self._release(lane)
             return
@@ -321,7 +310,8 @@ class Dispatcher:
         elif outcome.ok:
             lane.speed_up()
         if delivery.era == self._era:
-            self._settle(lane, delivery, outcome)
+            assert self._settler is not None
+            self._aftermath.settle(self._settler, lane, delivery, outcome)
         self._pump(lane)
         self._feed_hungry()
 
@@ -346,42 +336,6 @@ class Dispatcher:
                 if lane.may_send():
                     lane.hungry = True
                     self._hungry.append(lane)
-
-    def _settle(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
-        """Have an outcome recorded, and act on what it says about the endpoint."""
-        assert self._settler is not None
-        row = settlement(
-            lane,
-            delivery,
-            outcome,
-            now=self._clock.now(),
-            schedule=self._settings.schedule,
-            jitter=self._settings.jitter(),
-        )
-        self.counts[row.state] += 1
-        self._watch_health(lane, outcome)
-        if outcome.disable:
-            self._tasks.spawn(
-                self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone")
-            )
-        self._settler.put(Sent(lane, delivery), row)
-
-    def _watch_health(self, lane: Lane, outcome: Outcome) -> None:
-        """Follow the breaker's rule; what it knows is recorded together with the outcome."""
-        assert self._settler is not None
-        row, verdict = follow(lane, outcome, self._clock.now())
-        if row is not None:
-            self._settler.put_health(row)
-        if verdict is Verdict.DISABLE:
-            self._tasks.spawn(self._disable(lane, "every delivery failed for five days"))
-
-    async def _disable(self, lane: Lane, why: str) -> None:
-        now = self._clock.now()
-        disabled = await self._store.run(
-            lambda tx: endpoints.disable_endpoint(tx, lane.workspace, lane.endpoint, why, now)
-        )
-        if disabled:
-            log.warning("endpoint %s is disabled: %s", lane.endpoint, why)
 
     # -- what was recorded
 
