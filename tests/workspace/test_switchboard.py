@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -13,12 +14,15 @@ from switchhook import events
 from switchhook.clock import ManualClock
 from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted, CallReceived, CallResult
+from switchhook.storage import people
+from switchhook.storage.people import Company, Deal
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import AcceptedEvent, StorageError, Transaction
+from switchhook.workspace.contacts import Change, create
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact, EndCause, LegKind
 from switchhook.workspace.switchboard import Switchboard
-from tests.workspace.telling import START, answers, ends, recorded, ringing, rings, stops
+from tests.workspace.telling import OUTSIDE, START, answers, ends, recorded, ringing, rings, stops
 
 WORKSPACE = "wsp_a"
 ANNA = "sip:anna@10.0.0.5"
@@ -285,3 +289,76 @@ async def test_the_mailbox_of_one_call_is_no_answer_of_another(
         await board.report(of_call(fact, "two"))
     results = [event.data.result for event in await accepted(store) if isinstance(event.data, CallCompleted)]
     assert results == [CallResult.VOICEMAIL, CallResult.FAILED]
+
+
+async def test_the_events_of_a_call_name_who_is_at_the_other_end(
+    board: Switchboard, store: SqliteStore
+) -> None:
+    acme = Company(workspace=WORKSPACE, id="com_1", name="Acme Corp", created_at=START, updated_at=START)
+    deal = Deal(
+        workspace=WORKSPACE,
+        id="dea_1",
+        name="Enterprise Plan",
+        status="qualified",
+        amount=Decimal("25000.00"),
+        currency="EUR",
+        closed_at="2025-06-15T00:00:00",
+        company=acme.id,
+        created_at=START,
+        updated_at=START,
+    )
+    marie = Change(
+        name="Marie",
+        last_name="Dupont",
+        company=acme.id,
+        numbers=[OUTSIDE],
+        emails=["marie@acme.example"],
+        properties={"lead_source": "Inbound"},
+    )
+
+    async def known(tx: Transaction) -> str:
+        await people.add_company(tx, acme)
+        await people.add_deal(tx, deal)
+        return (await create(tx, WORKSPACE, marie, now=START, region="FR")).id
+
+    id_ = await store.run(known)
+    for fact in CALL:
+        await board.report(fact)
+    _, received, completed = await accepted(store)
+    assert isinstance(received.data, CallReceived)
+    assert msgspec.json.decode(events.encode(received.data)) == {
+        "from_number": OUTSIDE,
+        "to_number": "+33123456789",
+        "started_at": "2025-03-15T14:30:00.000Z",
+        "user_email": "anna@example.com",
+        "person": {
+            "id": id_,
+            "name": "Marie",
+            "last_name": "Dupont",
+            "email": "marie@acme.example",
+            "emails": ["marie@acme.example"],
+            "numbers": [OUTSIDE],
+            "job_title": None,
+            "lead_source": "Inbound",
+        },
+        "company": {"id": "com_1", "name": "Acme Corp"},
+        "deals": [
+            {
+                "id": "dea_1",
+                "name": "Enterprise Plan",
+                "status": "qualified",
+                "value": 25000.0,
+                "currency": "EUR",
+                "close_date": "2025-06-15T00:00:00",
+            }
+        ],
+    }
+    assert isinstance(completed.data, CallCompleted)
+    assert completed.data.from_name == "Marie Dupont"
+
+
+async def test_a_caller_nobody_knows_has_no_person(board: Switchboard, store: SqliteStore) -> None:
+    await board.report(rings(from_raw="anonymous"))
+    (received,) = await accepted(store)
+    assert isinstance(received.data, CallReceived)
+    assert (received.data.person, received.data.company, received.data.deals) == (msgspec.UNSET, None, None)

@@ -11,6 +11,7 @@ remembered, and `call.completed` is made when both `Offered` and `Ended` are the
 from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from switchhook.clock import iso_millis
 from switchhook.events.payloads import (
@@ -21,6 +22,7 @@ from switchhook.events.payloads import (
     CallType,
     TransferParty,
 )
+from switchhook.workspace.callers import Caller
 from switchhook.workspace.directory import Directory, Number
 from switchhook.workspace.facts import (
     Answered,
@@ -85,11 +87,15 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What the rules need to know of the world: who is who, and how a recording is linked to."""
+    """What the rules need to know of the world: who is who, and how a recording is linked to.
+
+    `caller` is the contact at the other end, when the workspace knows them at this moment.
+    """
 
     directory: Directory
     link: Callable[[str], str]  # recording id → URL
     new_recording_id: Callable[[], str]
+    caller: Caller | None = None
 
 
 def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
@@ -122,6 +128,16 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
         state.completed = True
         drafts.append(Draft("call.completed", _completed(state, context), state.id))
     return drafts
+
+
+def outside_number(state: CallState, fact: AnyFact, directory: Directory) -> str | None:
+    """The number at the other end, as far as it is known with `fact`."""
+    if isinstance(fact, Offered):
+        raw = fact.from_raw if fact.direction is Direction.INBOUND else fact.to_raw
+        return directory.spell(raw)
+    if state.direction is None:
+        return None
+    return state.from_number if state.direction is Direction.INBOUND else state.to_number
 
 
 def result_of(state: CallState) -> CallResult:
@@ -161,13 +177,15 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
         state.from_number = own.number if own else state.from_number
     key = f"{state.source}:{state.source_call}"
     kind = CallReceived if fact.direction is Direction.INBOUND else CallTriggered
+    caller = context.caller
     data = kind(
         from_number=state.from_number,
         to_number=state.to_number,
         started_at=iso_millis(fact.at),
         user_email=_user_email(state, directory),
-        company=None,
-        deals=None,
+        person=caller.person() if caller else UNSET,
+        company=caller.employer() if caller else None,
+        deals=caller.business() if caller else None,
     )
     topic = "call.received" if fact.direction is Direction.INBOUND else "call.triggered"
     return [Draft(topic, data, key)]
@@ -219,15 +237,16 @@ def _completed(state: CallState, context: Context) -> CallCompleted:
     inbound = state.direction is Direction.INBOUND
     own = directory.number(state.to_number if inbound else state.from_number)
     own_name = own.name if own else ""
+    other_name = context.caller.name if context.caller else ""
     seconds = _seconds(state)
     return CallCompleted(
         id=state.id,
         start_date=iso_millis(state.started_at or 0),
         recording_url=context.link(state.recording.id) if state.recording else None,
         from_number=state.from_number,
-        from_name="" if inbound else own_name,
+        from_name=other_name if inbound else own_name,
         to=state.to_number,
-        to_name=own_name if inbound else "",
+        to_name=own_name if inbound else other_name,
         length_in_minutes=round(seconds / 60, 2),
         length=spell_length(seconds),
         tag=None,

@@ -12,9 +12,10 @@ from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage.store import Store, Transaction
-from switchhook.workspace.calls import CallState, Context, apply
+from switchhook.workspace.callers import identify
+from switchhook.workspace.calls import CallState, Context, apply, outside_number
 from switchhook.workspace.directory import Directory, read_directory
-from switchhook.workspace.facts import AnyFact, EndCause, Ended
+from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered
 from switchhook.workspace.publish import new_event
 
 _encode = msgspec.json.Encoder().encode
@@ -57,7 +58,11 @@ class Switchboard:
             state = _state.decode(rows[0][1])
         else:
             state = CallState(id=new_id("cll", fact.at), source=fact.source, source_call=fact.call)
-        context = Context(self.directory, self._link, lambda: new_id("rec", self._clock.now()))
+        caller = None
+        if isinstance(fact, Offered | Ended):  # the two whose events name who is at the other end
+            number = outside_number(state, fact, self.directory)
+            caller = await identify(tx, self._workspace, number) if number else None
+        context = Context(self.directory, self._link, lambda: new_id("rec", self._clock.now()), caller)
         had_recording = state.recording is not None
         drafts = apply(state, fact, context)
         saved = _encode(state).decode()

@@ -1,0 +1,68 @@
+"""Who is at the other end of a call: the contact of a number, their company and its deals."""
+
+import msgspec
+
+from switchhook.events import payloads
+from switchhook.events.values import Money, Person
+from switchhook.storage import people
+from switchhook.storage.people import Company, Contact, Deal
+from switchhook.storage.store import Reader
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A contact as the events of a call show it."""
+
+    contact: Contact
+    company: Company | None
+    deals: tuple[Deal, ...]
+
+    @property
+    def name(self) -> str:
+        """First and last name; empty when there is neither."""
+        return self.contact.full_name
+
+    def person(self) -> Person:
+        """The `person` of an event."""
+        contact = self.contact
+        return Person(
+            id=contact.id,
+            name=contact.name,
+            last_name=contact.last_name,
+            email=contact.emails[0] if contact.emails else None,
+            emails=list(contact.emails),
+            numbers=list(contact.numbers),
+            job_title=contact.job_title,
+            properties=contact.properties,
+        )
+
+    def employer(self) -> payloads.Company | None:
+        """The `company` of an event."""
+        return None if self.company is None else payloads.Company(id=self.company.id, name=self.company.name)
+
+    def business(self) -> list[payloads.Deal] | None:
+        """The `deals` of an event."""
+        return [
+            payloads.Deal(
+                id=deal.id,
+                name=deal.name,
+                status=deal.status,
+                value=None if deal.amount is None else Money(deal.amount),
+                currency=deal.currency,
+                close_date=deal.closed_at,
+            )
+            for deal in self.deals
+        ] or None
+
+
+async def identify(reader: Reader, workspace: str, number: str) -> Caller | None:
+    """The caller of a number (E.164); None when nobody has it."""
+    if not number.startswith("+"):
+        return None  # `anonymous`, an extension: nobody's in particular
+    contact = await people.contact_of_number(reader, workspace, number)
+    if contact is None:
+        return None
+    if contact.company is None:
+        return Caller(contact, None, ())
+    company = await people.find_company(reader, workspace, contact.company)
+    deals = await people.deals_of_company(reader, workspace, contact.company)
+    return Caller(contact, company, tuple(deals))
