@@ -2,6 +2,7 @@
 
     python bench/deliver.py drain   [--events 50000] [--fan-out 1] [--rounds 3]   as fast as it goes, in batches
     python bench/deliver.py latency [--rate 200] [--seconds 20] [--rounds 3]      at a fixed pace, one event a request
+    python bench/deliver.py latency --idle 2 [--seconds 60]                   one event at a time, after 2 s of silence
     python bench/deliver.py accept  [--seconds 5] [--rounds 3]                    accepting alone, by wrk
 
 A round of `drain` also lets `wrk` POST a body of the same size at the same sink: what two cores can send when nothing
@@ -33,10 +34,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
+def memory_mb(pid: int, which: str = "VmRSS") -> float:
+    """Resident memory of a process; with `VmHWM` the most it ever was."""
     text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1024  # type: ignore[union-attr]
+    return int(re.search(rf"{which}:\s+(\d+)", text).group(1)) / 1024  # type: ignore[union-attr]
 
 
 def publish(server: Server, log: Path, *more: str) -> "subprocess.Popen[bytes]":
@@ -117,9 +118,13 @@ def settled(server: Server) -> None:
     raise SystemExit("outcomes were not recorded within 30 s")
 
 
-def percentiles(values: list[float]) -> str:
+def percentile(values: list[float], part: float) -> float:
     ordered = sorted(values)
-    at = [ordered[min(len(ordered) - 1, int(len(ordered) * p))] for p in (0.5, 0.95, 0.99)]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def percentiles(values: list[float]) -> str:
+    at = [percentile(values, part) for part in (0.5, 0.95, 0.99)]
     return "p50 {:.2f}  p95 {:.2f}  p99 {:.2f} ms".format(*at)
 
 
@@ -164,11 +169,12 @@ def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     sink = Sink(folder / "sink.log")
     server = Server(folder / "data")
     log = folder / "published"
-    count = int(args.rate * args.seconds)
+    rate = 1 / args.idle if args.idle else args.rate
+    count = int(rate * args.seconds)
     try:
         server.endpoint(sink.url, ["call.completed"])
         publish(server, folder / "warm", "--count", "200", "--prefix", "cll_w").wait(60)
-        more = ("--count", str(count), "--rate", str(args.rate), "--connections", "32")
+        more = ("--count", str(count), "--rate", str(rate), "--connections", "1" if args.idle else "32")
         if publish(server, log, *more).wait(600):
             raise SystemExit("the publisher failed")
         counted = reconcile(log, [sink], 1)
@@ -183,11 +189,11 @@ def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     after = [(counted.arrivals[id_][0] - got) / 1e6 for id_, (_, got) in counted.accepted.items()]
     duplicates = counted.total - len(counted.arrivals)
     print(
-        f"  {args.rate:g}/s  accept {percentiles(accept)}  request to receipt {percentiles(whole)}  "
+        f"  {rate:g}/s  accept {percentiles(accept)}  request to receipt {percentiles(whole)}  "
         f"accept to receipt {percentiles(after)}  lost {counted.lost}  duplicates {duplicates}",
         flush=True,
     )
-    return {"p50": statistics.median(whole), "lost": counted.lost}
+    return {"p50": statistics.median(whole), "p99": percentile(whole, 0.99), "lost": counted.lost}
 
 
 def accept(args: argparse.Namespace, folder: Path) -> dict[str, float]:
@@ -216,6 +222,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=50_000)
     parser.add_argument("--fan-out", type=int, default=1)
     parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--idle", type=float, default=0)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()

@@ -111,10 +111,11 @@ class Sink(Process):
         self.port = int(self.lines[-1].split()[1])
         self.url = f"http://127.0.0.1:{self.port}/hook"
 
-    def received(self) -> list[tuple[str, int, str]]:
-        """(webhook-id, monotonic nanoseconds, digest of the body) of everything that came, in order."""
+    def received(self, path: str | None = None) -> list[tuple[str, int, str]]:
+        """(webhook-id, monotonic nanoseconds, digest of the body) of what came, to `path` or at all, in order."""
         rows = []
         for line in self.log.read_text().splitlines():
-            id_, at, digest = line.split()
-            rows.append((id_, int(at), digest))
+            id_, at, digest, to = line.split()
+            if path is None or path == to:
+                rows.append((id_, int(at), digest))
         return rows

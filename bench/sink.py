@@ -2,8 +2,8 @@
 
     python bench/sink.py --port 0 --log FILE [--status 204] [--fail-rate 0.0]
 
-Prints `listening PORT`. Each line of the log is `webhook-id SP monotonic-nanoseconds SP sha256-of-body`; lines are
-written before the answer, so that whatever was answered can be counted after either side was killed.
+Prints `listening PORT`. Each line of the log is `webhook-id SP monotonic-nanoseconds SP sha256-of-body SP path`; lines
+are written before the answer, so that whatever was answered can be counted after either side was killed.
 """
 
 import argparse
@@ -28,6 +28,7 @@ class Receiver(asyncio.Protocol):
         self.fail_rate = fail_rate
         self.parser = httptools.HttpRequestParser(self)
         self.id = b""
+        self.path = b""
         self.body: list[bytes] = []
         self.lines: list[bytes] = []
         self.answers: list[bytes] = []
@@ -44,6 +45,9 @@ class Receiver(asyncio.Protocol):
             self.transport.write(b"".join(self.answers))  # type: ignore[attr-defined]
             self.answers.clear()
 
+    def on_url(self, url: bytes) -> None:
+        self.path = url
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"webhook-id":
             self.id = value
@@ -56,7 +60,7 @@ class Receiver(asyncio.Protocol):
             self.answers.append(self.refuse)
         else:
             digest = hashlib.sha256(b"".join(self.body)).hexdigest().encode()
-            self.lines.append(b"%s %d %s\n" % (self.id, time.monotonic_ns(), digest))
+            self.lines.append(b"%s %d %s %s\n" % (self.id, time.monotonic_ns(), digest, self.path))
             self.answers.append(self.answer)
         self.body.clear()
         self.id = b""
