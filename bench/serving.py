@@ -81,6 +81,7 @@ class Server(Process):
         (data / "empty.toml").touch()
         super().__init__([sys.executable, "-m", "switchhook", "serve"], "ready ", env, data / "serve.log")
         self.url = self.lines[-1].split()[1]
+        self.port = int(self.url.rsplit(":", 1)[1])
         self.key = (data / "admin.key").read_text().strip()
 
     def call(self, method: str, path: str, body: object = None) -> Any:

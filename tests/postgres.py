@@ -68,6 +68,7 @@ class Cluster:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
+        self.settings: dict[str, str] = {}  # of the server, beyond those of `start`
         folder.chmod(0o755)
         self._home = folder / "pg"
         self._home.mkdir()
@@ -114,6 +115,7 @@ class Cluster:
             "max_connections": "200",
             "shared_buffers": "64MB",
             "log_min_messages": "warning",
+            **self.settings,
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.process = subprocess.Popen(

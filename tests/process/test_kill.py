@@ -19,5 +19,5 @@ def test_killed_again_and_again_the_server_loses_nothing(tmp_path: Path) -> None
     assert report.lost == 0, report
     assert report.changed == 0, report  # same id, same bytes, on every arrival
     assert report.unknown == 0, report
-    assert report.duplicates <= report.kills * report.in_flight_limit, report
+    assert report.duplicated <= report.kills * report.in_flight_limit, report
     assert report.kills == 4

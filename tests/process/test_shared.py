@@ -1,13 +1,12 @@
 """Two real servers on one PostgreSQL: kill -9 of one under load loses nothing, and what it had is sent by the other."""
 
-import itertools
 import time
 from pathlib import Path
 
 import pytest
 
-from bench.kill import Publisher, _wait_for
 from bench.serving import Server, Sink
+from bench.traffic import Crowd, reconcile, wait_for
 from tests.postgres import Cluster, name_of
 
 pytestmark = pytest.mark.process
@@ -15,41 +14,8 @@ pytestmark = pytest.mark.process
 SCHEDULE = "0,1,1,1,1,1,1,1,1,1,1,1"
 
 
-class Roaming(Publisher):
-    """A publisher that goes to the other server when a connection breaks."""
-
-    def __init__(self, number: int, ports: list[int], key: str, share: int) -> None:
-        self._ports = itertools.cycle(ports)
-        super().__init__(number, ports[0], key, share)
-
-    @property
-    def port(self) -> int:
-        return next(self._ports)
-
-    @port.setter
-    def port(self, value: int) -> None:
-        """The first one is that of the cycle."""
-
-
 def serve(folder: Path, database: str) -> Server:
     return Server(folder / "data", database=database, retry_schedule=SCHEDULE)
-
-
-def number(server: Server) -> int:
-    return int(server.url.rsplit(":", 1)[1])
-
-
-def counted(sink: Sink, accepted: set[str]) -> tuple[set[str], set[str], int]:
-    """Ids that are lost, ids that came with other bytes, and how many arrivals there were too many."""
-    digests: dict[str, set[str]] = {}
-    rows = _wait_for(sink, accepted)
-    for id_, _, digest in rows:
-        digests.setdefault(id_, set()).add(digest)
-    return (
-        accepted - digests.keys(),
-        {id_ for id_, found in digests.items() if len(found) > 1},
-        len(rows) - len(digests),
-    )
 
 
 def until_alone(cluster: Cluster, database: str) -> None:
@@ -69,22 +35,14 @@ def test_killing_one_of_two_servers_under_load_loses_nothing(
     second = serve(tmp_path, database)
     try:
         first.endpoint(sink.url, ["tag.added"])  # the other one delivers to it too
-        ports = [number(first), number(second)]
-        crowd = [Roaming(n, ports[n % 2 :] + ports[: n % 2], first.key, 150) for n in range(8)]
-        for publisher in crowd:
-            publisher.start()
-        while sum(len(p.accepted) for p in crowd) < 400:
-            time.sleep(0.001)
+        crowd = Crowd([first.port, second.port], first.key, 1200)
+        crowd.until(400)
         first.kill()
-        for publisher in crowd:
-            publisher.join(120)
-            publisher.stopping = True
-        accepted = {id_ for publisher in crowd for id_ in publisher.accepted.values()}
-        assert len(accepted) == 8 * 150
+        accepted = crowd.finish()
+        assert len(accepted) == 1200
         until_alone(cluster, database)
-        lost, changed, _ = counted(sink, accepted)
-        assert not lost
-        assert not changed
+        count = reconcile(accepted, wait_for(sink, accepted))
+        assert (count.lost, count.changed) == (0, 0)
         second.stop()
     finally:
         for process in (first, second, sink):
@@ -100,12 +58,8 @@ def test_a_server_that_stops_leaves_what_waits_to_the_other_at_once(
     second = serve(tmp_path, database)
     try:
         first.endpoint(sink.url, ["tag.added"])
-        crowd = [Publisher(n, number(first), first.key, 25) for n in range(2)]
-        for publisher in crowd:
-            publisher.start()
-        for publisher in crowd:
-            publisher.join(60)
-        accepted = {id_ for publisher in crowd for id_ in publisher.accepted.values()}
+        crowd = Crowd([first.port], first.key, 50, publishers=2)
+        accepted = crowd.finish(60)
         assert first.stop() == 0
         until_alone(cluster, database)
         seen = len(sink.received())

@@ -206,6 +206,34 @@ async def test_a_server_that_crashes_and_comes_back_under_load_loses_nothing(own
     assert sorted(confirmed) == await durable(own_cluster, database) == sorted(heard.ids)
 
 
+async def test_a_commit_that_a_crash_swallowed_is_not_taken_for_somebody_elses(own_cluster: Cluster) -> None:
+    """After a crash the server gives the number of a transaction that it never wrote down to another one."""
+    own_cluster.stop()
+    own_cluster.settings = {"wal_writer_delay": "10s"}  # so that nothing of the transaction is written down
+    own_cluster.start()
+    database = own_cluster.database()
+    line = Between(own_cluster.port)
+    await line.start()
+    store = await PostgresStore.open(own_cluster.tcp_url(name_of(database), port=line.port))
+    await store.join("a test", 3600.0)
+    heard = Heard(store)
+    await heard.accept()
+    line.cut, line.close_after_cut = Cut.BEFORE, True
+    asked = asyncio.create_task(heard.accept("fact"))
+    while not line.cuts:
+        await asyncio.sleep(0.001)
+    await asyncio.to_thread(own_cluster.stop, signal.SIGQUIT)
+    await asyncio.to_thread(own_cluster.start)
+    for n in range(10):  # others, who get its number
+        own_cluster.execute(f"INSERT INTO meta (key, value) VALUES ('{n}', '')", database=name_of(database))
+    line.open = True
+    said = await asked
+    await store.close()
+    await line.stop()
+    assert said in await durable(own_cluster, database)
+    assert sorted(heard.ids) == await durable(own_cluster, database)
+
+
 async def test_several_may_migrate_an_empty_database_at_once(cluster: Cluster) -> None:
     url = cluster.database(empty=True)
     stores = await asyncio.gather(*[PostgresStore.open(url) for _ in range(4)])

@@ -24,11 +24,6 @@ class Position:
         """`group` is about to number events; they get numbers above everything known now."""
         self._floors.setdefault(group, self.highest)
 
-    def hand_over(self, group: object, other: object) -> None:
-        """What is said of `group` is said of `other` from now on."""
-        if group in self._floors:
-            self._floors[other] = self._floors.pop(group)
-
     def ended(self, group: object) -> None:
         """`group` has been told, or did not happen."""
         self._floors.pop(group, None)

@@ -4,13 +4,15 @@
     run(work) ─┼─▶ queue ──one group──▶ ├─ serialization failure, deadlock ─▶ all again, a bounded number of times
     run(work) ─┘                        ├─ one work or row is bad          ─▶ each alone, so that the others pass
                                         ├─ connection lost before COMMIT   ─▶ connect again, all again
-                                        └─ connection lost in COMMIT       ─▶ ask the server what became of it
+                                        └─ connection lost in COMMIT       ─▶ ask the database what became of it
 
 `Lane.RULES` is SERIALIZABLE, its works run one after the other, each in its savepoint: they may rely on what they read.
 The other lanes are READ COMMITTED and in step (`pg_steps`): they only add rows.
 
 A commit whose answer was lost is never guessed at: its events may be durable, and then somebody must send them. Until
-it is known, `Position.horizon` holds the low-water mark below them.
+it is known, `Position.horizon` holds the low-water mark below them and the lane commits nothing else. What tells is a
+mark that each transaction leaves in a row of its lane. (The transaction's number would not do: after a crash of the
+server PostgreSQL gives numbers that it had not yet written down to others, and tells of their fate.)
 """
 
 import asyncio
@@ -47,19 +49,20 @@ _BEGIN = {
     Lane.ACCEPTS: "BEGIN",
     Lane.OUTCOMES: "BEGIN",
 }
-# One round trip: the transaction's number, and a lock on our row that a takeover has to wait for.
-_GUARD = "SELECT pg_current_xact_id()::text FROM processes WHERE id = $1 AND NOT lost FOR KEY SHARE"
-_FATE = "SELECT pg_xact_status($1::text::xid8)"
-_NOTIFY = queries("postgresql")["notify"]
+_QUERIES = queries("postgresql")
+_GUARD, _MARK, _FATE = _QUERIES["hold_own"], _QUERIES["mark_commit"], _QUERIES["marked_commit"]
+_NOTIFY = _QUERIES["notify"]
+_DOUBTFUL = "the database went away in the middle of a commit; ask again with the same key"
 _TAKEN_OVER = "this process was taken over by another one; it joins again under a new number"
 
 
 class _InDoubt(Exception):
-    """The connection went in the middle of COMMIT."""
+    """The connection went in the middle of COMMIT of the transaction with this mark."""
 
-    def __init__(self, xid: str) -> None:
-        super().__init__(xid)
-        self.xid = xid
+    def __init__(self, process: int, mark: str) -> None:
+        super().__init__(process, mark)
+        self.process = process
+        self.mark = mark
 
 
 class Writer:
@@ -80,8 +83,10 @@ class Writer:
         self._lost = lost
         self._queue: deque[Command] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._doubts: set[asyncio.Task[None]] = set()
         self._connection: Connection = None
+        self._marks = 0
+        self._doubt: tuple[list[Command], _InDoubt] | None = None
+        self._closing = False
         self.commits = 0
         self.commands = 0
 
@@ -93,10 +98,9 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was asked for, and disconnect."""
+        self._closing = True
         if self._task is not None:
             await self._task
-        for task in list(self._doubts):
-            task.cancel()
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -105,7 +109,10 @@ class Writer:
 
     async def _work(self) -> None:
         try:
-            while self._queue:
+            while self._queue or (self._doubt and not self._closing):
+                if self._doubt is not None and not await self._known():
+                    await REAL.sleep(ASK_AGAIN)
+                    continue
                 group = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
                 try:
                     await self._run(group)
@@ -129,7 +136,7 @@ class Writer:
             try:
                 await self._transact(group)
             except _InDoubt as doubt:
-                if await self._resolve(group, doubt.xid):
+                if await self._resolve(group, doubt):
                     return
             except ProcessLost as error:
                 self._refuse(group, error)
@@ -185,9 +192,7 @@ class Writer:
         connection = self._connection
         try:
             await connection.execute(_BEGIN[self._lane])
-            xid = await connection.fetchval(_GUARD, process)
-            if xid is None:
-                raise ProcessLost(_TAKEN_OVER)
+            mark = await self._guard(connection, process)
             if self._lane is Lane.RULES:
                 for command in group:
                     await self._apply(connection, command, process, alone=len(group) == 1)
@@ -199,7 +204,7 @@ class Writer:
                 status = await connection.execute("COMMIT")
             except Exception as error:
                 if is_lost(connection, error):
-                    raise _InDoubt(xid) from error
+                    raise _InDoubt(process, mark) from error
                 raise
             if status != "COMMIT":
                 raise StorageError("the database took the transaction back")
@@ -212,6 +217,24 @@ class Writer:
             raise
         self.commits += 1
         self.commands += len(group)
+
+    async def _guard(self, connection: Connection, process: int) -> str:
+        """Take a lock on our row that a takeover has to wait for, and leave a mark, in one round trip; the mark.
+
+        Raises:
+            ProcessLost: the process is not in force any more.
+        """
+        self._marks += 1
+        mark = str(self._marks)
+        if process:
+            held = await connection.fetchval(_MARK, process, _row(process, self._lane), mark)
+        else:
+            held = await connection.fetchval(
+                _GUARD, process
+            )  # nobody in particular, who has no row of his own
+        if held is None:
+            raise ProcessLost(_TAKEN_OVER)
+        return mark
 
     async def _apply_all(self, connection: Connection, group: list[Command], process: int) -> None:
         sessions = [Session(clean=command.clean) for command in group]
@@ -277,7 +300,7 @@ class Writer:
         self._connection = None
         return True
 
-    async def _resolve(self, group: list[Command], xid: str) -> bool:
+    async def _resolve(self, group: list[Command], doubt: _InDoubt) -> bool:
         """Find out what became of a commit. True when the group needs nothing more, False when it did not happen."""
         if self._connection is not None:
             self._connection.terminate()
@@ -285,48 +308,64 @@ class Writer:
         log.warning("the connection was lost during a commit; asking the database what became of it")
         try:
             async with asyncio.timeout(DOUBT_SECONDS):
-                happened = await self._fate(xid)
+                while True:
+                    try:
+                        happened = await self._fate(doubt)
+                        break
+                    except StorageError:
+                        await REAL.sleep(ASK_AGAIN)
         except TimeoutError:
-            self._refuse(
-                group,
-                StorageError("the database went away in the middle of a commit; ask again with the same key"),
-            )
-            # Those who asked have their answer; the events, should they be there, are still ours to send.
-            doubt = object()
-            self._position.hand_over(self, doubt)
-            self._later(group, xid, doubt)
+            # Those who asked get their answer; the events, should they be there, are still ours to send.
+            self._doubt = (group, doubt)
+            self._refuse(group, StorageError(_DOUBTFUL))
             return True
-        if happened:
+        if happened is None:
+            # Whoever took over from us sends what there is.
+            self._refuse(group, ProcessLost(_TAKEN_OVER) if doubt.process else StorageError(_DOUBTFUL))
+        elif happened:
             self._tell(group)
             return True
         self._position.ended(self)
-        return False
+        return happened is None
 
-    def _later(self, group: list[Command], xid: str, doubt: object) -> None:
-        async def settle() -> None:
-            if await self._fate(xid):
-                self._announce(group)
-            self._position.ended(doubt)
+    async def _known(self) -> bool:
+        """Whether it is known what became of the commit in doubt. While it is not, who asks is refused."""
+        assert self._doubt is not None
+        group, doubt = self._doubt
+        try:
+            happened = await self._fate(doubt)
+        except StorageError as error:
+            self._refuse(self._queue, error)
+            self._queue.clear()
+            return False
+        if happened:
+            self._announce(group)
+        self._position.ended(self)
+        self._doubt = None
+        return True
 
-        task = asyncio.get_running_loop().create_task(settle())
-        self._doubts.add(task)
-        task.add_done_callback(self._doubts.discard)
+    async def _fate(self, doubt: _InDoubt) -> bool | None:
+        """Whether the transaction was committed; waits while it is neither. None: nobody can tell any more.
 
-    async def _fate(self, xid: str) -> bool:
-        """Whether the transaction was committed; asks until it is known."""
-        while True:
-            try:
-                connection = await self._connect()
-                try:
-                    status = await connection.fetchval(_FATE, xid)
-                finally:
-                    connection.terminate()
-                if status != "in progress":
-                    return bool(status == "committed")
-            except Exception as error:
-                if not isinstance(error, StorageError) and not is_database(error):
-                    raise
-            await REAL.sleep(ASK_AGAIN)
+        Raises:
+            StorageError: the database cannot be asked.
+        """
+        if not doubt.process:
+            return None
+        connection = await self._connect()
+        try:
+            found = await connection.fetchval(_FATE, _row(doubt.process, self._lane))
+        except Exception as error:
+            if not is_database(error):
+                raise
+            raise translate(error) from None
+        finally:
+            connection.terminate()
+        return None if found is None else bool(found == doubt.mark)
+
+
+def _row(process: int, lane: Lane) -> str:
+    return f"commit {process} {lane.value}"
 
 
 def _may_be_race(error: BaseException, attempt: int) -> bool:

@@ -5,11 +5,28 @@
 SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_seq_seq
 
 -- name: join_process (postgresql)
-WITH made AS (INSERT INTO processes (name) VALUES ($1) RETURNING id)
+WITH made AS (INSERT INTO processes (name) VALUES ($1) RETURNING id),
+marks AS (INSERT INTO meta (key, value)
+  SELECT format('commit %s %s', id, lane), '' FROM made, unnest(ARRAY['rules', 'accepts', 'outcomes']) AS lane)
 INSERT INTO leases (process, expires_at, low_water)
 SELECT made.id, clock_timestamp() + make_interval(secs => $2), CASE WHEN is_called THEN last_value ELSE last_value - 1 END
 FROM made, events_seq_seq
 RETURNING process, low_water
+
+-- name: hold_own (postgresql)
+SELECT 1 FROM processes WHERE id = $1 AND NOT lost FOR KEY SHARE
+
+-- name: mark_commit (postgresql)
+-- The same, and a mark ($3) in the row of a lane ($2). Not an UPDATE: that may read the whole table, and then every two
+-- serializable transactions would stand in each other's way.
+WITH own AS (SELECT 1 FROM processes WHERE id = $1 AND NOT lost FOR KEY SHARE)
+INSERT INTO meta (key, value) SELECT $2, $3 FROM own
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+RETURNING 1
+
+-- name: marked_commit (postgresql)
+-- The mark of the last transaction that was committed. Waits for one that may still be.
+SELECT value FROM meta WHERE key = $1 FOR SHARE
 
 -- name: renew_lease (postgresql owned)
 UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => $1), low_water = greatest(low_water, $2)
@@ -53,7 +70,9 @@ UPDATE leases SET low_water = $2 WHERE process = $1
 UPDATE schedule SET claimed_by = NULL WHERE claimed_by = $1
 
 -- name: forget_process (postgresql)
-WITH gone AS (DELETE FROM leases WHERE process = $1)
+WITH gone AS (DELETE FROM leases WHERE process = $1),
+marks AS (DELETE FROM meta WHERE key = ANY (
+  SELECT format('commit %s %s', $1::bigint, lane) FROM unnest(ARRAY['rules', 'accepts', 'outcomes']) AS lane))
 DELETE FROM processes WHERE id = $1
 
 -- name: waiting_lanes (postgresql)
