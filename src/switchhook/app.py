@@ -177,7 +177,6 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
                 clock=clock,
                 policy=policy,
                 dispatcher=dispatcher,
-                recoveries=recoveries,
                 data_dir=config.data,
                 public_url=public_url,
                 recording_key=link_key,
@@ -187,7 +186,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
         )
         http = _Http(api)
         serving = asyncio.create_task(http.serve(sockets=[listener]))
-        tidying = asyncio.create_task(_tidy(store, clock))
+        tidying = asyncio.create_task(_tidy(store, clock, recoveries))
         await http.listening.wait()
         if admin_key is not None:
             say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
@@ -301,10 +300,11 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _tidy(store: Store, clock: Clock) -> None:
-    """Remove what nobody can ask for any more, a little at a time."""
+async def _tidy(store: Store, clock: Clock, recoveries: Recoveries) -> None:
+    """Remove what nobody can ask for any more, a little at a time; go on with recoveries that a lost process left."""
     while True:
         await clock.sleep(HOUSEKEEPING)
+        recoveries.kick()
         try:
             await store.run(lambda tx: answers.forget_old_answers(tx, clock.now()))
             while await store.run(lambda tx: endpoints.forget_deleted(tx, HOUSEKEEPING_ROWS)):

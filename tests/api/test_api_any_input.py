@@ -64,7 +64,7 @@ def ask(method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
                     assert await world.events() == 0
                     assert await world.rows("endpoints", "wsp_a") == []
             finally:
-                await world.sqlite.close()
+                await world.close()
 
     asyncio.run(run())
 

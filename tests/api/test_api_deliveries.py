@@ -32,7 +32,10 @@ async def attempt(world: World, hook: str, event: str, number: int, state: str, 
         response=more.get("response"),
         scheduled=number > 1,
     )
-    await world.sqlite.run(lambda tx: outbox.settle(tx, [row], [], None))
+    if world.store.shared and row.scheduled:
+        later = world.clock.now() + 100 * HOUR
+        await world.store.run(lambda tx: outbox.claim_due(tx, "wsp_a", hook, later, 100))
+    await world.store.run(lambda tx: outbox.settle(tx, [row], [], None))
 
 
 @pytest.fixture
@@ -194,6 +197,6 @@ async def test_a_delivery_that_will_be_repeated_is_pending_also_while_it_is_unde
 ) -> None:
     event = (await world.publish(key)).data["id"]
     await attempt(world, hook, event, 1, "retrying")
-    await world.sqlite.run(lambda tx: tx.execute("drop_schedule", "wsp_a", hook, event))
+    await world.store.run(lambda tx: tx.execute("drop_schedule", "wsp_a", hook, event))
     answer = await world.call("GET", f"/v2/api/deliveries/{delivery_id(event, hook)}", key=key)
     assert (answer.data["status"], answer.data["next_attempt_at"]) == ("pending", None)

@@ -8,6 +8,7 @@ import pytest
 
 from switchhook.api.services import Limits
 from switchhook.events.catalogue import CATALOGUE
+from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Committed, Lane, StorageError, Store
 from tests.api.world import TAG, World, dumps, example
 
@@ -30,10 +31,13 @@ async def test_every_example_of_the_catalogue_is_accepted_and_stored_as_it_came(
     assert body.endswith(b'"data":' + raw + b"}")
 
 
+@pytest.mark.sqlite  # the shared store: tests/storage/test_postgres_failures.py
 async def test_the_answer_goes_out_only_after_the_commit(world: World, key: str) -> None:
+    assert isinstance(world.store, SqliteStore)
+    connection = world.store._connection
     seen: list[tuple[str, bool]] = []
-    world.sqlite.on_committed(
-        lambda committed: seen.append((committed.events[0].id, world.sqlite._connection.in_transaction))
+    world.store.on_committed(
+        lambda committed: seen.append((committed.events[0].id, connection.in_transaction))
     )
     answer = await world.publish(key)
     assert seen == [(answer.data["id"], False)]
@@ -280,7 +284,7 @@ async def test_a_store_that_fails_is_503_and_says_what_to_do(world: World, key: 
         """A store on a full disk."""
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(world.sqlite, name)
+            return getattr(world.store, name)
 
         async def run(self, work: Any, *, lane: Lane = Lane.RULES) -> Any:
             raise StorageError("the disk is full")
@@ -314,11 +318,11 @@ async def test_a_batch_is_accepted_in_order_with_its_duplicates_told(world: Worl
 
 
 async def test_a_batch_is_one_commit(world: World, key: str) -> None:
-    before = world.sqlite.commits
+    before = world.store.commits
     events = [{"topic": "tag.added", "data": TAG}] * 1000
     answer = await world.call("POST", BATCH, key=key, json={"events": events})
     assert len(answer.data) == 1000
-    assert world.sqlite.commits == before + 1
+    assert world.store.commits == before + 1
     told: list[Committed] = world.committed
     assert sum(len(committed.events) for committed in told) == 1000
 

@@ -73,14 +73,14 @@ async def test_another_process_being_faster_is_answered_with_its_answer(world: W
         lost = False
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(world.sqlite, name)
+            return getattr(world.store, name)
 
         async def run(self, work: Any, *, lane: Lane = Lane.RULES) -> Any:
             if not self.lost:
                 self.lost = True
-                await world.sqlite.run(lambda tx: keep_answer(tx, "wsp_a", "race", theirs, world.clock.now()))
+                await world.store.run(lambda tx: keep_answer(tx, "wsp_a", "race", theirs, world.clock.now()))
                 raise Conflict("answers")
-            return await world.sqlite.run(work)
+            return await world.store.run(work)
 
     store: Store = Racing()
     answer = await world.call(

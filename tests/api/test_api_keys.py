@@ -58,7 +58,7 @@ async def test_a_key_revoked_by_another_process_stops_working_within_a_second(
 
     assert isinstance(await ask(), int)
     me = (await world.call("GET", ME, key=key)).data["api_key_id"]
-    await world.sqlite.run(lambda tx: keys.revoke_key(tx, me, world.clock.now()))
+    await world.store.run(lambda tx: keys.revoke_key(tx, me, world.clock.now()))
     await world.clock.advance(1)
     assert await ask() == "API_KEY_REVOKED"
 

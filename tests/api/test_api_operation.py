@@ -25,7 +25,7 @@ class Broken:
         self.check = check
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._world.sqlite, name)
+        return getattr(self._world.store, name)
 
 
 async def test_the_process_is_alive(world: World) -> None:
@@ -62,13 +62,13 @@ async def test_a_store_that_hangs_is_not_waited_for(world: World) -> None:
 
 
 async def test_strangers_cannot_make_the_store_commit_more_than_once_a_second(world: World) -> None:
-    before = world.sqlite.commits
+    before = world.store.commits
     for _ in range(20):
         await world.call("GET", "/readyz")
-    assert world.sqlite.commits == before + 1
+    assert world.store.commits == before + 1
     await world.clock.advance(1)
     await world.call("GET", "/readyz")
-    assert world.sqlite.commits == before + 2
+    assert world.store.commits == before + 2
 
 
 async def test_the_figures_are_prometheus_text(world: World, key: str) -> None:

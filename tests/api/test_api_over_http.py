@@ -12,6 +12,8 @@ import uvicorn
 from switchhook.api.services import Limits
 from tests.api.world import TAG, World, dumps
 
+pytestmark = pytest.mark.sqlite  # what is tried here ends before the store
+
 EVENT = dumps({"topic": "tag.added", "data": TAG})
 
 

@@ -15,7 +15,7 @@ PATH = "/v1/assets/recordings/rec_1.mp3"
 
 
 async def record(world: World, id_: str, path: str, workspace: str = "wsp_a") -> None:
-    await world.sqlite.run(lambda tx: tx.execute("add_recording", workspace, id_, "cll_1", path, 4.0, 1))
+    await world.store.run(lambda tx: tx.execute("add_recording", workspace, id_, "cll_1", path, 4.0, 1))
 
 
 @pytest.fixture

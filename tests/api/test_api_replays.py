@@ -86,7 +86,7 @@ async def test_recover_takes_what_failed_since_the_date_and_nothing_else(
 async def test_recover_makes_due_what_was_never_attempted(world: World, key: str, hook: str) -> None:
     event = (await world.publish(key)).data["id"]
     later = world.clock.now() + 10**9
-    await world.sqlite.run(lambda tx: tx.execute("put_schedule_once", "wsp_a", hook, event, 0, later))
+    await world.store.run(lambda tx: tx.execute("put_schedule_once", "wsp_a", hook, event, 0, later))
     answer = await world.call(
         "POST", f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": "2025-03-01T00:00:00Z"}
     )
@@ -120,7 +120,7 @@ async def test_another_workspace_sees_no_recovery(world: World, key: str, hook: 
 async def secrets_in_force(world: World, hook: str) -> list[str]:
     from switchhook.storage.endpoints import find_endpoint
 
-    found = await world.sqlite.read(lambda r: find_endpoint(r, "wsp_a", hook))
+    found = await world.store.read(lambda r: find_endpoint(r, "wsp_a", hook))
     assert found is not None
     now = world.clock.now()
     return [s.secret for s in found.secrets if s.until is None or now < s.until]
@@ -200,7 +200,7 @@ async def test_stats_tell_what_became_of_deliveries(world: World, key: str, hook
         await attempt(world, hook, event, 1, "succeeded")
     await world.publish(key)
     clock = world.clock.now()
-    await world.sqlite.run(lambda tx: tx.execute("save_health", "wsp_a", hook, clock - 1000, clock, clock))
+    await world.store.run(lambda tx: tx.execute("save_health", "wsp_a", hook, clock - 1000, clock, clock))
     stats = (await world.call("GET", f"/v2/api/webhooks/{hook}/stats", key=key)).data
     assert (stats["pending"], stats["succeeded"], stats["failed"]) == (1, 3, 2)
     assert stats["last_24_hours"] == {

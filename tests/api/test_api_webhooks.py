@@ -73,7 +73,7 @@ async def test_an_update_changes_only_what_it_names(world: World, key: str) -> N
 async def test_enabling_again_clears_the_reason_it_was_disabled_for(world: World, key: str) -> None:
     made = await world.create(key)
     path = f"{HOOKS}/{made['id']}"
-    await world.sqlite.run(lambda tx: endpoints.disable_endpoint(tx, "wsp_a", made["id"], "410 Gone", 5))
+    await world.store.run(lambda tx: endpoints.disable_endpoint(tx, "wsp_a", made["id"], "410 Gone", 5))
     assert (await world.call("GET", path, key=key)).data["disabled_reason"] == "410 Gone"
     await world.call("PUT", path, key=key, json={"enabled": True})
     back = (await world.call("GET", path, key=key)).data

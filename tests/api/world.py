@@ -19,13 +19,14 @@ from switchhook.api.openapi import document
 from switchhook.api.route import Router, real_path
 from switchhook.api.routes import ROUTES
 from switchhook.api.services import Limits, Services
-from switchhook.clock import ManualClock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.recovery import Recoveries
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.storage import keys
+from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Committed, Row, Store, Transaction
+from tests.delivery.dispatching import PatientClock
 
 PUBLIC_URL = "https://phone.example"
 LINK_KEY = b"the key of recording links, 32 b"
@@ -78,15 +79,19 @@ class Answer:
 class World:
     """One server with two workspaces, `wsp_a` and `wsp_b`."""
 
-    def __init__(self, folder: Path, limits: Limits = NO_LIMITS, store: Store | None = None) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits = NO_LIMITS, store: SqliteStore | PostgresStore | None = None
+    ) -> None:
         self.folder = folder
-        self.clock = ManualClock()
-        self.sqlite = SqliteStore(folder / "switchhook.db")
-        self.store: Store = store or self.sqlite
+        self.clock = PatientClock()
+        self.store = store or SqliteStore(folder / "switchhook.db")
+        if isinstance(self.store, PostgresStore):
+            shared = self.store
+            self.clock.pending = lambda: shared.pending
         self.dispatcher = FakeDispatcher()
-        self.recoveries = Recoveries(self.sqlite, self.clock)
+        self.recoveries = Recoveries(self.store, self.clock)  # hears of the commits that ask for one
         self.committed: list[Committed] = []
-        self.sqlite.on_committed(self.committed.append)
+        self.store.on_committed(self.committed.append)
         self.app = self.build(limits)
 
     def build(self, limits: Limits = NO_LIMITS, store: Store | None = None, allow_networks: str = "") -> Api:
@@ -99,7 +104,6 @@ class World:
                 public_url=PUBLIC_URL,
                 recording_key=LINK_KEY,
                 dispatcher=self.dispatcher,
-                recoveries=self.recoveries,
                 telephony=lambda: {"sip": "up"},
                 version="test",
                 limits=limits,
@@ -111,7 +115,11 @@ class World:
             await keys.add_workspace(tx, "wsp_a", "Harbour Dental", self.clock.now())
             await keys.add_workspace(tx, "wsp_b", "Somebody Else", self.clock.now())
 
-        await self.sqlite.run(make)
+        await self.store.run(make)
+
+    async def close(self) -> None:
+        await self.recoveries.stop()
+        await self.store.close()
 
     async def key(self, *scopes: str, workspace: str = "wsp_a") -> str:
         """A new key."""
@@ -129,11 +137,11 @@ class World:
                 now=self.clock.now(),
             )
 
-        await self.sqlite.run(make)
+        await self.store.run(make)
         return key
 
     async def rows(self, sql_name: str, *args: object) -> list[Row]:
-        return await self.sqlite.read(lambda reader: reader.fetch(sql_name, *args))
+        return await self.store.read(lambda reader: reader.fetch(sql_name, *args))
 
     async def events(self) -> int:
         """How many events are stored."""

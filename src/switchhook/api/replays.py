@@ -39,7 +39,6 @@ class Replays:
         self._store = services.store
         self._clock = services.clock
         self._limits = services.limits
-        self._recoveries = services.recoveries
 
     async def retry(self, request: Request) -> Work:
         """POST /v2/api/deliveries/{delivery_id}/retry."""
@@ -86,7 +85,6 @@ class Replays:
                 since=since,
                 now=now,
             )
-            self._recoveries.kick()
             return data(_recovery(job), 202)
 
         return work

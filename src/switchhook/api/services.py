@@ -22,13 +22,6 @@ class Dispatcher(Protocol):
         """Figures for `/metrics` by name; one that ends in `_total` only ever grows."""
 
 
-class Recoveries(Protocol):
-    """What works on recoveries in the background."""
-
-    def kick(self) -> None:
-        """There may be something to do."""
-
-
 @dataclass(frozen=True)
 class Limits:
     """How much one key may ask for, and how large a request may be. A rate of None is no limit.
@@ -57,7 +50,6 @@ class Services:
     public_url: str
     recording_key: bytes = field(repr=False)
     dispatcher: Dispatcher
-    recoveries: Recoveries
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

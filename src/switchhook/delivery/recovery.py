@@ -1,4 +1,8 @@
-"""Carries recoveries on in the background, a group at a time, also over a restart."""
+"""Carries recoveries on in the background, a group at a time, also over a restart.
+
+A recovery begins when the commit that asked for it is told, never sooner: a look that comes before the commit finds
+nothing to do. In a shared store whoever kicks goes on with what a lost process left; two at the same one do no harm.
+"""
 
 import asyncio
 import logging
@@ -22,6 +26,7 @@ class Recoveries:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        store.on_committed(lambda committed: self.kick() if committed.recovery else None)
 
     def kick(self) -> None:
         """There may be something to do."""

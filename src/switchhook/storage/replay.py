@@ -43,6 +43,7 @@ async def begin(tx: Transaction, *, workspace: str, id: str, endpoint: str, sinc
     ((untried,),) = await tx.fetch("count_untried", workspace, endpoint, start)
     await tx.execute("add_recovery", workspace, id, endpoint, since, upto, start, untried, now)
     tx.committed.endpoints.add((workspace, endpoint))
+    tx.committed.recovery = True
     return Recovery(workspace, id, endpoint, since, upto, start, untried, now, None)
 
 

@@ -64,16 +64,18 @@ class AcceptedEvent(msgspec.Struct, frozen=True):
 class Committed(msgspec.Struct):
     """What one commit made true that others must hear of.
 
-    New events, endpoints that changed (workspace, id), and whether deliveries were put into the schedule that nobody in
-    this process waits for. Endpoints and the schedule are told to the other processes of a shared store as well.
+    New events, endpoints that changed (workspace, id), whether deliveries were put into the schedule that nobody in
+    this process waits for, and whether a recovery was asked for. Endpoints and the schedule are told to the other
+    processes of a shared store as well.
     """
 
     events: list[AcceptedEvent] = msgspec.field(default_factory=list)
     endpoints: set[tuple[str, str]] = msgspec.field(default_factory=set)
     schedule: bool = False
+    recovery: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.endpoints or self.schedule)
+        return bool(self.events or self.endpoints or self.schedule or self.recovery)
 
 
 class Reader(Protocol):
