@@ -56,7 +56,7 @@ async def test_a_schedule_row_that_cannot_be_written_takes_the_attempt_back(stor
     await subscribe(store, "ep_a")
     await accept(store, "msg_1")
     outcome = an_outcome("msg_1", "ep_a", 1, "retrying", next_at=NOW)
-    waiting = Waiting(WORKSPACE, "ep_a", None, 0, NOW)  # type: ignore[arg-type]
+    waiting = Waiting(WORKSPACE, "ep_a", "msg_1", None, NOW)  # type: ignore[arg-type]
     with pytest.raises(StorageError):
         await store.run(lambda tx: outbox.settle(tx, [outcome], [waiting], 1))
     assert await attempts(store, "ep_a", "msg_1") == []

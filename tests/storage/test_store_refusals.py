@@ -8,10 +8,10 @@ import pytest
 
 from switchhook.storage import outbox
 from switchhook.storage.outbox import NewEvent
-from switchhook.storage.sql import migrations, queries
+from switchhook.storage.sql import migrations
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Conflict, StorageError, Transaction
-from tests.storage.rows import NOW, TOPIC, WORKSPACE, accept, an_event, targets, there, write
+from tests.storage.rows import NOW, TOPIC, WORKSPACE, accept, an_event, schedule, targets, there, write
 
 pytestmark = pytest.mark.sqlite
 
@@ -167,13 +167,22 @@ async def test_a_database_of_every_older_version_is_brought_up_to_date_with_its_
         if number <= known:
             connection.execute(script)
     connection.execute(f"PRAGMA user_version={known}")
+    # In the words of the first version, which every later one still understands.
     connection.execute(
-        queries("sqlite")["accept_event_for"], (WORKSPACE, "msg_old", TOPIC, "ep_a", NOW, b"{}")
+        "INSERT INTO events (workspace_id, id, topic, targets, accepted_at, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (WORKSPACE, "msg_old", TOPIC, "ep_a", NOW, b"{}"),
     )
+    if known < 4:  # later ones have the order of acceptance in it
+        connection.execute(
+            "INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) VALUES (?, ?, ?, ?, ?)",
+            (WORKSPACE, "ep_a", "msg_old", 2, NOW),
+        )
     connection.close()
     store = SqliteStore(path)
     assert store._connection.pragma("user_version") == migrations("sqlite")[-1][0]
     assert await targets(store, "msg_old") == ["ep_a"]
+    if known < 4:
+        assert await schedule(store, "ep_a", "msg_old") == (2, NOW)
     assert (await store.run(lambda tx: outbox.accept(tx, an_event("msg_new")))).id == "msg_new"
     await store.close()
 

@@ -15,8 +15,22 @@ class SigningSecret(msgspec.Struct, frozen=True):
         return f"SigningSecret(secret=<hidden>, until={self.until})"
 
 
+class Header(msgspec.Struct, frozen=True):
+    """A header that an endpoint asked to have in every request. Its value may be a credential."""
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Header(name={self.name!r}, value=<hidden>)"
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as stored. `topics` stand in the order given; `secrets` begins with the current one."""
+    """An endpoint as stored. `topics` stand in the order given; `secrets` begins with the current one.
+
+    `rate_limit` is in deliveries a second; where an option is None the installation's own number holds. `ordered`: one
+    delivery at a time, in the order of acceptance. `paused`: nothing is sent, what comes waits.
+    """
 
     workspace: str
     id: str
@@ -31,13 +45,21 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     failing_first: int | None = None  # of the failures without a success between them (wall ms)
     failing_last: int | None = None
     failing_clock: int | None = None  # when the breaker's clock began
+    headers: tuple[Header, ...] = ()
+    rate_limit: float | None = None
+    max_in_flight: int | None = None
+    timeout_seconds: float | None = None
+    ordered: bool = False
+    paused: bool = False
 
 
 _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
+_headers = msgspec.json.Decoder(dict[str, str])
 
 
 def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
-    workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *failing = row
+    workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *rest = row
+    first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused = rest
     return Endpoint(
         workspace=workspace,
         id=id_,
@@ -49,9 +71,26 @@ def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
         disabled_why=disabled_why,
         created_at=created_at,
         updated_at=updated_at,
-        failing_first=failing[0],
-        failing_last=failing[1],
-        failing_clock=failing[2],
+        failing_first=first,
+        failing_last=last,
+        failing_clock=clock,
+        headers=tuple(Header(name, value) for name, value in _headers.decode(headers).items()),
+        rate_limit=rate_limit,
+        max_in_flight=max_in_flight,
+        timeout_seconds=timeout_seconds,
+        ordered=bool(ordered),
+        paused=bool(paused),
+    )
+
+
+def _options(endpoint: Endpoint) -> Row:
+    return (
+        msgspec.json.encode({header.name: header.value for header in endpoint.headers}).decode(),
+        endpoint.rate_limit,
+        endpoint.max_in_flight,
+        endpoint.timeout_seconds,
+        int(endpoint.ordered),
+        int(endpoint.paused),
     )
 
 
@@ -66,12 +105,13 @@ async def add_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
         int(endpoint.enabled),
         msgspec.json.encode(endpoint.secrets).decode(),
         endpoint.created_at,
+        *_options(endpoint),
     )
     await _put_topics(tx, endpoint)
 
 
 async def change_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
-    """Store url, topics, description, enabled and disabled_why as they are in `endpoint`."""
+    """Store everything of `endpoint` but its secrets and its health."""
     await tx.execute(
         "change_endpoint",
         endpoint.workspace,
@@ -81,6 +121,7 @@ async def change_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
         int(endpoint.enabled),
         endpoint.disabled_why,
         endpoint.updated_at,
+        *_options(endpoint),
     )
     await tx.execute("clear_endpoint_topics", endpoint.workspace, endpoint.id)
     await _put_topics(tx, endpoint)
@@ -147,6 +188,7 @@ async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
 
 
 async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:
-    rows = [(endpoint.workspace, topic, endpoint.id, n) for n, topic in enumerate(endpoint.topics)]
+    ordered = int(endpoint.ordered)
+    rows = [(endpoint.workspace, topic, endpoint.id, n, ordered) for n, topic in enumerate(endpoint.topics)]
     await tx.many("add_endpoint_topic", rows)
     tx.committed.endpoints.add((endpoint.workspace, endpoint.id))

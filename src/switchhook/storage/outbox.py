@@ -13,11 +13,12 @@ In a shared store every process has a mark of its own (`processes`), and a row o
 sent: an outcome counts only while the claim, or for a fresh event the process itself, is in force.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from switchhook.storage.store import AcceptedEvent, Reader, Transaction
+from switchhook.storage.store import AcceptedEvent, Reader, Row, Transaction
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -121,13 +122,16 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
         else ()
     )
     accepted = []
+    lined_up: list[Row] = []
     for event, rows in zip(events, made, strict=True):
         if rows:
-            _announce(tx, event, *rows[0])
+            lined_up += _announce(tx, event, *rows[0])
             accepted.append(Accepted(event.id, duplicate=False))
         else:
             ((id_,),) = next(first)
             accepted.append(Accepted(id_, duplicate=True))
+    if lined_up:
+        await tx.many("put_schedule_once", lined_up)
     return accepted
 
 
@@ -136,16 +140,27 @@ async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepte
     rows = await tx.fetch(
         "accept_event_for", event.workspace, event.id, event.topic, endpoint, event.accepted_at, event.body
     )
-    _announce(tx, event, *rows[0])
+    if lined_up := _announce(tx, event, *rows[0]):
+        await tx.many("put_schedule_once", lined_up)
     return Accepted(event.id, duplicate=False)
 
 
-def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str) -> None:
+def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str, ordered: str | None) -> list[Row]:
+    """Have an event told of; its rows for the schedule, one for each endpoint that wants its events in order."""
+    lined_up = tuple(ordered.split()) if ordered else ()
     tx.committed.events.append(
         AcceptedEvent(
-            seq, event.workspace, event.id, event.topic, event.body, tuple(targets.split()), event.accepted_at
+            seq,
+            event.workspace,
+            event.id,
+            event.topic,
+            event.body,
+            tuple(targets.split()),
+            event.accepted_at,
+            lined_up,
         )
     )
+    return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in lined_up]
 
 
 async def settle(
@@ -241,6 +256,32 @@ async def due(reader: Reader, workspace: str, endpoint: str, now: int, limit: in
 async def claim_due(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """The same in a shared store, where they belong to this process from now on."""
     return [Due(*row) for row in await tx.fetch("claim_due", workspace, endpoint, now, limit)]
+
+
+async def front(reader: Reader, workspace: str, endpoint: str) -> int | None:
+    """When the first in line is due (wall ms), at an endpoint that wants its events in order.
+
+    None when nothing waits, when another process has the line, and when the endpoint does not want that.
+    """
+    rows = await reader.fetch("front", workspace, endpoint)
+    return rows[0][0] if rows else None
+
+
+async def line(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+    """The first in line, in the order of acceptance, up to what is not due yet: that one holds those behind it."""
+    rows = [Due(*row) for row in await reader.fetch("line", workspace, endpoint, limit)]
+    return list(itertools.takewhile(lambda row: row.next_at <= now, rows))
+
+
+async def lock_line(tx: Transaction, workspace: str, endpoint: str) -> bool:
+    """Be the only one to look at the line until the transaction ends; False when somebody else is."""
+    ((locked,),) = await tx.fetch("lock_line", workspace, endpoint)
+    return bool(locked)
+
+
+async def claim_line(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+    """`line` in a shared store, where they belong to this process from now on."""
+    return [Due(*row) for row in await tx.fetch("claim_line", workspace, endpoint, now, limit)]
 
 
 async def release_claims(tx: Transaction, workspace: str, endpoint: str, events: Sequence[str]) -> None:

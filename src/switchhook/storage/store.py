@@ -50,7 +50,10 @@ class Lane(Enum):
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True):
-    """An event that is durable now, with the endpoints that were subscribed at that moment."""
+    """An event that is durable now, with the endpoints that were subscribed at that moment.
+
+    For those in `lined_up` it waits in the schedule already: they want their events in order.
+    """
 
     seq: int
     workspace: str
@@ -59,6 +62,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True):
     body: bytes
     targets: tuple[str, ...]
     accepted_at: int
+    lined_up: tuple[str, ...] = ()
 
 
 class Committed(msgspec.Struct):

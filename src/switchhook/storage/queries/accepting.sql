@@ -2,21 +2,26 @@
 
 -- name: accept_event
 -- One statement makes the event, its dedupe key and the snapshot of the subscribed endpoints. A known key gives no row.
+-- Those that want their events in order come back once more: the event waits in line for them from the beginning.
 INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
 VALUES ($1, $2, $3, $4,
   coalesce((SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics WHERE workspace_id = $1 AND topic = $3), ''),
   $5, $6)
 ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-RETURNING seq, targets
+RETURNING seq, targets,
+  (SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics WHERE workspace_id = $1 AND topic = $3 AND ordered = 1)
 
 -- name: accept_event (postgresql each owned)
--- In the order of the unique key, so that two groups at once wait for each other in one direction only.
-WITH asked AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[])
-    WITH ORDINALITY AS a (workspace_id, id, topic, dedupe_key, accepted_at, body, n)
+-- Numbered in the order they came, and written in the order of the unique key, so that two groups at once wait for each
+-- other in one direction only.
+WITH asked AS MATERIALIZED (
+  SELECT a.*, nextval('events_seq_seq') AS seq FROM (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[])
+      WITH ORDINALITY AS a (workspace_id, id, topic, dedupe_key, accepted_at, body, n) ORDER BY n) AS a
 ), made AS (
-  INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body, owner)
-  SELECT a.workspace_id, a.id, a.topic, a.dedupe_key,
+  INSERT INTO events (seq, workspace_id, id, topic, dedupe_key, targets, accepted_at, body, owner)
+  OVERRIDING SYSTEM VALUE
+  SELECT a.seq, a.workspace_id, a.id, a.topic, a.dedupe_key,
     coalesce((SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
       WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic), ''),
     a.accepted_at, a.body, $7::bigint
@@ -24,18 +29,20 @@ WITH asked AS (
   ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
   RETURNING workspace_id, id, seq, targets
 )
-SELECT a.n - 1, m.seq, m.targets FROM made m JOIN asked a ON a.workspace_id = m.workspace_id AND a.id = m.id
+SELECT a.n - 1, m.seq, m.targets, (SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
+  WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.ordered = 1)
+FROM made m JOIN asked a ON a.workspace_id = m.workspace_id AND a.id = m.id
 
 -- name: accept_event_for
 -- An event that goes to one endpoint only, subscribed or not (a test event).
 INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
 VALUES ($1, $2, $3, NULL, $4, $5, $6)
-RETURNING seq, targets
+RETURNING seq, targets, (SELECT id FROM endpoints WHERE workspace_id = $1 AND id = $4 AND ordered = 1)
 
 -- name: accept_event_for (postgresql owned)
 INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body, owner)
 VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)
-RETURNING seq, targets
+RETURNING seq, targets, (SELECT e.id FROM endpoints e WHERE e.workspace_id = $1 AND e.id = $4 AND e.ordered = 1)
 
 -- name: event_by_dedupe_key
 SELECT id FROM events WHERE workspace_id = $1 AND topic = $2 AND dedupe_key = $3

@@ -1,7 +1,8 @@
 -- What is sent, and what became of it.
 
 -- The three that follow write nothing for an endpoint that was deleted while an attempt was under way: its history has
--- gone, or goes, and nobody would come again for what is added now.
+-- gone, or goes, and nobody would come again for what is added now. In the schedule, every row carries its event's place
+-- in the order of acceptance.
 
 -- name: add_attempt
 INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
@@ -19,28 +20,32 @@ WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND 
 ON CONFLICT DO NOTHING
 
 -- name: put_schedule
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base) SELECT $1, $2, $3, $4, $5, $6
-WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base, seq)
+SELECT $1, $2, $3, $4, $5, $6, seq FROM events WHERE workspace_id = $1 AND id = $3
+  AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
 
 -- name: put_schedule (postgresql each)
 -- In the order of the key, as every group that writes here; the claim ends with the attempt.
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base)
-SELECT DISTINCT ON (1, 2, 3) w COLLATE "C", p COLLATE "C", e COLLATE "C", tried, at, base
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base, seq)
+SELECT DISTINCT ON (1, 2, 3) w COLLATE "C", p COLLATE "C", e COLLATE "C", tried, at, base, v.seq
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS a (w, p, e, tried, at, base)
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
 ORDER BY 1, 2, 3, 4 DESC
 ON CONFLICT (workspace_id, endpoint_id, event_id)
 DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, claimed_by = NULL
 
 -- name: put_schedule_once
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at) SELECT $1, $2, $3, $4, $5
-WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
+SELECT $1, $2, $3, $4, $5, seq FROM events WHERE workspace_id = $1 AND id = $3
+  AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 
 -- name: put_schedule_once (postgresql each)
-INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
+SELECT a.*, v.seq FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
 ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
@@ -53,9 +58,11 @@ DELETE FROM schedule s USING unnest($1::text[], $2::text[], $3::text[]) AS a (w,
 WHERE s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
 
 -- name: due
+-- Nothing of an endpoint that wants its events in order: whoever asks has not heard of that yet.
 SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at
 FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
 WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
+  AND NOT EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
 ORDER BY s.next_at LIMIT $4
 
 -- name: claim_due (postgresql owned)
@@ -64,6 +71,7 @@ ORDER BY s.next_at LIMIT $4
 WITH chosen AS (
   SELECT event_id FROM schedule
   WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at <= $3 AND claimed_by IS NULL
+    AND NOT EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
   ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED
 ), mine AS (
   UPDATE schedule s SET claimed_by = $5 FROM chosen c
@@ -72,6 +80,43 @@ WITH chosen AS (
 )
 SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at
 FROM mine m JOIN events e ON e.workspace_id = $1 AND e.id = m.event_id ORDER BY m.next_at
+
+-- name: front
+-- When what stands first in line at an endpoint that wants its events in order is due.
+SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
+ORDER BY seq LIMIT 1
+
+-- name: front (postgresql)
+-- The same, and nothing while anything of it is claimed: one process at a time has the line.
+SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+  AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
+  AND NOT EXISTS (SELECT 1 FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND claimed_by IS NOT NULL)
+ORDER BY seq LIMIT 1
+
+-- name: line
+-- The first in line, due or not, in the order of acceptance.
+SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at
+FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
+WHERE s.workspace_id = $1 AND s.endpoint_id = $2 ORDER BY s.seq LIMIT $3
+
+-- name: lock_line (postgresql)
+-- Until the transaction ends nobody else looks at the same line.
+SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0))
+
+-- name: claim_line (postgresql owned)
+-- Takes what stands first in line, up to what is not due yet.
+WITH first AS (
+  SELECT event_id, attempts, base, next_at, seq FROM schedule
+  WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY seq LIMIT $4
+), mine AS (
+  UPDATE schedule s SET claimed_by = $5 FROM first f
+  WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = f.event_id AND s.claimed_by IS NULL
+    AND f.seq < coalesce((SELECT min(seq) FROM first WHERE next_at > $3), f.seq + 1)
+  RETURNING s.event_id, s.attempts, s.base, s.next_at, s.seq
+)
+SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at
+FROM mine m JOIN events e ON e.workspace_id = $1 AND e.id = m.event_id ORDER BY m.seq
 
 -- name: release_claims (postgresql owned)
 UPDATE schedule SET claimed_by = NULL

@@ -1,17 +1,20 @@
 -- Endpoints and what they subscribe to.
 
 -- name: add_endpoint
-INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, created_at, updated_at,
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: endpoints
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
-  failing_first, failing_last, failing_clock
+  failing_first, failing_last, failing_clock,
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused
 FROM endpoints WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id
 
 -- name: endpoint
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
-  failing_first, failing_last, failing_clock
+  failing_first, failing_last, failing_clock,
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused
 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: endpoint_keys
@@ -19,11 +22,12 @@ FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 SELECT workspace_id, id FROM endpoints WHERE deleted_at IS NULL
 
 -- name: change_endpoint
--- One that is enabled again begins healthy: what it failed before says nothing about it any more.
+-- One that is enabled again, or resumed, begins healthy: what it failed before says nothing about it any more.
 UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6, updated_at = $7,
-  failing_first = CASE WHEN enabled < $5 THEN NULL ELSE failing_first END,
-  failing_last = CASE WHEN enabled < $5 THEN NULL ELSE failing_last END,
-  failing_clock = CASE WHEN enabled < $5 THEN NULL ELSE failing_clock END
+  headers = $8, rate_limit = $9, max_in_flight = $10, timeout_seconds = $11, ordered = $12, paused = $13,
+  failing_first = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_first END,
+  failing_last = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_last END,
+  failing_clock = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_clock END
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: disable_endpoint
@@ -32,8 +36,8 @@ UPDATE endpoints SET enabled = 0, disabled_why = $3, updated_at = $4,
 WHERE workspace_id = $1 AND id = $2 AND enabled = 1 AND deleted_at IS NULL
 
 -- name: delete_endpoint
--- The secrets go at once; the history goes in small steps afterwards.
-UPDATE endpoints SET deleted_at = $3, enabled = 0, secrets = '[]'
+-- The secrets go at once, and headers may hold some; the history goes in small steps afterwards.
+UPDATE endpoints SET deleted_at = $3, enabled = 0, secrets = '[]', headers = '{}'
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: deleted_endpoints
@@ -57,7 +61,8 @@ SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2 O
 SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1 ORDER BY position, topic
 
 -- name: add_endpoint_topic
-INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position, ordered) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
 
 -- name: clear_endpoint_topics
 DELETE FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2

@@ -48,8 +48,8 @@ WHERE l.process = $1 AND l.expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED
 WITH taken AS (
   SELECT seq, workspace_id, id, targets FROM events WHERE owner = $1 AND seq > $2 ORDER BY seq LIMIT $3
 ), put AS (
-  INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at)
-  SELECT t.workspace_id, target, t.id, 0, $4
+  INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
+  SELECT t.workspace_id, target, t.id, 0, $4, t.seq
   FROM taken t CROSS JOIN LATERAL unnest(string_to_array(t.targets, ' ')) AS target
   WHERE EXISTS (SELECT 1 FROM endpoints e
       WHERE e.workspace_id = t.workspace_id AND e.id = target AND e.deleted_at IS NULL)
@@ -80,7 +80,7 @@ DELETE FROM processes WHERE id = $1
 SELECT e.workspace_id, e.id, s.next_at
 FROM endpoints e CROSS JOIN LATERAL (SELECT next_at FROM schedule
   WHERE workspace_id = e.workspace_id AND endpoint_id = e.id AND claimed_by IS NULL ORDER BY next_at LIMIT 1) AS s
-WHERE e.deleted_at IS NULL AND e.enabled = 1
+WHERE e.deleted_at IS NULL AND e.enabled = 1 AND e.paused = 0
 
 -- name: endpoint_versions (postgresql)
 -- The database's own version of each row: it changes with every change, whoever's clock is wrong.
