@@ -177,6 +177,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
                 clock=clock,
                 policy=policy,
                 dispatcher=dispatcher,
+                region=config.region,
                 data_dir=config.data,
                 public_url=public_url,
                 recording_key=link_key,

@@ -147,6 +147,11 @@ def iso_seconds(wall_ms: int) -> str:
     return f"{datetime.fromtimestamp(wall_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}Z"
 
 
+def iso_bare(wall_ms: int) -> str:
+    """ISO 8601 in UTC without a fraction and without a zone, as the CRM objects carry it: `2025-03-15T14:30:00`."""
+    return f"{datetime.fromtimestamp(wall_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 def parse_iso(text: str) -> int:
     """Wall time in milliseconds of an ISO 8601 date-time; one without a zone is UTC.
 

@@ -341,10 +341,10 @@ async def test_the_events_of_a_call_name_who_is_at_the_other_end(
             "job_title": None,
             "lead_source": "Inbound",
         },
-        "company": {"id": "com_1", "name": "Acme Corp"},
+        "company": {"id": "com-1", "name": "Acme Corp"},
         "deals": [
             {
-                "id": "dea_1",
+                "id": "dea-1",
                 "name": "Enterprise Plan",
                 "status": "qualified",
                 "value": 25000.0,

@@ -13,6 +13,7 @@ from typing import Any
 from switchhook.api import docs, openapi
 from switchhook.api.account import Account
 from switchhook.api.auth import Authenticator, require_scope
+from switchhook.api.companies import Companies
 from switchhook.api.deliveries import Deliveries
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
@@ -20,6 +21,7 @@ from switchhook.api.ingest import Ingest
 from switchhook.api.messages import Disconnected, Headers, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
+from switchhook.api.people import People
 from switchhook.api.recordings import Recordings
 from switchhook.api.replays import Replays
 from switchhook.api.route import Route, Router, real_path
@@ -74,6 +76,8 @@ class Api:
         operation = Operation(services, self._metrics)
         document = openapi.document(services.public_url, services.version)
         pages = docs.Pages(document)
+        people = People(services)
+        companies = Companies(services)
         recordings = Recordings(services, self._authorise_recording)
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
@@ -83,6 +87,10 @@ class Api:
             "get_delivery": deliveries.get,
             "get_recovery": replays.get_recovery,
             "get_stats": replays.stats,
+            "get_person": people.get,
+            "list_properties": people.list_properties,
+            "get_company": companies.get_company,
+            "get_deal": companies.get_deal,
             "get_me": Account(services).me,
             "get_recording": recordings.get,
             "get_health": operation.health,
@@ -100,6 +108,16 @@ class Api:
             "recover_webhook": replays.recover,
             "rotate_secret": replays.rotate_secret,
             "test_webhook": replays.test,
+            "create_person": people.create,
+            "update_person": people.update,
+            "merge_person": people.merge,
+            "create_property": people.create_property,
+            "delete_property": people.delete_property,
+            "create_company": companies.create_company,
+            "update_company": companies.update_company,
+            "create_deal": companies.create_deal,
+            "update_deal": companies.update_deal,
+            "delete_deal": companies.delete_deal,
         }
         return reads, writes
 

@@ -25,11 +25,20 @@ _WORDS = {
 }
 
 
-def read_shape(body: bytes, shape: type[T], read_only: Sequence[str] = ()) -> T:
+def read_shape(
+    body: bytes,
+    shape: type[T],
+    read_only: Sequence[str] = (),
+    *,
+    lenient: bool = False,
+    status: int | None = None,
+) -> T:
     """The `shape` that a JSON body spells. Fields that are `read_only` may be there and change nothing.
 
+    `lenient` passes over every field that is not known; `status` is that of wrong fields, where it is not 400.
+
     Raises:
-        ApiError: 400, with every fault found.
+        ApiError: with every fault found.
     """
     try:
         document = msgspec.json.decode(body)
@@ -56,10 +65,11 @@ def read_shape(body: bytes, shape: type[T], read_only: Sequence[str] = ()) -> T:
             values[field.name] = msgspec.convert(document[field.name], field.type)
         except (msgspec.ValidationError, OverflowError) as error:
             faults.append(_type_fault(field.name, str(error)))
-    given = {name: value for name, value in document.items() if name not in read_only}
-    faults += _unknown(given, [field.name for field in fields])
+    if not lenient:
+        given = {name: value for name, value in document.items() if name not in read_only}
+        faults += _unknown(given, [field.name for field in fields])
     if faults:
-        raise from_faults(faults)
+        raise from_faults(faults, status)
     return shape(**values)
 
 

@@ -52,16 +52,24 @@ CODES: dict[str, Code] = {
     "INVALID_PARAMETER": Code(
         400, "validation_error", "A query parameter or header has an impossible value."
     ),
+    "INVALID_FIELD": Code(400, "validation_error", "A field has a value that cannot be stored."),
+    "INVALID_PHONE_NUMBER": Code(400, "validation_error", "This is no telephone number."),
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
+    "PERSON_NOT_FOUND": Code(404, "not_found_error", "The workspace has no person of this id."),
+    "COMPANY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no company of this id."),
+    "DEAL_NOT_FOUND": Code(404, "not_found_error", "The workspace has no deal of this id."),
+    "PROPERTY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no property of this key."),
     "METHOD_NOT_ALLOWED": Code(405, "validation_error", "The URL exists, but not for this method."),
     "REQUEST_TIMEOUT": Code(408, "validation_error", "The body did not arrive in time.", retryable=True),
     "IDEMPOTENCY_KEY_REUSE": Code(
         409, "conflict_error", "The idempotency key was used on another route within the last hour."
     ),
+    "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
+    "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
     "PAYLOAD_TOO_LARGE": Code(413, "validation_error", "The body is larger than this route takes."),
     "UNSUPPORTED_MEDIA_TYPE": Code(415, "validation_error", "The body is not declared as JSON."),
     "INVALID_RANGE": Code(416, "validation_error", "The range lies outside the recording."),
@@ -119,6 +127,7 @@ class ApiError(Exception):
         errors: Sequence[FieldFault] = (),
         retry_after: int | None = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
+        status: int | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -128,11 +137,7 @@ class ApiError(Exception):
         self.errors = list(errors)
         self.retry_after = retry_after
         self.headers = list(headers)
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return CODES[self.code].status
+        self.status = status or CODES[code].status
 
     def v2(self, request_id: str, public_url: str) -> bytes:
         """The body under /v2 and wherever no version stands in the path."""
@@ -164,7 +169,8 @@ class ApiError(Exception):
 _encode = msgspec.json.Encoder().encode
 
 
-def from_faults(faults: Sequence[FieldFault]) -> ApiError:
+def from_faults(faults: Sequence[FieldFault], status: int | None = None) -> ApiError:
     """The error of a body with several faults: the first one leads, all are listed."""
     first = faults[0]
-    return ApiError(first.code, f"{first.field}: {first.message}", param=first.field or None, errors=faults)
+    message = f"{first.field}: {first.message}"
+    return ApiError(first.code, message, param=first.field or None, errors=faults, status=status)

@@ -169,6 +169,8 @@ def _responses(route: Route) -> Json:
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].status, []).append(code)
+    if route.unprocessable:
+        by_status[422] = list(route.unprocessable)
     name = "ErrorV1" if route.path.startswith("/v1/") else "ErrorEnvelope"
     for status, names in sorted(by_status.items()):
         made[str(status)] = {

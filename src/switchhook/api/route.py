@@ -22,7 +22,8 @@ class Route:
     """One method of one path. `name` is the key of its handler and its `operationId`.
 
     `access`: anybody (`public`), an API key with one of `scopes`, or a signed `link` in place of the key. `answer` is
-    what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has.
+    what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has,
+    `unprocessable` those that come with 422 here.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Route:
     paged: bool = False
     query: tuple[Param, ...] = ()
     codes: tuple[str, ...] = ()
+    unprocessable: tuple[str, ...] = ()
     tag: str = "Webhooks"
     hidden: bool = field(default=False)
 

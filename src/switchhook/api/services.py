@@ -50,6 +50,7 @@ class Services:
     public_url: str
     recording_key: bytes = field(repr=False)
     dispatcher: Dispatcher
+    region: str = "FR"  # whose national spelling of numbers is understood
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

@@ -155,6 +155,17 @@ def normalise_id(text: str) -> str:
     return f"{prefix}_{rest}" if dash and prefix.isalnum() else text
 
 
+def contact_id(text: str) -> str:
+    """A contact's id as it is stored: the phone API also calls the same one `per-…` and `cnt-…`."""
+    prefix, _, rest = normalise_id(text).partition("_")
+    return f"{CONTACT}_{rest}" if prefix in ("per", "cnt") and rest else normalise_id(text)
+
+
+def dashed(text: str, prefix: str) -> str:
+    """The id with `-` after its prefix, as the phone API shows some of them."""
+    return f"{prefix}-{text[len(prefix) + 1 :]}" if text.startswith(f"{prefix}_") else text
+
+
 def check_id(text: str, prefix: str) -> bool:
     """Whether `text` is an id that `new_id(prefix)` could have made, with `_` or `-` after the prefix.
 

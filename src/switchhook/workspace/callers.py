@@ -3,6 +3,7 @@
 import msgspec
 
 from switchhook.events import payloads
+from switchhook.events.ids import COMPANY, DEAL, dashed
 from switchhook.events.values import Money, Person
 from switchhook.storage import people
 from switchhook.storage.people import Company, Contact, Deal
@@ -37,13 +38,17 @@ class Caller(msgspec.Struct, frozen=True):
 
     def employer(self) -> payloads.Company | None:
         """The `company` of an event."""
-        return None if self.company is None else payloads.Company(id=self.company.id, name=self.company.name)
+        return (
+            None
+            if self.company is None
+            else payloads.Company(id=dashed(self.company.id, COMPANY), name=self.company.name)
+        )
 
     def business(self) -> list[payloads.Deal] | None:
         """The `deals` of an event."""
         return [
             payloads.Deal(
-                id=deal.id,
+                id=dashed(deal.id, DEAL),
                 name=deal.name,
                 status=deal.status,
                 value=None if deal.amount is None else Money(deal.amount),

@@ -1,0 +1,171 @@
+"""People, companies and deals as the CRM routes carry them. Times are ISO 8601 in UTC without a zone."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Text = Annotated[str, Meta(max_length=500)]
+Long = Annotated[str, Meta(max_length=2048)]
+Numbers = Annotated[
+    list[Annotated[str, Meta(max_length=64)]],
+    Meta(
+        min_length=1, max_length=50, description="E.164, or as they are written in the workspace's country."
+    ),
+]
+Emails = Annotated[list[Annotated[str, Meta(max_length=320)]], Meta(max_length=50)]
+Name = Annotated[str, Meta(min_length=1, max_length=500)]
+Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="Three letters, such as EUR.")]
+Amount = Annotated[float, Meta(gt=-1e15, lt=1e15)]
+Properties = Annotated[
+    dict[str, Any], Meta(description="The workspace's own properties by key; null takes one away.")
+]
+
+
+class NewPerson(Struct, frozen=True, kw_only=True):
+    """A person to be created: at least one number, and a name or a last name."""
+
+    numbers: Numbers
+    name: Text | None = None
+    last_name: Text | None = None
+    job_title: Text | None = None
+    website: Long | None = None
+    address: Long | None = None
+    emails: Emails | None = None
+    company_id: Text | None = None
+    custom_properties: Properties | None = None
+    allow_duplicate_number: bool = False
+
+
+class PersonChange(Struct, frozen=True, kw_only=True):
+    """What is to change of a person; what is absent stays, lists replace, null takes away."""
+
+    numbers: Numbers | UnsetType = UNSET
+    name: Text | UnsetType | None = UNSET
+    last_name: Text | UnsetType | None = UNSET
+    job_title: Text | UnsetType | None = UNSET
+    website: Long | UnsetType | None = UNSET
+    address: Long | UnsetType | None = UNSET
+    emails: Emails | UnsetType | None = UNSET
+    company_id: Text | UnsetType | None = UNSET
+    custom_properties: Properties | UnsetType | None = UNSET
+    allow_duplicate_number: bool = False
+
+
+class Named(Struct, frozen=True):
+    """Something by its id and name."""
+
+    id: str
+    name: str | None
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Somebody whom the workspace knows. `name` is the first name, `numbers` are E.164."""
+
+    id: str
+    name: str | None
+    last_name: str | None
+    job_title: str | None
+    website: str | None
+    address: str | None
+    numbers: list[str]
+    emails: list[str]
+    company: Named | None
+    interactions: int
+    last_activity_at: str | None
+    created_at: str
+    updated_at: str
+    custom_properties: dict[str, Any]
+
+
+class MergeAsked(Struct, frozen=True, kw_only=True):
+    """Who becomes part of this person."""
+
+    person_id: Text
+
+
+class NewCompany(Struct, frozen=True, kw_only=True):
+    """A company to be created."""
+
+    name: Name
+    website: Long | None = None
+    industry: Text | None = None
+
+
+class CompanyChange(Struct, frozen=True, kw_only=True):
+    """What is to change of a company; what is absent stays."""
+
+    name: Name | UnsetType = UNSET
+    website: Long | UnsetType | None = UNSET
+    industry: Text | UnsetType | None = UNSET
+
+
+class CompanyDetail(Struct, frozen=True, kw_only=True):
+    """A company that people belong to."""
+
+    id: str
+    name: str
+    website: str | None
+    industry: str | None
+    person_count: int
+    interactions: int
+    last_activity_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class NewDeal(Struct, frozen=True, kw_only=True):
+    """A deal to be created. `closed_at` is an ISO 8601 date or date-time."""
+
+    name: Name
+    status: Text | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    closed_at: Text | None = None
+    company_id: Text | None = None
+
+
+class DealChange(Struct, frozen=True, kw_only=True):
+    """What is to change of a deal; what is absent stays, null takes away."""
+
+    name: Name | UnsetType = UNSET
+    status: Text | UnsetType | None = UNSET
+    amount: Amount | UnsetType | None = UNSET
+    currency: Currency | UnsetType | None = UNSET
+    closed_at: Text | UnsetType | None = UNSET
+    company_id: Text | UnsetType | None = UNSET
+
+
+class DealDetail(Struct, frozen=True, kw_only=True):
+    """A deal with a company. `status` is free text."""
+
+    id: str
+    name: str
+    status: str | None
+    amount: int | float | None
+    currency: str | None
+    closed_at: str | None
+    company: Named | None
+    created_at: str
+    updated_at: str
+
+
+PropertyKind = Literal["text", "number", "boolean", "date", "url", "choice"]
+
+
+class NewProperty(Struct, frozen=True, kw_only=True):
+    """A property that the workspace is to keep of its people. `choices` are what a `choice` may be."""
+
+    key: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$", description="As events and the API show it.")]
+    label: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    type: PropertyKind = "text"
+    choices: Annotated[list[Name], Meta(max_length=200)] | None = None
+
+
+class Property(Struct, frozen=True, kw_only=True):
+    """A property that the workspace keeps of its people."""
+
+    key: str
+    label: str
+    type: PropertyKind
+    choices: list[str]
+    created_at: str
