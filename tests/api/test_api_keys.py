@@ -33,7 +33,9 @@ async def test_every_spelling_of_the_header_that_clients_use_is_taken(
 @pytest.mark.parametrize("route", KEYED, ids=lambda route: route.name)
 async def test_no_route_answers_without_a_key(world: World, route: Any) -> None:
     answer = await world.call(route.method, filled(route.path))
-    assert (answer.status, answer.code, answer.error["type"]) == (401, "UNAUTHORIZED", "authentication_error")
+    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+    if not route.path.startswith("/v1/"):
+        assert answer.error["type"] == "authentication_error"
     assert "www-authenticate" in answer.headers
 
 
@@ -69,8 +71,13 @@ async def test_a_route_wants_its_scope_and_no_other(world: World, route: Any) ->
     key = await world.key(*every_other)
     answer = await world.call(route.method, filled(route.path), key=key)
     assert (answer.status, answer.code) == (403, "API_KEY_INSUFFICIENT_SCOPE")
-    assert answer.error["type"] == "permission_error"
-    assert f"required={route.scopes[0]}" in answer.error["message"]
+    if route.path.startswith("/v1/"):
+        (detail,) = answer.json()["details"]
+        assert detail["field"] == "scope"
+        assert detail["message"].startswith(f"required={route.scopes[0]}")
+    else:
+        assert answer.error["type"] == "permission_error"
+        assert f"required={route.scopes[0]}" in answer.error["message"]
     enough = await world.key(route.scopes[0])
     assert (await world.call(route.method, filled(route.path), key=enough)).status not in (401, 403)
 

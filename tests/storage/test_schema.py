@@ -32,7 +32,8 @@ async def test_both_have_the_same_tables_and_columns(tmp_path: Path, database: s
     connection = apsw.Connection(str(tmp_path / "x.db"))
     embedded = set(
         connection.execute(
-            "SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+            "SELECT m.name, c.name FROM pragma_table_list m JOIN pragma_table_xinfo(m.name) c "
+            "WHERE m.schema = 'main' AND m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
         ).fetchall()
     )
     connection.close()
@@ -49,6 +50,8 @@ def test_every_key_leads_with_the_workspace(cluster: Cluster, database: str) -> 
     for table, index, text in rows:
         if table in WITHOUT_WORKSPACE or index == "events_seq":
             continue
+        if "USING gin" in str(text):
+            continue  # of words or letters; the workspace is asked for in each of its queries
         assert re.search(r"\(workspace_id[,)]", str(text)), (table, index, text)
 
 

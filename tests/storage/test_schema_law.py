@@ -41,7 +41,8 @@ def tables(schema: apsw.Connection) -> list[str]:
     return [
         name
         for (name,) in schema.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            # Not the tables of an index of words or letters: their rows are numbers of rows of the tables proper.
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
         )
     ]
 

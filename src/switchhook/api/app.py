@@ -14,6 +14,8 @@ from switchhook.api import docs, openapi
 from switchhook.api.account import Account
 from switchhook.api.auth import Authenticator, require_scope
 from switchhook.api.companies import Companies
+from switchhook.api.contacts import Contacts
+from switchhook.api.crm_search import CrmSearch
 from switchhook.api.deliveries import Deliveries
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
@@ -78,6 +80,8 @@ class Api:
         pages = docs.Pages(document)
         people = People(services)
         companies = Companies(services)
+        crm = CrmSearch(services)
+        contacts = Contacts(services)
         recordings = Recordings(services, self._authorise_recording)
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
@@ -91,6 +95,11 @@ class Api:
             "list_properties": people.list_properties,
             "get_company": companies.get_company,
             "get_deal": companies.get_deal,
+            "search_people": crm.people,
+            "search_companies": crm.companies,
+            "search_deals": crm.deals,
+            "list_contacts_v1": contacts.list,
+            "get_contact_v1": contacts.get,
             "get_me": Account(services).me,
             "get_recording": recordings.get,
             "get_health": operation.health,
@@ -113,6 +122,8 @@ class Api:
             "merge_person": people.merge,
             "create_property": people.create_property,
             "delete_property": people.delete_property,
+            "create_contact_v1": contacts.create,
+            "update_contact_v1": contacts.update,
             "create_company": companies.create_company,
             "update_company": companies.update_company,
             "create_deal": companies.create_deal,

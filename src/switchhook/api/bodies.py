@@ -25,6 +25,43 @@ _WORDS = {
 }
 
 
+def read_document(body: bytes) -> dict[str, Any]:
+    """The object that a JSON body spells.
+
+    Raises:
+        ApiError: 400, it is none.
+    """
+    try:
+        document = msgspec.json.decode(body)
+    except DECODING_ERRORS as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ApiError(
+            "INVALID_REQUEST_BODY",
+            f"The body is not valid JSON: {why}.",
+            suggestion="Send one JSON object, encoded as UTF-8.",
+        ) from None
+    if not isinstance(document, dict):
+        raise ApiError(
+            "INVALID_REQUEST_BODY", "The body must be a JSON object.", suggestion="Send one JSON object."
+        )
+    if b"\\u0000" in body and "\0" in _texts(document):
+        raise ApiError(
+            "INVALID_REQUEST_BODY",
+            "The body holds the character U+0000, which no text may have.",
+            suggestion="Leave it out.",
+        )
+    return document
+
+
+def _texts(value: Any) -> str:
+    """All texts of a document, keys included, one after the other."""
+    if isinstance(value, dict):
+        return "".join([str(key) + _texts(item) for key, item in value.items()])
+    if isinstance(value, list):
+        return "".join([_texts(item) for item in value])
+    return value if isinstance(value, str) else ""
+
+
 def read_shape(
     body: bytes,
     shape: type[T],
@@ -40,19 +77,7 @@ def read_shape(
     Raises:
         ApiError: with every fault found.
     """
-    try:
-        document = msgspec.json.decode(body)
-    except DECODING_ERRORS as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ApiError(
-            "INVALID_REQUEST_BODY",
-            f"The body is not valid JSON: {why}.",
-            suggestion="Send one JSON object, encoded as UTF-8.",
-        ) from None
-    if not isinstance(document, dict):
-        raise ApiError(
-            "INVALID_REQUEST_BODY", "The body must be a JSON object.", suggestion="Send one JSON object."
-        )
+    document = read_document(body)
     values: dict[str, Any] = {}
     faults: list[FieldFault] = []
     fields = msgspec.structs.fields(shape)
@@ -103,6 +128,21 @@ def page_of(values: Sequence[object], page: int, size: int, total: int) -> Respo
     pages = -(-total // size)
     where = Pagination(page, size, total, pages, page < pages)
     return Response(200, b'{"data":%b,"pagination":%b}' % (_encode(values), _encode(where)))
+
+
+def read_page_v1(query: dict[str, str]) -> tuple[int, int]:
+    """`page` (from 0, default 0) and `size` (1 to 100, default 10) of the first version.
+
+    Raises:
+        ApiError: 400, one of them is out of its bounds.
+    """
+    page, size = read_page({"size": query.get("size", "10"), "page": _next(query.get("page", "0"))})
+    return page - 1, size
+
+
+def _next(text: str) -> str:
+    number = _whole(text)
+    return text if number is None else str(number + 1)
 
 
 def read_page(query: dict[str, str]) -> tuple[int, int]:

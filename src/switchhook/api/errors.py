@@ -52,6 +52,7 @@ CODES: dict[str, Code] = {
     "INVALID_PARAMETER": Code(
         400, "validation_error", "A query parameter or header has an impossible value."
     ),
+    "CONTACT_NOT_FOUND": Code(400, "validation_error", "The workspace has no contact of this id."),
     "INVALID_FIELD": Code(400, "validation_error", "A field has a value that cannot be stored."),
     "INVALID_PHONE_NUMBER": Code(400, "validation_error", "This is no telephone number."),
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),

@@ -108,7 +108,7 @@ def _parameters(route: Route) -> list[Json]:
         {"name": one.name, "in": "query", "description": one.description, "schema": one.schema}
         for one in route.query
     ]
-    if route.writes:
+    if route.writes and not route.searches:
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return found
 
@@ -165,7 +165,7 @@ def _responses(route: Route) -> Json:
     if route.access != "public":
         codes += [*_EVERY_KEY, "RATE_LIMIT_EXCEEDED", "STORE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"]
         codes += ["API_KEY_INSUFFICIENT_SCOPE"] if route.scopes else []
-        codes += ["IDEMPOTENCY_KEY_REUSE"] if route.writes else []
+        codes += ["IDEMPOTENCY_KEY_REUSE"] if route.writes and not route.searches else []
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(CODES[code].status, []).append(code)

@@ -23,7 +23,7 @@ class Route:
 
     `access`: anybody (`public`), an API key with one of `scopes`, or a signed `link` in place of the key. `answer` is
     what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has,
-    `unprocessable` those that come with 422 here.
+    `unprocessable` those that come with 422 here. One that `searches` changes nothing, though it is a POST.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Route:
     content_type: str = "application/json"
     enveloped: bool = True
     paged: bool = False
+    searches: bool = False
     query: tuple[Param, ...] = ()
     codes: tuple[str, ...] = ()
     unprocessable: tuple[str, ...] = ()
@@ -54,6 +55,10 @@ class Route:
 PAGE = (
     Param("page", "Page, from 1.", {"type": "integer", "minimum": 1, "default": 1}),
     Param("size", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}),
+)
+PAGE_V1 = (
+    Param("page", "Page, from 0.", {"type": "integer", "minimum": 0, "default": 0}),
+    Param("size", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}),
 )
 BODY = (
     "INVALID_REQUEST_BODY",

@@ -5,7 +5,7 @@ or an address finds its person. A number has one owner; others may have it too w
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -90,14 +90,50 @@ _object = msgspec.json.Decoder(dict[str, Any])
 def fold(text: str) -> str:
     """`text` as names are compared and sorted: without case, accents and double blanks."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+    words = "".join(c for c in plain if not unicodedata.combining(c)).split()
+    return "".join(c for c in " ".join(words) if c.isprintable())
+
+
+SEARCHED = ("name", "last_name", "job_title", "website", "company", "emails", "numbers")
+"""What people are found by, in the order in which it stands in their `search`."""
+
+COMPANY_SEARCHED = ("name", "website", "industry")
+
+
+def search_text(values: Sequence[str | None]) -> str:
+    """Texts in a row, folded, each between two marks of its own that no text contains.
+
+    So one pattern finds a part of any of them, or a part of a certain one; see `contains`.
+    """
+    return "".join(f"{chr(mark)}{fold(value or '')}" for mark, value in enumerate(values, 1)) + chr(
+        len(values) + 1
+    )
+
+
+def contains(text: str, place: int | None = None) -> str:
+    """The LIKE pattern of a `search` that has `text` in it, in its text number `place` if that is said.
+
+    What is special in a pattern stands for any letter: no escaping, which would keep the database from its index.
+    """
+    part = "".join("_" if c in "%_\\" else c for c in fold(text))
+    return f"%{part}%" if place is None else f"%{chr(place + 1)}%{part}%{chr(place + 2)}%"
 
 
 def _dump(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _person_row(contact: Contact) -> Row:
+async def _person_row(reader: Reader, contact: Contact) -> Row:
+    company = await find_company(reader, contact.workspace, contact.company) if contact.company else None
+    searched = (
+        contact.name,
+        contact.last_name,
+        contact.job_title,
+        contact.website,
+        company.name if company else None,
+        " ".join(contact.emails),
+        " ".join(contact.numbers),
+    )
     return (
         contact.workspace,
         contact.id,
@@ -116,6 +152,7 @@ def _person_row(contact: Contact) -> Row:
         contact.updated_at,
         fold(contact.full_name),
         contact.created_at if contact.last_activity_at is None else contact.last_activity_at,
+        search_text(searched),
     )
 
 
@@ -151,7 +188,7 @@ async def add_contact(tx: Transaction, contact: Contact, shared: Iterable[str] =
         Conflict: one of the other numbers has an owner.
     """
     beside = set(shared)
-    await tx.execute("add_person", *_person_row(contact))
+    await tx.execute("add_person", *await _person_row(tx, contact))
     for number in contact.numbers:
         await tx.execute("add_person_number", contact.workspace, number, contact.id, int(number in beside))
     for email in _addresses(contact):
@@ -165,7 +202,7 @@ async def save_contact(tx: Transaction, old: Contact, new: Contact, shared: Iter
         Conflict: a number that it takes on, and that is not `shared`, has an owner.
     """
     beside = set(shared)
-    await tx.execute("save_person", *_person_row(new))
+    await tx.execute("save_person", *await _person_row(tx, new))
     for number in sorted(set(old.numbers) - set(new.numbers)):
         await _give_up(tx, old.workspace, number, old.id)
     for number in new.numbers:
@@ -258,7 +295,8 @@ _COMPANY = Company.__struct_fields__
 
 def _company_row(company: Company) -> Row:
     active = company.created_at if company.last_activity_at is None else company.last_activity_at
-    return (*(getattr(company, field) for field in _COMPANY), fold(company.name), active)
+    search = search_text([getattr(company, field) for field in COMPANY_SEARCHED])
+    return (*(getattr(company, field) for field in _COMPANY), fold(company.name), active, search)
 
 
 async def add_deal(tx: Transaction, deal: Deal) -> None:

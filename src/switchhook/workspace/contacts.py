@@ -216,6 +216,7 @@ async def change_company(tx: Transaction, old: Company, new: Company, now: int) 
         for (id_,) in rows:
             contact = await people.find_contact(tx, new.workspace, id_)
             assert contact is not None
+            await people.save_contact(tx, contact, contact)  # they are found by the company's name
             await _announce(tx, ContactUpdated, contact, now)
         last = rows[-1][0]
     return new

@@ -169,3 +169,65 @@ class Property(Struct, frozen=True, kw_only=True):
     type: PropertyKind
     choices: list[str]
     created_at: str
+
+
+class PeopleFilters(Struct, frozen=True, kw_only=True):
+    """Parts of fields; `phone_number` and `deal_status` are exact."""
+
+    name: str | UnsetType = UNSET
+    last_name: str | UnsetType = UNSET
+    job_title: str | UnsetType = UNSET
+    website: str | UnsetType = UNSET
+    company: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    phone_number: str | UnsetType = UNSET
+    deal_status: str | UnsetType = UNSET
+
+
+class CompaniesFilters(Struct, frozen=True, kw_only=True):
+    """Parts of fields."""
+
+    name: str | UnsetType = UNSET
+    website: str | UnsetType = UNSET
+    industry: str | UnsetType = UNSET
+
+
+class DealsFilters(Struct, frozen=True, kw_only=True):
+    """The status of a deal, exactly."""
+
+    stage: str | UnsetType = UNSET
+
+
+SearchSort = Literal["DATE_DESC", "DATE_ASC", "NAME_ASC", "NAME_DESC", "CREATED_DESC", "CREATED_ASC"]
+PageNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
+PageSize = Annotated[int, Meta(ge=1, le=100)]
+
+
+class PeopleSearch(Struct, frozen=True, kw_only=True):
+    """Which people. `search` is looked for in everything that is shown of them, word by word."""
+
+    filters: PeopleFilters | UnsetType = UNSET
+    search: str | UnsetType = UNSET
+    sort: SearchSort = "DATE_DESC"
+    page: PageNumber = 1
+    size: PageSize = 20
+
+
+class CompaniesSearch(Struct, frozen=True, kw_only=True):
+    """Which companies."""
+
+    filters: CompaniesFilters | UnsetType = UNSET
+    search: str | UnsetType = UNSET
+    sort: SearchSort = "DATE_DESC"
+    page: PageNumber = 1
+    size: PageSize = 20
+
+
+class DealsSearch(Struct, frozen=True, kw_only=True):
+    """Which deals."""
+
+    filters: DealsFilters | UnsetType = UNSET
+    search: str | UnsetType = UNSET
+    sort: SearchSort = "DATE_DESC"
+    page: PageNumber = 1
+    size: PageSize = 20

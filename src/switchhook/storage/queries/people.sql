@@ -2,12 +2,13 @@
 
 -- name: add_person
 INSERT INTO people (workspace_id, id, name, last_name, job_title, website, address, company_id, numbers, emails, properties,
-  interactions, last_activity_at, created_at, updated_at, sort_name, active_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  interactions, last_activity_at, created_at, updated_at, sort_name, active_at, search)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 
 -- name: save_person
 UPDATE people SET name = $3, last_name = $4, job_title = $5, website = $6, address = $7, company_id = $8, numbers = $9,
-  emails = $10, properties = $11, interactions = $12, last_activity_at = $13, created_at = $14, updated_at = $15, sort_name = $16, active_at = $17
+  emails = $10, properties = $11, interactions = $12, last_activity_at = $13, created_at = $14, updated_at = $15,
+  sort_name = $16, active_at = $17, search = $18
 WHERE workspace_id = $1 AND id = $2
 
 -- name: person
@@ -95,12 +96,12 @@ DELETE FROM properties WHERE workspace_id = $1 AND key = $2
 
 -- name: add_company
 INSERT INTO companies (workspace_id, id, name, website, industry, interactions, last_activity_at, created_at, updated_at,
-  sort_name, active_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  sort_name, active_at, search)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: save_company
 UPDATE companies SET name = $3, website = $4, industry = $5, interactions = $6, last_activity_at = $7, created_at = $8,
-  updated_at = $9, sort_name = $10, active_at = $11
+  updated_at = $9, sort_name = $10, active_at = $11, search = $12
 WHERE workspace_id = $1 AND id = $2
 
 -- name: company

@@ -19,11 +19,17 @@ CREATE TABLE people (
   updated_at       BIGINT NOT NULL,
   sort_name        TEXT COLLATE "C" NOT NULL,          -- the whole name without case, accents and double blanks
   active_at        BIGINT NOT NULL,        -- the last activity, or the creation without one
+  search           TEXT NOT NULL,          -- what they are found by, see people.search_text
   PRIMARY KEY (workspace_id, id)
 );
 CREATE INDEX people_name ON people (workspace_id, sort_name, id);
 CREATE INDEX people_active ON people (workspace_id, active_at, id);
 CREATE INDEX people_company ON people (workspace_id, company_id, id) WHERE company_id IS NOT NULL;
+
+-- Every three letters in a row, so that a part of a name is found without reading everybody. The extension is part of
+-- PostgreSQL's own contrib modules, and whoever may create tables may create it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE INDEX people_grams ON people USING gin (search gin_trgm_ops);
 
 -- One owner for each number; others may have it beside them when that was asked for (`shared`).
 CREATE TABLE person_numbers (
@@ -77,6 +83,7 @@ CREATE TABLE companies (
   updated_at       BIGINT NOT NULL,
   sort_name        TEXT COLLATE "C" NOT NULL,
   active_at        BIGINT NOT NULL,
+  search           TEXT NOT NULL,
   PRIMARY KEY (workspace_id, id)
 );
 CREATE INDEX companies_name ON companies (workspace_id, sort_name, id);

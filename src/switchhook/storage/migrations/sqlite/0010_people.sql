@@ -18,12 +18,26 @@ CREATE TABLE people (
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL,
   sort_name        TEXT NOT NULL,          -- the whole name without case, accents and double blanks
-  active_at        INTEGER NOT NULL        -- the last activity, or the creation without one
+  active_at        INTEGER NOT NULL,       -- the last activity, or the creation without one
+  search           TEXT NOT NULL           -- what they are found by, see people.search_text
 );
 CREATE UNIQUE INDEX people_id ON people (workspace_id, id);
 CREATE INDEX people_name ON people (workspace_id, sort_name, id);
 CREATE INDEX people_active ON people (workspace_id, active_at, id);
 CREATE INDEX people_company ON people (workspace_id, company_id, id) WHERE company_id IS NOT NULL;
+
+-- Every three letters in a row, so that a part of a name is found without reading everybody.
+CREATE VIRTUAL TABLE people_grams USING fts5 (search, content='people', content_rowid='seq', tokenize='trigram', detail='none');
+CREATE TRIGGER people_grams_added AFTER INSERT ON people BEGIN
+  INSERT INTO people_grams (rowid, search) VALUES (new.seq, new.search);
+END;
+CREATE TRIGGER people_grams_changed AFTER UPDATE OF search ON people WHEN old.search <> new.search BEGIN
+  INSERT INTO people_grams (people_grams, rowid, search) VALUES ('delete', old.seq, old.search);
+  INSERT INTO people_grams (rowid, search) VALUES (new.seq, new.search);
+END;
+CREATE TRIGGER people_grams_removed AFTER DELETE ON people BEGIN
+  INSERT INTO people_grams (people_grams, rowid, search) VALUES ('delete', old.seq, old.search);
+END;
 
 -- One owner for each number; others may have it beside them when that was asked for (`shared`).
 CREATE TABLE person_numbers (
@@ -76,7 +90,8 @@ CREATE TABLE companies (
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL,
   sort_name        TEXT NOT NULL,
-  active_at        INTEGER NOT NULL
+  active_at        INTEGER NOT NULL,
+  search           TEXT NOT NULL
 );
 CREATE UNIQUE INDEX companies_id ON companies (workspace_id, id);
 CREATE INDEX companies_name ON companies (workspace_id, sort_name, id);

@@ -1,0 +1,79 @@
+"""What the routes of /v1 carry. Times are ISO 8601 in UTC without a zone; pages count from 0."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from switchhook.api.shapes.crm import Emails, Long, Named, Numbers, Text
+
+Engagement = Literal["ENGAGED", "COOLING", "COLD"]
+NumbersChange = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=50)]
+
+
+class NewContactV1(Struct, frozen=True, kw_only=True):
+    """A contact to be created. `company` is a company's name; one that is not known is made."""
+
+    numbers: Numbers
+    name: Text | None = None
+    last_name: Text | None = None
+    job_title: Text | None = None
+    website: Long | None = None
+    emails: Emails | None = None
+    company: Text | None = None
+
+
+class ContactChangeV1(Struct, frozen=True, kw_only=True):
+    """What is to change of a contact; what is absent stays, lists replace."""
+
+    numbers: NumbersChange | UnsetType = UNSET
+    name: Text | UnsetType | None = UNSET
+    last_name: Text | UnsetType | None = UNSET
+    job_title: Text | UnsetType | None = UNSET
+    website: Long | UnsetType | None = UNSET
+    emails: Emails | UnsetType | None = UNSET
+    company: Text | UnsetType | None = UNSET
+
+
+class ContactV1(Struct, frozen=True, kw_only=True):
+    """A contact. `emails` and what comes after `engagement` are there when one contact is asked for."""
+
+    id: str
+    name: str | None
+    last_name: str | None
+    company: Named | None
+    job_title: str | None
+    website: str | None
+    status: str | None
+    is_archived: bool
+    created_at: str
+    updated_at: str
+    numbers: list[str]
+    is_whitelisted: bool
+    last_activity_date: str | None
+    engagement: Engagement | None
+    emails: list[str] | UnsetType = UNSET
+    integration_data: dict[str, Any] | UnsetType = UNSET
+    custom_properties: dict[str, Any] | UnsetType = UNSET
+    conversation_url: str | UnsetType | None = UNSET
+
+
+class PagesV1(Struct, frozen=True):
+    """Where a page stands."""
+
+    total_pages: int
+    current_page: int
+
+
+class MetadataV1(Struct, frozen=True):
+    """Where a page stands, both flat and nested: the routes of the original differ, and clients read either."""
+
+    total_pages: int
+    current_page: int
+    pagination: PagesV1
+
+
+class ContactsV1(Struct, frozen=True):
+    """A page of contacts."""
+
+    results: list[ContactV1]
+    metadata: MetadataV1
