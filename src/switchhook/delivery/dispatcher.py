@@ -40,6 +40,8 @@ UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way
 class Dispatcher:
     """Owns the lanes. To be used on the loop's thread."""
 
+    delivers = True
+
     def __init__(
         self, store: Store, clock: Clock, sender: Sender, policy: AddressPolicy, settings: Settings
     ) -> None:
@@ -102,6 +104,10 @@ class Dispatcher:
                 self._settler.abandon()
         await self._membership.leave()
 
+    async def bury(self, process: int) -> None:
+        """See `Membership.bury`."""
+        await self._membership.bury(process)
+
     @property
     def alive(self) -> bool:
         """Whether deliveries go out and their outcomes can be recorded."""
@@ -129,6 +135,10 @@ class Dispatcher:
             self._tasks.spawn(self._open(lane))
         for event in committed.events:
             self._offer(event)
+        for workspace, endpoint in committed.due:
+            lane = self._lane(workspace, endpoint)
+            if lane.state is LaneState.OPEN:  # any other looks when it opens
+                self._backlog.watch(lane, self._clock.now())
         if committed.schedule:
             self._backlog.look(self._lanes.values())
 

@@ -32,6 +32,10 @@ REJOIN = 1.0  # seconds between two tries
 class Dispatching(Protocol):
     """What a membership needs of the dispatcher."""
 
+    @property
+    def delivers(self) -> bool:
+        """Whether it wants to hear what waits and which endpoints changed."""
+
     def settled_mark(self) -> int | None:
         """Every event up to it has a durable trace; None while nothing at all is on its way, in any stage."""
 
@@ -55,6 +59,13 @@ class Membership(Protocol):
 
     def begin(self) -> None:
         """Do from now on what has to be done all the time."""
+
+    async def bury(self, process: int) -> None:
+        """Take over a process that has ended for certain, without waiting for its lease.
+
+        Raises:
+            StorageError: not now; it is done when the lease has run out.
+        """
 
     async def leave(self) -> None:
         """Leave what is not done to others."""
@@ -87,6 +98,9 @@ class Alone:
 
     def begin(self) -> None:
         """See `Membership.begin`: nothing."""
+
+    async def bury(self, process: int) -> None:
+        """See `Membership.bury`: there is no other."""
 
     async def leave(self) -> None:
         """See `Membership.leave`: the next start recovers it."""
@@ -121,6 +135,11 @@ class Shared:
         """See `Membership.begin`."""
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
+    async def bury(self, process: int) -> None:
+        """See `Membership.bury`."""
+        await self._store.run(lambda tx: processes.expire_other(tx, process), lane=Lane.OUTCOMES)
+        await self.take_over_expired()
+
     async def leave(self) -> None:
         """See `Membership.leave`."""
         if self._task is not None:
@@ -147,6 +166,8 @@ class Shared:
         await self._renew()
         if self._clock.monotonic() >= self._trusted_from:
             await self.take_over_expired()
+        if not self._dispatching.delivers:
+            return
         for workspace, endpoint, at in await self._store.read(processes.waiting_lanes):
             self._dispatching.waits(workspace, endpoint, at)
         if self._ticks % VERSIONS_EVERY == 0:
@@ -158,7 +179,9 @@ class Shared:
         for process in await self._store.run(processes.expired, lane=Lane.OUTCOMES):
             found = await self._take_over(process)
             if found and process:
-                log.warning("process %d did not renew its lease: took over %d deliveries", process, found)
+                log.warning(
+                    "process %d is gone, or did not renew its lease: took over %d deliveries", process, found
+                )
 
     async def _take_over(self, process: int) -> int:
         total, more = 0, True

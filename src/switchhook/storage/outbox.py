@@ -9,6 +9,9 @@ settle ──▶ attempts, one row each; `schedule` only for what must be tried 
 the low-water mark: every event up to it has left a trace for each of its targets. After a crash only the events
 above it are looked at (`recover_unsettled`); those without a trace go into the schedule, due at once.
 
+In a process that accepts for others (`Transaction.for_others`) every delivery goes into the schedule with its event,
+due at once, and memory holds nothing.
+
 In a shared store every process has a mark of its own (`processes`), and a row of the schedule is claimed before it is
 sent: an outcome counts only while the claim, or for a fresh event the process itself, is in force.
 """
@@ -131,7 +134,7 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
             ((id_,),) = next(first)
             accepted.append(Accepted(id_, duplicate=True))
     if lined_up:
-        await tx.many("put_schedule_once", lined_up)
+        await _line_up(tx, lined_up)
     return accepted
 
 
@@ -141,12 +144,18 @@ async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepte
         "accept_event_for", event.workspace, event.id, event.topic, endpoint, event.accepted_at, event.body
     )
     if lined_up := _announce(tx, event, *rows[0]):
-        await tx.many("put_schedule_once", lined_up)
+        await _line_up(tx, lined_up)
     return Accepted(event.id, duplicate=False)
 
 
 def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str, ordered: str | None) -> list[Row]:
-    """Have an event told of; its rows for the schedule, one for each endpoint that wants its events in order."""
+    """Have an event told of; its rows for the schedule, one for each endpoint that wants its events in order.
+
+    Where others deliver, one for every endpoint: then those are told, and nothing of it is ours.
+    """
+    if tx.for_others:
+        tx.committed.due.update((event.workspace, target) for target in targets.split())
+        return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in targets.split()]
     lined_up = tuple(ordered.split()) if ordered else ()
     tx.committed.events.append(
         AcceptedEvent(
@@ -161,6 +170,10 @@ def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str, ordered:
         )
     )
     return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in lined_up]
+
+
+async def _line_up(tx: Transaction, rows: list[Row]) -> None:
+    await tx.many("leave_to_others" if tx.for_others else "put_schedule_once", rows)
 
 
 async def settle(

@@ -14,8 +14,9 @@ REAL = SystemClock()
 class Position:
     """What the lanes of a store know in common: for whom they write, and how far its events are numbered."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, *, for_others: bool = False) -> None:
         self.token = token  # marks our own notifications
+        self.for_others = for_others  # who deliver what is accepted here
         self.process = 0
         self.highest = 0
         self._floors: dict[object, int] = {}

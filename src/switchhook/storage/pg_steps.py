@@ -41,12 +41,13 @@ class Ask:
 class Session:
     """A `Transaction` whose steps are answered by the driver. `clean` takes U+0000 out of texts."""
 
-    __slots__ = ("_clean", "committed")
+    __slots__ = ("_clean", "committed", "for_others")
 
     shared = True
 
-    def __init__(self, *, clean: bool = False) -> None:
+    def __init__(self, *, clean: bool = False, for_others: bool = False) -> None:
         self.committed = Committed()
+        self.for_others = for_others
         self._clean = clean
 
     async def fetch(self, query: str, *args: object) -> list[Row]:

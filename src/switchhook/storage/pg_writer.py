@@ -29,6 +29,7 @@ from switchhook.storage.pg_connection import (
     is_unstorable,
     translate,
 )
+from switchhook.storage.pg_notices import notices
 from switchhook.storage.pg_position import REAL, Command, Position
 from switchhook.storage.pg_steps import Session, WorkFailed, run_in_step
 from switchhook.storage.sql import queries
@@ -198,7 +199,7 @@ class Writer:
                     await self._apply(connection, command, process, alone=len(group) == 1)
             else:
                 await self._apply_all(connection, group, process)
-            for payload in _notices(self._position.token, group):
+            for payload in notices(self._position.token, [c.committed for c in group if c.committed]):
                 await connection.fetch(_NOTIFY, payload)
             try:
                 status = await connection.execute("COMMIT")
@@ -237,7 +238,7 @@ class Writer:
         return mark
 
     async def _apply_all(self, connection: Connection, group: list[Command], process: int) -> None:
-        sessions = [Session(clean=command.clean) for command in group]
+        sessions = [self._session(command) for command in group]
         works = [(command.work, session) for command, session in zip(group, sessions, strict=True)]
         results = await run_in_step(connection, works, process, self._accepting)
         for command, session, result in zip(group, sessions, results, strict=True):
@@ -246,7 +247,7 @@ class Writer:
 
     async def _apply(self, connection: Connection, command: Command, process: int, *, alone: bool) -> None:
         """Run one command; what it raises takes back its own savepoint."""
-        session = Session(clean=command.clean)
+        session = self._session(command)
         command.error = command.committed = None
         if not alone:
             await connection.execute("SAVEPOINT work")
@@ -264,6 +265,9 @@ class Writer:
         if not alone:
             await connection.execute("RELEASE SAVEPOINT work")
         command.committed = session.committed or None
+
+    def _session(self, command: Command) -> Session:
+        return Session(clean=command.clean, for_others=self._position.for_others)
 
     def _accepting(self) -> None:
         self._position.accepting(self)
@@ -371,18 +375,6 @@ def _row(process: int, lane: Lane) -> str:
 def _may_be_race(error: BaseException, attempt: int) -> bool:
     """Whether a unique key may have been taken between a look and a write: a second look tells."""
     return getattr(error, "sqlstate", "") == "23505" and attempt <= 2
-
-
-def _notices(token: str, group: Sequence[Command]) -> list[str]:
-    """What the other processes are told with this commit."""
-    endpoints: set[tuple[str, str]] = set()
-    schedule = False
-    for command in group:
-        if command.committed is not None:
-            endpoints |= command.committed.endpoints
-            schedule = schedule or command.committed.schedule
-    told = [f"{token} endpoint {workspace} {id_}" for workspace, id_ in sorted(endpoints)]
-    return [*told, f"{token} schedule"] if schedule else told
 
 
 async def _roll_back(connection: Connection) -> None:

@@ -24,6 +24,7 @@ from switchhook.storage.pg_connection import (
     migrate,
     translate,
 )
+from switchhook.storage.pg_notices import heard
 from switchhook.storage.pg_position import REAL, Command, Position
 from switchhook.storage.pg_steps import Session, WorkFailed, run_in_step
 from switchhook.storage.pg_writer import Writer
@@ -49,9 +50,9 @@ class PostgresStore:
 
     shared = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, for_others: bool = False) -> None:
         self._url = url
-        self._position = Position(secrets.token_hex(8))
+        self._position = Position(secrets.token_hex(8), for_others=for_others)
         self._hooks: list[Callable[[Committed], None]] = []
         self._closed = False
         self._readers: list[Connection] = []
@@ -61,17 +62,18 @@ class PostgresStore:
         self._lanes = {
             lane: Writer(lane, self._position, self._connect, self._tell, self._lost) for lane in Lane
         }
+        self._joined_hooks: list[Callable[[int], None]] = []
         self._lost_hooks: list[Callable[[], None]] = []
         self.pending = 0
 
     @classmethod
-    async def open(cls, url: str) -> "PostgresStore":
-        """Connect, migrate, and begin to listen.
+    async def open(cls, url: str, *, for_others: bool = False) -> "PostgresStore":
+        """Connect, migrate, and begin to listen. `for_others`: see `Transaction.for_others`.
 
         Raises:
             StorageError: the database cannot be used; the text names the remedy and holds no secret.
         """
-        store = cls(url)
+        store = cls(url, for_others=for_others)
         connection = await connect(url)
         try:
             await migrate(connection)
@@ -106,11 +108,17 @@ class PostgresStore:
         self._position.process = joined["process"]
         mark: int = joined["low_water"]
         self._position.highest = max(self._position.highest, mark)
+        for hook in self._joined_hooks:
+            hook(self._position.process)
         return mark
 
     def leave(self) -> None:
         """See `SharedStore.leave`."""
         self._position.process = 0
+
+    def on_joined(self, hook: Callable[[int], None]) -> None:
+        """See `SharedStore.on_joined`."""
+        self._joined_hooks.append(hook)
 
     def on_lost(self, hook: Callable[[], None]) -> None:
         """See `SharedStore.on_lost`."""
@@ -246,16 +254,8 @@ class PostgresStore:
             await REAL.sleep(LISTEN_AGAIN)
 
     def _heard(self, _connection: Connection, _pid: int, _channel: str, payload: str) -> None:
-        token, _, said = payload.partition(" ")
-        if token == self._position.token:
-            return
-        match said.split(" "):
-            case ["endpoint", workspace, id_]:
-                self._tell(Committed(endpoints={(workspace, id_)}))
-            case ["schedule"]:
-                self._tell(Committed(schedule=True))
-            case _:
-                log.debug("a notification of another version: %r", said)
+        if committed := heard(self._position.token, payload):
+            self._tell(committed)
 
     # -- for the lanes
 

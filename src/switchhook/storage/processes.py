@@ -12,7 +12,11 @@ in `Lane.OUTCOMES`, where each statement sees what was committed when it began: 
 may be missed.
 """
 
-from switchhook.storage.store import Reader, Transaction
+from switchhook.storage.store import Reader, StorageError, Transaction
+
+
+class LineLost(StorageError):
+    """Another process has the line; what ours says of its calls does not count."""
 
 
 async def renew(tx: Transaction, lease: float, mark: int) -> None:
@@ -23,6 +27,11 @@ async def renew(tx: Transaction, lease: float, mark: int) -> None:
 async def expire(tx: Transaction) -> None:
     """End this process's lease, so that it can be taken over at once."""
     await tx.execute("end_lease")
+
+
+async def expire_other(tx: Transaction, process: int) -> None:
+    """End the lease of a process that has ended for certain. Should it live after all, it joins again."""
+    await tx.execute("end_lease_of", process)
 
 
 async def last_number(reader: Reader) -> int:
@@ -60,6 +69,29 @@ async def take_over_step(tx: Transaction, process: int, now: int, limit: int) ->
         # Nobody numbers events as 0 while the row is held, so what comes is above this.
         await tx.execute("mark_taken", process, await last_number(tx))
     return put, False
+
+
+async def take_line(tx: Transaction, line: str) -> str | None:
+    """Make `line` this process's, unless another in force has it; the name of that one, or None when it is ours."""
+    if await tx.execute("take_line", line):
+        return None
+    rows = await tx.fetch("who_has_line", line)
+    return str(rows[0][0]) if rows else "another process"
+
+
+async def leave_line(tx: Transaction, line: str) -> None:
+    """Let another process have `line`."""
+    await tx.execute("leave_line", line)
+
+
+async def need_line(tx: Transaction, line: str) -> None:
+    """See that `line` is this process's, also when `tx` is committed (in `Lane.RULES`).
+
+    Raises:
+        LineLost: it is not.
+    """
+    if not await tx.fetch("has_line", line):
+        raise LineLost("another process has the line now")
 
 
 async def waiting_lanes(reader: Reader) -> list[tuple[str, str, int]]:

@@ -42,6 +42,7 @@ class _Session:
     __slots__ = ("_connection", "committed")
 
     shared = False
+    for_others = False
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection

@@ -69,17 +69,18 @@ class Committed(msgspec.Struct):
     """What one commit made true that others must hear of.
 
     New events, endpoints that changed (workspace, id), whether deliveries were put into the schedule that nobody in
-    this process waits for, and whether a recovery was asked for. Endpoints and the schedule are told to the other
-    processes of a shared store as well.
+    this process waits for, the endpoints (workspace, id) of those that were left to others when they were accepted, and
+    whether a recovery was asked for. All but events and recoveries is told to the other processes of a shared store.
     """
 
     events: list[AcceptedEvent] = msgspec.field(default_factory=list)
     endpoints: set[tuple[str, str]] = msgspec.field(default_factory=set)
     schedule: bool = False
+    due: set[tuple[str, str]] = msgspec.field(default_factory=set)
     recovery: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.endpoints or self.schedule or self.recovery)
+        return bool(self.events or self.endpoints or self.schedule or self.due or self.recovery)
 
 
 class Reader(Protocol):
@@ -99,6 +100,10 @@ class Transaction(Reader, Protocol):
     @property
     def committed(self) -> Committed:
         """Collects what will be told to others after the commit."""
+
+    @property
+    def for_others(self) -> bool:
+        """Whether other processes deliver what is accepted here."""
 
     async def execute(self, query: str, *args: object) -> int:
         """Run the named query; the number of rows it changed."""
@@ -168,6 +173,9 @@ class SharedStore(Store, Protocol):
 
     def leave(self) -> None:
         """Write in nobody's name from now on."""
+
+    def on_joined(self, hook: Callable[[int], None]) -> None:
+        """Have `hook` called with every number that `join` gives."""
 
     def on_lost(self, hook: Callable[[], None]) -> None:
         """Have `hook` called when a write finds that this process was taken over."""

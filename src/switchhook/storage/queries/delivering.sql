@@ -50,6 +50,17 @@ WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND 
 ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 
+-- name: leave_to_others (postgresql each)
+-- What a process that delivers nothing has accepted. Due by the clock of the database if the one of that process is ahead
+-- of it: a wrong clock makes nobody wait.
+INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
+SELECT w, p, e, tried, least(at, (extract(epoch FROM clock_timestamp()) * 1000)::bigint), v.seq
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e
+WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
+ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
+ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
+
 -- name: drop_schedule
 DELETE FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
 

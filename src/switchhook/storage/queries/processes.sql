@@ -35,6 +35,9 @@ WHERE process = $3
 -- name: end_lease (postgresql owned)
 UPDATE leases SET expires_at = '-infinity' WHERE process = $1
 
+-- name: end_lease_of (postgresql)
+UPDATE leases SET expires_at = '-infinity' WHERE process = $1
+
 -- name: expired_processes (postgresql owned)
 SELECT process FROM leases WHERE expires_at < clock_timestamp() AND process <> $1 ORDER BY process
 
@@ -74,6 +77,21 @@ WITH gone AS (DELETE FROM leases WHERE process = $1),
 marks AS (DELETE FROM meta WHERE key = ANY (
   SELECT format('commit %s %s', $1::bigint, lane) FROM unnest(ARRAY['rules', 'accepts', 'outcomes']) AS lane))
 DELETE FROM processes WHERE id = $1
+
+-- name: take_line (postgresql owned)
+-- A line of telephones ($1) is one process's until that is gone, lost, or lets go of it.
+INSERT INTO meta (key, value) VALUES ('line ' || $1::text, ($2::bigint)::text)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+WHERE meta.value = excluded.value OR NOT EXISTS (SELECT 1 FROM processes p WHERE p.id::text = meta.value AND NOT p.lost)
+
+-- name: leave_line (postgresql owned)
+DELETE FROM meta WHERE key = 'line ' || $1::text AND value = ($2::bigint)::text
+
+-- name: has_line (postgresql owned)
+SELECT 1 FROM meta WHERE key = 'line ' || $1::text AND value = ($2::bigint)::text
+
+-- name: who_has_line (postgresql)
+SELECT p.name FROM meta m JOIN processes p ON p.id::text = m.value WHERE m.key = 'line ' || $1::text
 
 -- name: waiting_lanes (postgresql)
 -- When the first delivery of each endpoint that nobody has claimed is due.
