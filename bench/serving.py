@@ -84,6 +84,11 @@ class Server(Process):
         self.port = int(self.url.rsplit(":", 1)[1])
         self.key = (data / "admin.key").read_text().strip()
 
+    def workers(self) -> list[int]:
+        """The process ids of its workers, the first one first."""
+        pid = self.child.pid
+        return sorted(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
     def call(self, method: str, path: str, body: object = None) -> Any:
         """One API request; the decoded answer."""
         request = urllib.request.Request(

@@ -31,6 +31,7 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "data": ("/var/lib/x", "/var/lib/x", Path("/var/lib/x")),
     "database": ("sqlite:////x/y.db", "sqlite:////x/y.db", "sqlite:////x/y.db"),
     "workers": (1, "1", 1),
+    "role": (["all"], "telephony,dispatch,api", ("api", "dispatch", "telephony")),
     "public_url": ("https://phone.example.com/", "https://phone.example.com/", "https://phone.example.com"),
     "region": ("DE", "de", "DE"),
     "allow_networks": (
@@ -72,7 +73,8 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("sqlite://x.db", "sqlite:///"),
         ("sqlite:///", "names no file"),
     ],
-    "workers": [("0", "1 to 64"), ("2", "one process"), ("many", "1 to 64")],
+    "workers": [("0", "1 to 64"), ("2", "postgresql://"), ("many", "1 to 64")],
+    "role": [("", "or all"), ("worker", "dispatch"), ("api,sip", "telephony"), ("api", "postgresql://")],
     "public_url": [("phone.example.com", "https://"), ("ftp://x", "https://"), ("https://", "https://")],
     "region": [("France", "two letters"), ("XX", "two letters"), ("", "two letters")],
     "allow_networks": [("10.0.0.0/33", "10.0.0.0/8"), ("10.0.0.0/8,here", "here"), ("5", "10.0.0.0/8")],
@@ -173,7 +175,7 @@ def test_every_option_can_be_set_in_all_three_places(option: Option, tmp_path: P
     assert getattr(load({}, {}, in_file(tmp_path, {option.name: text})), option.name) == expected
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if o.name not in ("workers",)], ids=by_name)
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o.name not in ("workers", "role")], ids=by_name)
 def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
@@ -242,9 +244,35 @@ def test_a_shared_database_is_known_as_such_and_its_password_not_shown(scheme: s
     assert "secret" not in repr(config)
 
 
-def test_more_workers_on_a_shared_database_are_another_serve() -> None:
-    with pytest.raises(ConfigError, match="start another `serve`"):
-        load({"database": "postgresql://h/db", "workers": "2"}, {})
+SHARED = {"database": "postgresql://h/db"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all", ("api", "dispatch", "telephony")),
+        ("api", ("api",)),
+        ("dispatch, api", ("api", "dispatch")),
+        ("api,all", ("api", "dispatch", "telephony")),
+    ],
+)
+def test_a_shared_database_takes_more_workers_and_any_roles(text: str, expected: tuple[str, ...]) -> None:
+    config = load({**SHARED, "workers": "4", "role": text}, {})
+    assert (config.workers, config.role) == (4, expected)
+    assert load(SHARED, {}).role == ("api", "dispatch", "telephony")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "--sip-listen"),
+        ({"sip_listen": "127.0.0.1:5060", "workers": "2"}, "one process"),
+    ],
+)
+def test_a_telephony_process_runs_one_line_and_must_have_one(given: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load({**SHARED, "role": "telephony", **given}, {})
+    assert load({**SHARED, "role": "telephony", "sip_listen": "127.0.0.1:5060"}, {}).role == ("telephony",)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Iterator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,9 +22,10 @@ from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
-from switchhook.config import Config, ConfigError, is_shared
+from switchhook.config import API, DISPATCH, Config, is_shared
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
+from switchhook.delivery.handover import Handover
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.delivery.recovery import Recoveries
 from switchhook.delivery.sending import Settings
@@ -38,26 +38,21 @@ from switchhook.installation import (
     open_store,
     recording_key,
 )
+from switchhook.line import check_telephony, sip_line
 from switchhook.media.links import sign_path
-from switchhook.media.tones import read_wav
+from switchhook.seat import Seat
 from switchhook.storage import answers, endpoints
-from switchhook.storage.store import Store
-from switchhook.telephony.sip import routing
-from switchhook.telephony.sip.address import parse_uri
-from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.plan import RingPlan
-from switchhook.telephony.sip.supervisor import LineError, SipLine
+from switchhook.storage.store import SharedStore, Store
 from switchhook.workspace import directory
-from switchhook.workspace.facts import Offered
 from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
-SIP = "sip"  # what the line calls itself in its facts
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
 HEAD_MAX = 65_536  # bytes of a request's head beyond what came with its first packet
 HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
 HOUSEKEEPING_ROWS = 2_000
+FIGURES = 1.0  # seconds between two tellings of a worker's figures
 
 
 class _Protocol(HttpToolsProtocol):
@@ -105,52 +100,61 @@ class _Http(uvicorn.Server):
             )
         )
         self.listening = asyncio.Event()
+        self._taking: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def take(self, connection: socket.socket) -> None:
+        """Serve a connection that somebody else has accepted."""
+        task = asyncio.get_running_loop().create_task(self._take(connection))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take(self, connection: socket.socket) -> None:
+        def protocol() -> asyncio.Protocol:
+            return _Protocol(self.config, self.server_state, self.lifespan.state)
+
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+        except OSError:
+            connection.close()  # it has gone already
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
 
 
-async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> None:
+async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: Seat | None = None) -> None:
     """Serve until SIGTERM or SIGINT. `say` is given the lines for standard output.
+
+    With a `seat` this process is one of several workers: connections, and the sign to stop, come from its parent.
 
     Raises:
         ConfigError: a telephone, the trunk or the greeting cannot be used.
         InstallationError: the port, the SIP line or the data directory cannot be used.
         StorageError: the database cannot be used.
     """
-    _check_telephony(config)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
+    check_telephony(config)
+    stop = _asked_to_stop()
     async with contextlib.AsyncExitStack() as stack:
         if not is_shared(config):
             lock = ServeLock(config)
             lock.take()
             stack.callback(lock.release)
-        listener = stack.enter_context(_listen(config))  # a taken port leaves no database behind
-        address = _address(listener)
+        # A taken port leaves no database behind.
+        listeners = [] if seat else [stack.enter_context(listen(config))]
+        address = seat.address if seat else address_of(listeners[0])
         public_url = config.public_url or address
         store = await open_store(config)
         stack.push_async_callback(store.close)
+        if seat and isinstance(store, SharedStore):
+            store.on_joined(seat.joined)
         workspace = await first_workspace(store, clock)
         admin_key = await first_admin_key(store, clock, workspace.id, config.data)
         await store.run(
-            # Who runs the line says who is on it; other processes on a shared database do not.
-            lambda tx: directory.configure(
-                tx,
-                workspace.id,
-                config.users,
-                config.numbers,
-                config.region,
-                alone=bool(config.sip_listen),
-            )
+            lambda tx: directory.configure(tx, workspace.id, config.users, config.numbers, config.region)
         )
         policy = AddressPolicy(config.allow_networks)
         dispatcher = await _dispatcher(config, store, clock, policy, stack)
@@ -165,12 +169,9 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
             return public_url + sign_path(link_key, recording, expires)
 
         switchboard = Switchboard(store, clock, workspace.id, config.region, link)
-        await switchboard.load()
-        left = await switchboard.open_calls(SIP)
-        line = await _sip_line(config, switchboard, clock, stack)
-        # What an earlier run left and the line knows nothing of any more (its journal is gone, or it is off now).
-        await switchboard.close_orphans(SIP, await switchboard.open_calls(SIP) - left)
-        limits = Limits() if config.rate_limits else Limits(read_per_second=None, write_per_second=None)
+        line = sip_line(config, store, switchboard, clock, workspace.id)
+        stack.push_async_callback(line.stop)
+        await line.start()
         api = build(
             Services(
                 store=store,
@@ -181,53 +182,61 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None]) -> Non
                 data_dir=config.data,
                 public_url=public_url,
                 recording_key=link_key,
-                telephony=lambda: {"sip": line.state.value} if line else {},
-                limits=limits,
+                serves_api=API in config.role,
+                worker=str(seat.number) if seat else "",
+                others=seat.others if seat else dict,
+                telephony=line.status,
+                limits=Limits()
+                if config.rate_limits
+                else Limits(read_per_second=None, write_per_second=None),
             )
         )
         http = _Http(api)
-        serving = asyncio.create_task(http.serve(sockets=[listener]))
-        tidying = asyncio.create_task(_tidy(store, clock, recoveries))
+        serving = asyncio.create_task(http.serve(sockets=listeners))
+        rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
         await http.listening.wait()
+        if seat:
+            seat.begin(http.take, dispatcher.bury, stop.set)
+            stack.callback(seat.leave)
+            rounds.append(asyncio.create_task(_publish(api, seat, clock)))
         if admin_key is not None:
             say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
         say(f"ready {address}")
         log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
 
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
+        await _first(stop.wait(), serving)
         log.info("stopping")
         http.should_exit = True
-        tidying.cancel()
+        for task in rounds:
+            task.cancel()
         # Side by side: each may take seconds, and all of it together ten.
-        await asyncio.gather(serving, line.stop() if line else _nothing())
+        await asyncio.gather(serving, line.stop())
 
 
-def _check_telephony(config: Config) -> None:
-    """Refuse what no call could use, before any of it is stored: what is stored outlives the file it came from.
+def _asked_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
-    Raises:
-        ConfigError: with the setting and what is wrong.
-    """
-    try:
-        name = "users"
-        for address in [address for user in config.users for address in user.sip]:
-            parse_uri(address)
-        name = "sip_trunk"
-        if config.sip_trunk:
-            parse_uri(f"sip:{config.sip_trunk}")
-        name = "sip_greeting"
-        if config.sip_greeting:
-            read_wav(Path(config.sip_greeting))
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{config.sources[name]}: {error}") from None
+
+async def _first(wait: Coroutine[None, None, object], task: "asyncio.Task[None]") -> None:
+    """Until the one or the other is done."""
+    waiting = asyncio.create_task(wait)
+    await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
 
 
 async def _dispatcher(
     config: Config, store: Store, clock: Clock, policy: AddressPolicy, stack: contextlib.AsyncExitStack
-) -> Dispatcher:
-    """The dispatcher, at work; `stack` stops it."""
+) -> Dispatcher | Handover:
+    """The dispatcher, at work, or what stands for it in a process that delivers nothing; `stack` stops it."""
+    if DISPATCH not in config.role and isinstance(store, SharedStore):
+        handover = Handover(store, clock)
+        await handover.start()
+        stack.push_async_callback(handover.stop)
+        return handover
     sender = Client(clock, policy, SystemResolver(clock))
     stack.push_async_callback(sender.aclose)
     settings = Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout)
@@ -237,50 +246,12 @@ async def _dispatcher(
     return dispatcher
 
 
-async def _nothing() -> None:
-    """What is there to stop when there is no line."""
+def listen(config: Config) -> socket.socket:
+    """A socket on the address of `config`, not listening yet.
 
-
-async def _sip_line(
-    config: Config, switchboard: Switchboard, clock: Clock, stack: contextlib.AsyncExitStack
-) -> SipLine | None:
-    """The SIP line of the configuration, open; None when it is off. `stack` stops it."""
-    if not config.sip_listen:
-        return None
-    known = switchboard.directory
-    settings = SipConfig(
-        listen=config.sip_listen,
-        allow=tuple(str(network) for network in config.sip_allow),
-        rtp_ports="-".join(map(str, config.sip_rtp_ports)),
-        users=tuple(address for user in known.users for address in user.sip),
-        numbers=tuple(number.number for number in known.numbers),
-        record=config.sip_record,
-        trust_identity=config.sip_trust_identity,
-        number_header=config.sip_number_header,
-        username=config.sip_username,
-        password=config.sip_password,
-        max_calls=config.sip_max_calls,
-        max_seconds=config.sip_max_seconds,
-    )
-    ways = routing.Routing(
-        trunk=config.sip_trunk,
-        greeting=config.sip_greeting or None,
-        voicemail_seconds=config.sip_voicemail_seconds,
-    )
-
-    async def route(offered: Offered) -> RingPlan:
-        return routing.plan(offered, switchboard.directory, ways)
-
-    line = SipLine(settings, switchboard.report, route, clock, config.data)
-    try:
-        await line.start()
-    except (LineError, ValueError) as error:
-        raise InstallationError(f"the SIP line cannot be opened: {error}") from None
-    stack.push_async_callback(line.stop)
-    return line
-
-
-def _listen(config: Config) -> socket.socket:
+    Raises:
+        InstallationError: it cannot be had.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -295,7 +266,7 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
     """The URL under which a listening socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -312,3 +283,10 @@ async def _tidy(store: Store, clock: Clock, recoveries: Recoveries) -> None:
                 await clock.sleep(0.05)
         except Exception:
             log.exception("tidying up failed; it is tried again")
+
+
+async def _publish(api: Api, seat: Seat, clock: Clock) -> None:
+    """Let the other workers tell this one's figures."""
+    while True:
+        seat.publish(api.figures())
+        await clock.sleep(FIGURES)

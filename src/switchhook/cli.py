@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import uvloop
 
-from switchhook import __version__
+from switchhook import __version__, workers
 from switchhook.api.scopes import parse_scopes
 from switchhook.app import serve
 from switchhook.clock import SystemClock, iso_seconds
@@ -83,13 +83,16 @@ def cli() -> None:
 @cli.command("serve")
 @settings()
 def serve_command(config_file: Path | None, **flags: Any) -> None:
-    """Serve the API, deliver events, and run the SIP line.
+    """Serve the API, deliver events, and run the SIP line; or one of these, with --role.
 
     Prints `ready http://HOST:PORT` when it accepts requests. Ends cleanly on SIGTERM or Ctrl-C.
     """
     config = load(flags, file=config_file)
     _log_to_stderr(config.log_level)
-    uvloop.run(serve(config, SystemClock(), say=_say))
+    if config.workers > 1:
+        workers.run(config, SystemClock(), _say)
+    else:
+        uvloop.run(serve(config, SystemClock(), _say))
 
 
 @cli.group("keys")

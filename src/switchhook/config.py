@@ -26,6 +26,7 @@ PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
 SECTIONS = ("sip",)
 SHARED_SCHEMES = ("postgresql://", "postgres://")
+API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
 
 
 class ConfigError(Exception):
@@ -59,6 +60,7 @@ class Config:
     data: Path
     database: str = field(repr=False)  # may hold a password
     workers: int
+    role: tuple[str, ...]
     public_url: str
     region: str
     allow_networks: tuple[Network, ...]
@@ -124,7 +126,16 @@ OPTIONS: tuple[Option, ...] = (
         "postgresql://USER@HOST/NAME or sqlite:///FILE; by default switchhook.db in the data directory.",
         "URL",
     ),
-    Option("workers", parsers.whole(1, 64), 1, "Processes to serve with; this version takes 1.", "N"),
+    Option(
+        "workers", parsers.whole(1, 64), 1, "Processes to serve with; more than one on PostgreSQL only.", "N"
+    ),
+    Option(
+        "role",
+        parsers.some_of(*ROLES),
+        ROLES,
+        "What this server does: api, dispatch, telephony, several with commas, or all.",
+        "ROLES",
+    ),
     Option(
         "public_url", parsers.url, "", "How others reach this server; used in links to recordings.", "URL"
     ),
@@ -312,13 +323,26 @@ def _check(config: Config) -> Config:
         )
     if config.database and not database_path(config).name:
         raise ConfigError(f"{config.sources['database']}: names no file; write sqlite:///path/to/file.db")
-    if config.workers > 1:
-        more = (
-            "start another `serve` on the same database"
-            if is_shared(config)
-            else "the embedded store takes one"
-        )
-        raise ConfigError(f"{config.sources['workers']}: this version serves from one process; {more}")
+    if not is_shared(config):
+        if config.workers > 1:
+            raise ConfigError(
+                f"{config.sources['workers']}: an SQLite file is served by one process; "
+                "for more of them name a PostgreSQL with --database postgresql://user@host/name"
+            )
+        if config.role != ROLES:
+            raise ConfigError(
+                f"{config.sources['role']}: an SQLite file is served by one process, which does everything; "
+                "to split roles name a PostgreSQL with --database postgresql://user@host/name"
+            )
+    if config.role == (TELEPHONY,):
+        if not config.sip_listen:
+            raise ConfigError(
+                f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
+            )
+        if config.workers > 1:
+            raise ConfigError(
+                f"{config.sources['workers']}: the telephony role runs in one process; leave it at 1"
+            )
     for what, given in (
         ("users", [user.email for user in config.users]),
         ("numbers", [number.number for number in config.numbers]),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from switchhook.clock import Clock
-from switchhook.config import Config, database_path, is_shared
+from switchhook.config import DISPATCH, Config, database_path, is_shared
 from switchhook.events.ids import API_KEY, new_id
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
@@ -36,7 +36,7 @@ async def open_store(config: Config) -> Store:
         # Only who uses it needs asyncpg.
         from switchhook.storage.postgres import PostgresStore
 
-        return await PostgresStore.open(config.database)
+        return await PostgresStore.open(config.database, for_others=DISPATCH not in config.role)
     return SqliteStore(database_path(config))
 
 

@@ -92,6 +92,18 @@ def one_of(*names: str) -> Callable[[Any], str]:
     return parse
 
 
+def some_of(*names: str) -> Callable[[Any], tuple[str, ...]]:
+    """One or more of a few words, or `all` of them; in the order of `names`."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        given = {str(item) for item in _items(value)}
+        if not given or not given <= {*names, "all"}:
+            raise ValueError(f"must be {', '.join(names)}, several of them with commas between, or all")
+        return names if "all" in given else tuple(name for name in names if name in given)
+
+    return parse
+
+
 def networks(value: Any) -> tuple[Network, ...]:
     """Networks as CIDR; a single address is a network of one."""
     found = []

@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from switchhook.api.errors import CODES
-from switchhook.api.metrics import labels
+from switchhook.api.figures import labels
 from switchhook.api.route import Route, Router
 from switchhook.api.routes import ROUTES
 from switchhook.events.catalogue import CATALOGUE

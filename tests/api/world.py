@@ -95,19 +95,22 @@ class World:
         self.app = self.build(limits)
 
     def build(self, limits: Limits = NO_LIMITS, store: Store | None = None, allow_networks: str = "") -> Api:
-        return build(
-            Services(
-                store=store or self.store,
-                clock=self.clock,
-                policy=AddressPolicy.parse(allow_networks),
-                data_dir=self.folder,
-                public_url=PUBLIC_URL,
-                recording_key=LINK_KEY,
-                dispatcher=self.dispatcher,
-                telephony=lambda: {"sip": "up"},
-                version="test",
-                limits=limits,
-            )
+        return build(self.services(limits, store, allow_networks))
+
+    def services(
+        self, limits: Limits = NO_LIMITS, store: Store | None = None, allow_networks: str = ""
+    ) -> Services:
+        return Services(
+            store=store or self.store,
+            clock=self.clock,
+            policy=AddressPolicy.parse(allow_networks),
+            data_dir=self.folder,
+            public_url=PUBLIC_URL,
+            recording_key=LINK_KEY,
+            dispatcher=self.dispatcher,
+            telephony=lambda: {"sip": "up"},
+            version="test",
+            limits=limits,
         )
 
     async def start(self) -> None:

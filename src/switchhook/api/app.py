@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from switchhook.api import docs, openapi
+from switchhook.api import docs, figures, openapi
 from switchhook.api.account import Account
 from switchhook.api.auth import Authenticator, require_scope
 from switchhook.api.companies import Companies
@@ -45,6 +45,9 @@ _SAFE: Headers = (
 _NO_STORE = (b"cache-control", b"no-store")
 
 
+OPERATION = frozenset(("/healthz", "/metrics", "/readyz"))  # what every process answers
+
+
 def build(services: Services) -> "Api":
     """The application, to be served in the loop that the store belongs to."""
     return Api(services)
@@ -64,6 +67,8 @@ class Api:
             EVENT.path: (EVENT, ingest.one),
             BATCH.path: (BATCH, ingest.batch),
         }
+        if not services.serves_api:
+            self._hot.clear()
         self._reads, self._writes = self._handlers()
         wired = {*self._reads, *self._writes, EVENT.name, BATCH.name}
         assert wired == {route.name for route in ROUTES}, (
@@ -132,6 +137,10 @@ class Api:
         }
         return reads, writes
 
+    def figures(self) -> bytes:
+        """What this process counts, for the page of another worker."""
+        return figures.encode(self._metrics.families(self._services))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] != "http":
@@ -171,6 +180,14 @@ class Api:
     def _find(self, request: Request) -> tuple[Route, dict[str, str]]:
         path = real_path(request.path)
         found = self._router.find(path)
+        if not self._services.serves_api and path not in OPERATION:
+            raise ApiError(
+                "API_NOT_SERVED",
+                "This process does not serve the API: its role is another one.",
+                suggestion=f"Ask a process with the role api. This one answers {', '.join(sorted(OPERATION))}.",
+                retry_after=1,
+                headers=[(b"retry-after", b"1")],
+            )
         if found is None:
             like = nearest(path[:200], self._router.paths)
             raise ApiError(

@@ -80,6 +80,9 @@ CODES: dict[str, Code] = {
     "INTERNAL_SERVER_ERROR": Code(
         500, "server_error", "A fault of ours; it has been logged.", retryable=True
     ),
+    "API_NOT_SERVED": Code(
+        503, "server_error", "This process has another role; one with the role api serves it.", retryable=True
+    ),
     "STORE_UNAVAILABLE": Code(
         503, "server_error", "Nothing could be stored; nothing of the request was done.", retryable=True
     ),

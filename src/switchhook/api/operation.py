@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from switchhook.api.figures import CONTENT_TYPE
 from switchhook.api.messages import Deadline, Request, Response
-from switchhook.api.metrics import CONTENT_TYPE, Metrics
+from switchhook.api.metrics import Metrics
 from switchhook.api.services import Services
 from switchhook.api.shapes.operation import Readiness
 from switchhook.storage.store import StorageError

@@ -41,7 +41,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the API serves from. `public_url` has no slash at its end."""
+    """Everything the API serves from. `public_url` has no slash at its end.
+
+    A process that `serves_api` not answers those who operate it only. `worker` names this one among several of one
+    server, `others` gives the figures of the rest by their names.
+    """
 
     store: Store
     clock: Clock
@@ -51,6 +55,9 @@ class Services:
     recording_key: bytes = field(repr=False)
     dispatcher: Dispatcher
     region: str = "FR"  # whose national spelling of numbers is understood
+    serves_api: bool = True
+    worker: str = ""
+    others: Callable[[], Mapping[str, bytes]] = dict
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

@@ -3,7 +3,7 @@
 source ──report(fact)──▶ one transaction: read the call, apply, save it, accept the events ──▶ durable ──▶ source
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -17,6 +17,8 @@ from switchhook.workspace.calls import CallState, Context, apply, outside_number
 from switchhook.workspace.directory import Directory, read_directory
 from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered
 from switchhook.workspace.publish import new_event
+
+Fence = Callable[[Transaction], Awaitable[None]]
 
 _encode = msgspec.json.Encoder().encode
 _state = msgspec.json.Decoder(CallState)
@@ -41,15 +43,22 @@ class Switchboard:
             lambda reader: read_directory(reader, self._workspace, self._region)
         )
 
-    async def report(self, fact: AnyFact) -> None:
+    async def report(self, fact: AnyFact, fence: Fence | None = None) -> None:
         """Take a fact in. Returns when it is durable, together with the events it made.
 
-        A fact that was reported before changes nothing, so a source may repeat itself.
+        A fact that was reported before changes nothing, so a source may repeat itself. `fence` is asked in the same
+        transaction whether this source may still speak, and raises when it may not.
 
         Raises:
             StorageError: it could not be stored; report it again.
         """
-        await self._store.run(lambda tx: self._apply(tx, fact))
+
+        async def work(tx: Transaction) -> None:
+            if fence is not None:
+                await fence(tx)
+            await self._apply(tx, fact)
+
+        await self._store.run(work)
 
     async def _apply(self, tx: Transaction, fact: AnyFact) -> None:
         rows = await tx.fetch("call_by_source", self._workspace, fact.source, fact.call)
@@ -95,14 +104,16 @@ class Switchboard:
         rows = await self._store.read(lambda reader: reader.fetch("open_calls", self._workspace))
         return frozenset(call for _, of, call, _ in rows if of == source)
 
-    async def close_orphans(self, source: str, alive: frozenset[str]) -> int:
+    async def close_orphans(self, source: str, alive: frozenset[str], fence: Fence | None = None) -> int:
         """End calls of `source` that it no longer knows (`alive` holds those it does); how many there were.
 
-        A source that lost its memory can never report their end, and every call that rang is to be completed.
+        A source that lost its memory can never report their end, and every call that rang is to be completed. `fence`
+        as in `report`.
         """
         lost = await self.open_calls(source) - alive
         for call in sorted(lost):
             await self.report(
-                Ended(source=source, call=call, id="orphaned", at=self._clock.now(), cause=EndCause.FAILED)
+                Ended(source=source, call=call, id="orphaned", at=self._clock.now(), cause=EndCause.FAILED),
+                fence,
             )
         return len(lost)

@@ -1,0 +1,282 @@
+"""The SIP line: open in one process of a store, whatever number of them is told to run it.
+
+    take ──▶ ours: who is on it is configured · it opens · calls that nobody knows any more are ended
+      ▲  └─▶ another's: stand by, ask again every two seconds
+      └───── lost, because this process was taken over: it closes, its calls end
+
+In a shared store a row says which process has the line, for as long as that process is in force. Whatever the line
+reports is refused in the same transaction when the row names another one: who was cut off and taken over can neither
+report nor end a call, and a process that lives keeps its calls.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from switchhook.clock import Clock
+from switchhook.config import TELEPHONY, Config, ConfigError
+from switchhook.installation import InstallationError
+from switchhook.media.tones import read_wav
+from switchhook.storage import processes
+from switchhook.storage.store import SharedStore, StorageError, Store, Transaction
+from switchhook.telephony.sip import routing
+from switchhook.telephony.sip.address import parse_uri
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.supervisor import LineError, SipLine
+from switchhook.workspace import directory
+from switchhook.workspace.facts import AnyFact, Offered
+from switchhook.workspace.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+SIP = "sip"  # what the line calls itself in its facts
+LOOK_SECONDS = 2.0  # between two looks at who has the line
+STANDBY = "standby"
+
+
+class Telephones(Protocol):
+    """What is opened and closed: a `SipLine`."""
+
+    @property
+    def state(self) -> str:
+        """How it is."""
+
+    async def start(self) -> None:
+        """Open it."""
+
+    async def stop(self) -> None:
+        """End all calls and close it."""
+
+
+OnFact = Callable[[AnyFact], Awaitable[None]]
+
+
+class Line:
+    """Has the line, or stands by for it.
+
+    `open_line` makes a line that reports to what it is given; None when the line is off. A process that does not run
+    telephones (`runs` is false) leaves the line and its calls alone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        switchboard: Switchboard,
+        configure: Callable[[], Awaitable[None]],
+        open_line: Callable[[OnFact], Telephones] | None,
+        *,
+        runs: bool = True,
+    ) -> None:
+        self._runs = runs
+        self._store = store
+        self._clock = clock
+        self._switchboard = switchboard
+        self._configure = configure
+        self._open_line = open_line
+        self._line: Telephones | None = None
+        self._held_as = 0
+        self._left: frozenset[str] = (
+            frozenset()
+        )  # calls of an earlier run, which the line may know nothing of
+        self._task: asyncio.Task[None] | None = None
+        self._joined = asyncio.Event()
+        self._looking = asyncio.Lock()
+
+    def status(self) -> dict[str, str]:
+        """What the line says of itself; nothing when it is off."""
+        if self._open_line is None or not self._runs:
+            return {}
+        return {SIP: str(self._line.state) if self._line is not None else STANDBY}
+
+    async def start(self) -> None:
+        """Take the line and open it, or stand by. With the line off, only what an earlier one left is ended.
+
+        Raises:
+            InstallationError: it is ours, and cannot be opened.
+            StorageError: the store cannot be used.
+        """
+        if not self._runs:
+            return
+        if isinstance(self._store, SharedStore):
+            self._store.on_joined(lambda _: self._joined.set())
+        other = await self._take()
+        if other is None:
+            await self._open()
+        elif self._open_line is not None:
+            log.warning("the SIP line is open in %s; this process stands by for it", other)
+        if self._open_line is None:
+            await self._let_go()
+        elif isinstance(self._store, SharedStore):
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Close the line, and let another process have it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._close()
+        try:
+            await self._let_go()
+        except StorageError as error:
+            log.warning("the SIP line is free for others only when this process is gone: %s", error)
+
+    async def look(self) -> None:
+        """See whether the line is still ours, or now.
+
+        Raises:
+            InstallationError: it is ours now, and cannot be opened; another may have it.
+            StorageError: the store cannot be used.
+        """
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
+        if (
+            self._line is not None
+            and isinstance(self._store, SharedStore)
+            and self._held_as == self._store.process
+        ):
+            await self._close_orphans()
+            return
+        other = await self._take()
+        if other is None and self._line is None:
+            log.warning("the SIP line was free; it is opened here")
+            try:
+                await self._open()
+            except InstallationError:
+                await self._let_go()
+                raise
+        elif other is not None and self._line is not None:
+            log.error("the SIP line is open in %s now; it is closed here, and its calls end", other)
+            await self._close()
+
+    async def _watch(self) -> None:
+        while True:
+            pause = asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS))
+            joined = asyncio.ensure_future(self._joined.wait())
+            try:
+                await asyncio.wait([pause, joined], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                joined.cancel()
+            self._joined.clear()
+            try:
+                await self.look()
+            except (InstallationError, StorageError) as error:
+                log.error("the SIP line has to wait: %s", error)
+            except Exception:
+                log.exception("looking after the SIP line failed; it is tried again")
+
+    async def _take(self) -> str | None:
+        """None when the line is ours, else who has it."""
+        store = self._store
+        if not isinstance(store, SharedStore):
+            return None
+        process = store.process
+        other = await store.run(lambda tx: processes.take_line(tx, SIP))
+        if other is None:
+            self._held_as = process
+        return other
+
+    async def _let_go(self) -> None:
+        held, self._held_as = self._held_as, 0
+        if held:
+            await self._store.run(lambda tx: processes.leave_line(tx, SIP))
+
+    async def _open(self) -> None:
+        switchboard = self._switchboard
+        if self._open_line is not None:
+            await self._configure()
+        await switchboard.load()
+        self._left = await switchboard.open_calls(SIP)
+        if self._open_line is not None:
+            line = self._open_line(lambda fact: switchboard.report(fact, self._fence))
+            try:
+                await line.start()
+            except (LineError, ValueError) as error:
+                raise InstallationError(f"the SIP line cannot be opened: {error}") from None
+            self._line = line
+        await self._close_orphans()
+
+    async def _close_orphans(self) -> None:
+        """End what an earlier run left and the line knows nothing of (its journal is gone, or it is off now)."""
+        switchboard = self._switchboard
+        if self._left:
+            await switchboard.close_orphans(SIP, await switchboard.open_calls(SIP) - self._left, self._fence)
+            self._left = frozenset()
+
+    async def _close(self) -> None:
+        line, self._line, self._left = self._line, None, frozenset()
+        if line is not None:
+            await line.stop()
+
+    async def _fence(self, tx: Transaction) -> None:
+        if tx.shared:
+            await processes.need_line(tx, SIP)
+
+
+def check_telephony(config: Config) -> None:
+    """Refuse what no call could use, before any of it is stored: what is stored outlives the file it came from.
+
+    Raises:
+        ConfigError: with the setting and what is wrong.
+    """
+    try:
+        name = "users"
+        for address in [address for user in config.users for address in user.sip]:
+            parse_uri(address)
+        name = "sip_trunk"
+        if config.sip_trunk:
+            parse_uri(f"sip:{config.sip_trunk}")
+        name = "sip_greeting"
+        if config.sip_greeting:
+            read_wav(Path(config.sip_greeting))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{config.sources[name]}: {error}") from None
+
+
+def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock, workspace: str) -> Line:
+    """The SIP line of the configuration, not started."""
+
+    async def configure() -> None:
+        # Who has the line says who is on it; nobody else does.
+        await store.run(
+            lambda tx: directory.configure(
+                tx, workspace, config.users, config.numbers, config.region, alone=True
+            )
+        )
+
+    def open_line(on_fact: OnFact) -> SipLine:
+        known = switchboard.directory
+        settings = SipConfig(
+            listen=config.sip_listen,
+            allow=tuple(str(network) for network in config.sip_allow),
+            rtp_ports="-".join(map(str, config.sip_rtp_ports)),
+            users=tuple(address for user in known.users for address in user.sip),
+            numbers=tuple(number.number for number in known.numbers),
+            record=config.sip_record,
+            trust_identity=config.sip_trust_identity,
+            number_header=config.sip_number_header,
+            username=config.sip_username,
+            password=config.sip_password,
+            max_calls=config.sip_max_calls,
+            max_seconds=config.sip_max_seconds,
+        )
+        ways = routing.Routing(
+            trunk=config.sip_trunk,
+            greeting=config.sip_greeting or None,
+            voicemail_seconds=config.sip_voicemail_seconds,
+        )
+
+        async def route(offered: Offered) -> RingPlan:
+            return routing.plan(offered, switchboard.directory, ways)
+
+        return SipLine(settings, on_fact, route, clock, config.data)
+
+    maker = open_line if config.sip_listen else None
+    return Line(store, clock, switchboard, configure, maker, runs=TELEPHONY in config.role)
