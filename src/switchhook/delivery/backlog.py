@@ -1,7 +1,8 @@
 """The backlog: deliveries that wait in the schedule come back into their lane when they are due.
 
 Each lane knows when its first row is due; one timer stands at the earliest. Rows are read lane by lane, a few more than
-the lane can send, so that millions that wait for one endpoint cost the others nothing and memory little.
+the lane can send, so that millions that wait for one endpoint cost the others nothing and memory little. While new
+events come in, all lanes together are held to a pace, and take turns.
 
 In a shared store they are claimed as they are read, and claims on what is not sent are given up again.
 """
@@ -10,10 +11,12 @@ import asyncio
 import heapq
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 from switchhook.clock import Clock, Timer
 from switchhook.delivery.lane import Lane, LaneState
+from switchhook.delivery.pace import WHOLE, Pace
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Due
 from switchhook.storage.store import Lane as Writes
@@ -21,7 +24,6 @@ from switchhook.storage.store import ProcessLost, Reader, StorageError, Store, T
 
 log = logging.getLogger(__name__)
 
-LOAD = 128  # rows of one lane read at once
 LOOK_AGAIN = 60.0  # seconds: the wall clock may have been set meanwhile
 AFTER_ERROR = 1.0
 
@@ -40,6 +42,13 @@ class Backlog:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._generation = 0
+        self._pace = Pace()
+        self._held: deque[Lane] = deque()  # lanes whose turn has not come; they count as loading
+        self._held_timer: Timer | None = None
+
+    def make_way(self) -> None:
+        """There is something new, which must not wait behind what has waited already."""
+        self._pace.new(self._clock.monotonic())
 
     def watch(self, lane: Lane, at: int) -> None:
         """There is, or may be, a row of `lane` that is due at `at` (wall ms)."""
@@ -82,8 +91,9 @@ class Backlog:
     def stop(self) -> None:
         """Wake nobody any more."""
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._held_timer):
+            if timer is not None:
+                timer.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -109,65 +119,96 @@ class Backlog:
         self._arm()
 
     def _load_if_due(self, lane: Lane, now: int) -> None:
-        # A lane that is full or being loaded asks again when it has drained; a closed one when it reopens.
-        if (
-            lane.backlog_at is None
-            or lane.backlog_at > now
-            or lane.loading
-            or lane.state is not LaneState.OPEN
-            or len(lane.backlog) >= LOAD // 2
-            or self._stopped
-        ):
+        if not self._may_load(lane, now):
             return
         lane.loading = True
+        if self._held or self._wait() > 0:
+            self._held.append(lane)
+            self._hold()
+        else:
+            self._begin(lane, now)
+
+    def _may_load(self, lane: Lane, now: int) -> bool:
+        # A lane that is full or being loaded asks again when it has drained; a closed one when it reopens.
+        return (
+            lane.backlog_at is not None
+            and lane.backlog_at <= now
+            and not lane.loading
+            and lane.state is LaneState.OPEN
+            and len(lane.backlog) < WHOLE // 2
+            and not self._stopped
+        )
+
+    def _begin(self, lane: Lane, now: int) -> None:
         lane.backlog_at = None
-        self._spawn(self._load(lane, now))
+        self._spawn(self._load(lane, now, self._pace.take(self._clock.monotonic())))
+
+    def _wait(self) -> float:
+        return self._pace.wait(self._clock.monotonic())
+
+    def _hold(self) -> None:
+        if self._held_timer is None:
+            self._held_timer = self._clock.call_later(self._wait(), self._let_go)
+
+    def _let_go(self) -> None:
+        """Let those whose turn has come load."""
+        self._held_timer = None
+        now = self._clock.now()
+        while self._held and self._wait() <= 0:
+            lane = self._held.popleft()
+            lane.loading = False
+            if self._may_load(lane, now):
+                lane.loading = True
+                self._begin(lane, now)
+        if self._held:
+            self._hold()
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _load(self, lane: Lane, now: int) -> None:
+    async def _load(self, lane: Lane, now: int, room: int) -> None:
         try:
-            await self._load_rows(lane, now)
+            self._pace.unused(room, await self._load_rows(lane, now, room))
         finally:
             lane.loading = False
         # Whoever said meanwhile that there is something found the lane loading.
         self._load_if_due(lane, self._clock.now())
 
-    async def _load_rows(self, lane: Lane, now: int) -> None:
+    async def _load_rows(self, lane: Lane, now: int, room: int) -> int:
+        """Read at most `room` of what is due; how many there were."""
         generation = self._generation
         try:
-            rows, again = await self._read(lane, now)
+            rows, again = await self._read(lane, now, room)
         except ProcessLost:
-            return  # this process joins again, and then every lane is looked at
+            return 0  # this process joins again, and then every lane is looked at
         except StorageError as error:
             log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error)
             self._clock.call_later(AFTER_ERROR, lambda: self.watch(lane, now))
-            return
+            return 0
         if generation != self._generation:
             self.watch(lane, now)
-            return
+            return 0
         if again is not None:
             self.watch(lane, again)
         fresh = [row for row in rows if row.event not in lane.claimed]
         if lane.state is not LaneState.OPEN:
             self.release(lane, [row.event for row in fresh])
         elif fresh:
-            self._loaded(lane, fresh[:LOAD])
+            self._loaded(lane, fresh[:room])
+        return len(fresh)
 
-    async def _read(self, lane: Lane, now: int) -> tuple[list[Due], int | None]:
+    async def _read(self, lane: Lane, now: int, room: int) -> tuple[list[Due], int | None]:
         """What is due, and when to look again."""
         if self._store.shared:
-            limit = LOAD
 
             async def claim(tx: Transaction) -> tuple[list[Due], int | None]:
-                rows = await outbox.claim_due(tx, lane.workspace, lane.endpoint, now, limit)
-                return rows, await self._again(tx, lane, rows, now, limit)
+                rows = await outbox.claim_due(tx, lane.workspace, lane.endpoint, now, room)
+                return rows, await self._again(tx, lane, rows, now, room)
 
             return await self._store.run(claim, lane=Writes.OUTCOMES)
-        limit = LOAD + len(lane.claimed)
+        limit = room + len(lane.claimed)
 
         async def read(reader: Reader) -> tuple[list[Due], int | None]:
             rows = await outbox.due(reader, lane.workspace, lane.endpoint, now, limit)

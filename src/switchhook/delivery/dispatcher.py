@@ -133,6 +133,8 @@ class Dispatcher:
         for workspace, endpoint in committed.endpoints:
             lane = self._lane(workspace, endpoint)
             self._tasks.spawn(self._open(lane))
+        if committed.events:
+            self._backlog.make_way()
         for event in committed.events:
             self._offer(event)
         for workspace, endpoint in committed.due:

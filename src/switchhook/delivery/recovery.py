@@ -13,8 +13,8 @@ from switchhook.storage.store import StorageError, Store
 
 log = logging.getLogger(__name__)
 
-GROUP = 500  # deliveries put back in one transaction
-PAUSE = 0.02  # seconds between two groups, so that accepting is never held up
+GROUP = 50  # deliveries put back in one transaction: it is short, so that accepting is never held up
+PAUSE = 0.02  # seconds between two groups
 AFTER_ERROR = 2.0
 
 
