@@ -13,7 +13,7 @@ from switchhook.storage.sql import migrations, queries
 WITHOUT_WORKSPACE = {"meta", "workspaces", "api_keys"}
 
 # Tables whose rowid is a key of its own: the order of acceptance.
-ORDERED = {"events": "seq", "people": "seq", "companies": "seq", "deals": "seq"}
+ORDERED = {"events": "seq", "people": "seq", "companies": "seq", "deals": "seq", "items": "seq"}
 
 # Questions of the whole installation, each with its reason. Everything else asks one workspace.
 ACROSS_WORKSPACES = {

@@ -89,13 +89,15 @@ class Draft(msgspec.Struct, frozen=True):
 class Context(msgspec.Struct, frozen=True):
     """What the rules need to know of the world: who is who, and how a recording is linked to.
 
-    `caller` is the contact at the other end, when the workspace knows them at this moment.
+    `caller` is the contact at the other end, when the workspace knows them at this moment; `tags` are the keys of those
+    that the call has, the primary one first.
     """
 
     directory: Directory
     link: Callable[[str], str]  # recording id → URL
     new_recording_id: Callable[[], str]
     caller: Caller | None = None
+    tags: tuple[str, ...] = ()
 
 
 def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
@@ -249,8 +251,8 @@ def _completed(state: CallState, context: Context) -> CallCompleted:
         to_name=own_name if inbound else other_name,
         length_in_minutes=round(seconds / 60, 2),
         length=spell_length(seconds),
-        tag=None,
-        tags=[],
+        tag=context.tags[0] if context.tags else None,
+        tags=list(context.tags),
         summary="",
         transcriptions=[],
         concatenated_transcript="",

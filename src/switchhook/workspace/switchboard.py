@@ -11,11 +11,13 @@ from switchhook.clock import Clock
 from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
-from switchhook.storage.store import Store, Transaction
+from switchhook.storage.conversations import tags_of_call
+from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace.callers import identify
 from switchhook.workspace.calls import CallState, Context, apply, outside_number
 from switchhook.workspace.directory import Directory, read_directory
 from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered
+from switchhook.workspace.items import record
 from switchhook.workspace.publish import new_event
 
 Fence = Callable[[Transaction], Awaitable[None]]
@@ -67,11 +69,7 @@ class Switchboard:
             state = _state.decode(rows[0][1])
         else:
             state = CallState(id=new_id("cll", fact.at), source=fact.source, source_call=fact.call)
-        caller = None
-        if isinstance(fact, Offered | Ended):  # the two whose events name who is at the other end
-            number = outside_number(state, fact, self.directory)
-            caller = await identify(tx, self._workspace, number) if number else None
-        context = Context(self.directory, self._link, lambda: new_id("rec", self._clock.now()), caller)
+        context = await self._context(tx, state, fact)
         had_recording = state.recording is not None
         drafts = apply(state, fact, context)
         saved = _encode(state).decode()
@@ -98,6 +96,22 @@ class Switchboard:
             # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
             event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
             await outbox.accept(tx, event)
+            await record(tx, self._workspace, draft.data, now)
+
+    async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:
+        """What the rules need to know for `fact`."""
+        caller, tags = None, []
+        if isinstance(fact, Offered | Ended):  # the two whose events name who is at the other end
+            number = outside_number(state, fact, self.directory)
+            caller = await identify(reader, self._workspace, number) if number else None
+            tags = await tags_of_call(reader, self._workspace, state.id)
+        return Context(
+            self.directory,
+            self._link,
+            lambda: new_id("rec", self._clock.now()),
+            caller,
+            tuple(tag.key for tag in tags),
+        )
 
     async def open_calls(self, source: str) -> frozenset[str]:
         """The calls of `source` that have not ended, by the source's own ids."""

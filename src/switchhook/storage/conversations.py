@@ -1,0 +1,297 @@
+"""Calls that are over and texts (items), the conversations they belong to, and the tags of calls."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from switchhook.storage.people import fold
+from switchhook.storage.store import Reader, Row, Transaction
+
+ItemSort = Literal["DATE_DESC", "DATE_ASC", "RELEVANCE"]
+
+FOREVER = 1 << 62  # a time after every other
+_WORD = re.compile(r"[^\W_]+")
+_QUERIES: dict[ItemSort, str] = {"DATE_DESC": "newest", "DATE_ASC": "oldest", "RELEVANCE": "best"}
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One utterance of a transcript: `source` is USER or EXTERNAL, `time` ISO 8601."""
+
+    source: str
+    time: str
+    text: str
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is over, or a text. `own_number` is ours, `contact_number` theirs; `at` is wall milliseconds.
+
+    `duration` (seconds) and `result` are a call's; `content`, `status` and `message_type` a text's. `details` holds
+    what else `call.completed` said. `summary_updated_by` is None when a machine wrote the summary.
+    """
+
+    workspace: str
+    id: str
+    kind: Literal["CALL", "SMS"]
+    direction: Literal["INBOUND", "OUTBOUND"]
+    own_number: str
+    contact_number: str
+    user_email: str | None = None
+    at: int
+    duration: float | None = None
+    result: str | None = None
+    recording_url: str | None = None
+    content: str | None = None
+    status: str | None = None
+    message_type: str | None = None
+    summary: str | None = None
+    summary_version: int = 0
+    summary_updated_at: int | None = None
+    summary_updated_by: str | None = None
+    transcript: tuple[Said, ...] = ()
+    details: dict[str, Any] = {}
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """What was said between one of our numbers and a number at the other end."""
+
+    own_number: str
+    contact_number: str
+    active_at: int
+    last_item: str
+    unread: bool
+    pinned_at: int | None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag that calls can be given. `key` is the slug of its name, and its id."""
+
+    key: str
+    name: str
+    color: str | None
+    created_at: int
+    deleted_at: int | None = None
+
+
+class CallTag(msgspec.Struct, frozen=True):
+    """A tag on a call. `user_email` is None when no user did it."""
+
+    key: str
+    name: str
+    color: str | None
+    user_email: str | None
+    added_at: int
+
+
+class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items; what is empty or None leaves nothing out. `words` must all be there, or begin a word that is."""
+
+    own_number: str = ""
+    contact_number: str = ""
+    user_email: str = ""
+    direction: str = ""
+    kind: str = ""
+    result: str = ""
+    since: int = 0
+    until: int = FOREVER
+    tags: tuple[str, ...] = ()
+    unread: bool | None = None
+    unresponded: bool | None = None
+    recorded: bool | None = None
+    words: tuple[str, ...] = ()
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text as they are looked for: folded, letters and digits only."""
+    return tuple(_WORD.findall(fold(text)))
+
+
+def words_text(item: Item) -> str:
+    """What an item is found by: the words of its transcript, its summary and its text."""
+    parts = [*(said.text for said in item.transcript), item.summary or "", item.content or ""]
+    return " ".join(dict.fromkeys(word for part in parts for word in words_of(part)))
+
+
+_said = msgspec.json.Decoder(tuple[Said, ...])
+_object = msgspec.json.Decoder(dict[str, Any])
+_ITEM = Item.__struct_fields__
+
+
+def _dump(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def item_of(row: Row) -> Item:
+    """The item of a row."""
+    *values, transcript, details = row
+    return Item(
+        **dict(zip(_ITEM, values, strict=False)),
+        transcript=_said.decode(transcript),
+        details=_object.decode(details),
+    )
+
+
+async def add_item(tx: Transaction, item: Item) -> bool:
+    """Store an item; False when it is known already."""
+    row = [getattr(item, field) for field in _ITEM[:-2]]
+    row += [_dump(item.transcript), _dump(item.details), words_text(item)]
+    return await tx.execute("add_item", *row) > 0
+
+
+async def find_item(reader: Reader, workspace: str, id_: str) -> Item | None:
+    """The item of an id."""
+    rows = await reader.fetch("item", workspace, id_)
+    return item_of(rows[0]) if rows else None
+
+
+async def save_summary(tx: Transaction, item: Item) -> None:
+    """Store the summary of an item, with who wrote it and when."""
+    await tx.execute(
+        "save_summary",
+        item.workspace,
+        item.id,
+        item.summary,
+        item.summary_version,
+        item.summary_updated_at,
+        item.summary_updated_by,
+        words_text(item),
+    )
+
+
+async def save_status(tx: Transaction, workspace: str, id_: str, status: str) -> None:
+    """Store how far a text has come."""
+    await tx.execute("save_item_status", workspace, id_, status)
+
+
+async def find_items(
+    reader: Reader, workspace: str, which: ItemFilter, sort: ItemSort, *, limit: int, offset: int
+) -> tuple[list[Item], int]:
+    """A page of the items that fit, and how many there are."""
+    args: Row = (
+        workspace,
+        which.own_number,
+        which.contact_number,
+        which.user_email,
+        which.direction,
+        which.kind,
+        which.result,
+        which.since,
+        which.until,
+        " ".join(which.tags),
+        _flag(which.unread),
+        _flag(which.unresponded),
+        _flag(which.recorded),
+    )
+    if which.words:
+        looked_for = _match(which.words, reader.shared)
+        rows = await reader.fetch(f"found_{_QUERIES[sort]}", *args, limit, offset, looked_for)
+        count = await reader.fetch("count_found", *args, looked_for)
+    else:
+        by = "DATE_DESC" if sort == "RELEVANCE" else sort
+        rows = await reader.fetch(f"items_{_QUERIES[by]}", *args, limit, offset)
+        count = await reader.fetch("count_items", *args)
+    return [item_of(row) for row in rows], count[0][0]
+
+
+def _flag(value: bool | None) -> int:
+    return -1 if value is None else int(value)
+
+
+def _match(words: Sequence[str], shared: bool) -> str:
+    """All of `words`, each of which may be the beginning of one. They hold letters and digits only."""
+    return (
+        " & ".join(f"'{word}':*" for word in words)
+        if shared
+        else " AND ".join(f'"{word}"*' for word in words)
+    )
+
+
+async def touch_conversation(tx: Transaction, item: Item, *, unread: bool, unresponded: bool) -> None:
+    """Something was said: `item`."""
+    await tx.execute(
+        "touch_conversation",
+        item.workspace,
+        item.own_number,
+        item.contact_number,
+        item.at,
+        item.id,
+        int(unread),
+        int(unresponded),
+    )
+
+
+async def list_conversations(
+    reader: Reader,
+    workspace: str,
+    own_number: str,
+    *,
+    since: int = 0,
+    unread: bool | None = None,
+    pinned: bool | None = None,
+    limit: int,
+    offset: int,
+) -> tuple[list[Conversation], int]:
+    """A page of the conversations of one of our numbers, the newest activity first, and how many there are."""
+    args: Row = (workspace, own_number, since, _flag(unread), _flag(pinned))
+    rows = await reader.fetch("conversations", *args, limit, offset)
+    ((count,),) = await reader.fetch("count_conversations", *args)
+    return [
+        Conversation(own, their, at, last, bool(new), pin) for own, their, at, last, new, pin in rows
+    ], count
+
+
+async def mark_conversation(
+    tx: Transaction,
+    workspace: str,
+    contact_number: str,
+    own_number: str = "",
+    *,
+    unread: bool | None = None,
+    archived: bool | None = None,
+) -> int:
+    """Mark the conversations with a number, on one of our numbers or on all; how many there are."""
+    return await tx.execute(
+        "mark_conversation", workspace, contact_number, own_number, _flag(unread), _flag(archived)
+    )
+
+
+async def list_tags(reader: Reader, workspace: str) -> list[Tag]:
+    """The tags that calls can be given, oldest first."""
+    return [Tag(*row) for row in await reader.fetch("tags", workspace)]
+
+
+async def find_tag(reader: Reader, workspace: str, key: str) -> Tag | None:
+    """The tag of a key, deleted or not."""
+    rows = await reader.fetch("tag", workspace, key)
+    return Tag(*rows[0]) if rows else None
+
+
+async def put_tag(tx: Transaction, workspace: str, tag: Tag) -> None:
+    """Store a tag; one that was deleted comes back with its new name."""
+    await tx.execute("put_tag", workspace, tag.key, tag.name, tag.color, tag.created_at)
+
+
+async def delete_tag(tx: Transaction, workspace: str, key: str, now: int) -> bool:
+    """Give it to nobody any more; False when there is none. Calls that have it keep it."""
+    return await tx.execute("delete_tag", workspace, key, now) > 0
+
+
+async def tags_of_call(reader: Reader, workspace: str, call: str) -> list[CallTag]:
+    """The tags of a call, the primary one first."""
+    return [
+        CallTag(key, name or key, color, email, at)
+        for key, name, color, email, at in await reader.fetch("tags_of_call", workspace, call)
+    ]
+
+
+async def add_call_tag(
+    tx: Transaction, workspace: str, call: str, key: str, *, user_email: str | None, now: int
+) -> bool:
+    """Put a tag on a call; False when it has it."""
+    return await tx.execute("add_call_tag", workspace, call, key, user_email, now) > 0
+
+
+async def drop_call_tag(tx: Transaction, workspace: str, call: str, key: str) -> bool:
+    """Take a tag off a call; False when it has it not."""
+    return await tx.execute("drop_call_tag", workspace, call, key) > 0

@@ -1,0 +1,265 @@
+-- Calls and texts, the conversations they belong to, and the tags of calls.
+
+-- name: add_item
+INSERT INTO items (workspace_id, id, kind, direction, own_number, contact_number, user_email, at, duration, result,
+  recording_url, content, status, message_type, summary, summary_version, summary_updated_at, summary_updated_by, transcript,
+  details, words)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+ON CONFLICT (workspace_id, id) DO NOTHING
+
+-- name: item
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i WHERE i.workspace_id = $1 AND i.id = $2
+
+-- name: save_summary
+UPDATE items SET summary = $3, summary_version = $4, summary_updated_at = $5, summary_updated_by = $6, words = $7
+WHERE workspace_id = $1 AND id = $2
+
+-- name: save_item_status
+UPDATE items SET status = $3 WHERE workspace_id = $1 AND id = $2
+
+-- name: items_newest
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i
+WHERE i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at DESC, i.id DESC LIMIT $14 OFFSET $15
+
+-- name: items_oldest
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i
+WHERE i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at, i.id LIMIT $14 OFFSET $15
+
+-- name: count_items
+SELECT count(*) FROM items i
+WHERE i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+
+-- name: found_newest (sqlite)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items_words w JOIN items i ON i.seq = w.rowid
+WHERE w.words MATCH $16 AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at DESC, i.id DESC LIMIT $14 OFFSET $15
+
+-- name: found_newest (postgresql)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i
+WHERE array_to_tsvector(string_to_array(i.words, ' ')) @@ CAST($16 AS tsquery) AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at DESC, i.id DESC LIMIT $14 OFFSET $15
+
+-- name: found_oldest (sqlite)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items_words w JOIN items i ON i.seq = w.rowid
+WHERE w.words MATCH $16 AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at, i.id LIMIT $14 OFFSET $15
+
+-- name: found_oldest (postgresql)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i
+WHERE array_to_tsvector(string_to_array(i.words, ' ')) @@ CAST($16 AS tsquery) AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY i.at, i.id LIMIT $14 OFFSET $15
+
+-- name: found_best (sqlite)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items_words w JOIN items i ON i.seq = w.rowid
+WHERE w.words MATCH $16 AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY w.rank, i.id DESC LIMIT $14 OFFSET $15
+
+-- name: found_best (postgresql)
+SELECT i.workspace_id, i.id, i.kind, i.direction, i.own_number, i.contact_number, i.user_email, i.at, i.duration, i.result,
+  i.recording_url, i.content, i.status, i.message_type, i.summary, i.summary_version, i.summary_updated_at,
+  i.summary_updated_by, i.transcript, i.details
+FROM items i
+WHERE array_to_tsvector(string_to_array(i.words, ' ')) @@ CAST($16 AS tsquery) AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+ORDER BY ts_rank(array_to_tsvector(string_to_array(i.words, ' ')), CAST($16 AS tsquery)) DESC, i.id DESC LIMIT $14 OFFSET $15
+
+-- name: count_found (sqlite)
+SELECT count(*) FROM items_words w JOIN items i ON i.seq = w.rowid
+WHERE w.words MATCH $14 AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+
+-- name: count_found (postgresql)
+SELECT count(*) FROM items i
+WHERE array_to_tsvector(string_to_array(i.words, ' ')) @@ CAST($14 AS tsquery) AND i.workspace_id = $1
+  AND ($2 = '' OR i.own_number = $2) AND ($3 = '' OR i.contact_number = $3) AND ($4 = '' OR i.user_email = $4)
+  AND ($5 = '' OR i.direction = $5) AND ($6 = '' OR i.kind = $6) AND ($7 = '' OR i.result = $7)
+  AND i.at >= $8 AND i.at < $9
+  AND ($10 = '' OR EXISTS (SELECT 1 FROM call_tags t WHERE t.workspace_id = $1 AND t.call_id = i.id
+    AND replace(' ' || $10 || ' ', ' ' || t.tag_key || ' ', '') <> ' ' || $10 || ' '))
+  AND ($11 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unread = $11))
+  AND ($12 < 0 OR EXISTS (SELECT 1 FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = i.own_number
+    AND c.contact_number = i.contact_number AND c.unresponded = $12))
+  AND ($13 < 0 OR CASE WHEN i.recording_url IS NULL THEN 0 ELSE 1 END = $13)
+
+-- name: tags_of_call
+SELECT t.tag_key, g.name, g.color, t.user_email, t.added_at FROM call_tags t
+LEFT JOIN tags g ON g.workspace_id = t.workspace_id AND g.key = t.tag_key
+WHERE t.workspace_id = $1 AND t.call_id = $2 ORDER BY t.position
+
+-- name: add_call_tag
+INSERT INTO call_tags (workspace_id, call_id, tag_key, position, user_email, added_at)
+SELECT $1, $2, $3, coalesce(max(position), 0) + 1, $4, $5 FROM call_tags WHERE workspace_id = $1 AND call_id = $2
+ON CONFLICT (workspace_id, call_id, tag_key) DO NOTHING
+
+-- name: drop_call_tag
+DELETE FROM call_tags WHERE workspace_id = $1 AND call_id = $2 AND tag_key = $3
+
+-- name: tags
+SELECT key, name, color, created_at FROM tags WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY created_at, key
+
+-- name: tag
+SELECT key, name, color, created_at, deleted_at FROM tags WHERE workspace_id = $1 AND key = $2
+
+-- name: put_tag
+INSERT INTO tags (workspace_id, key, name, color, created_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (workspace_id, key) DO UPDATE SET name = excluded.name, color = excluded.color, created_at = excluded.created_at, deleted_at = NULL
+
+-- name: delete_tag
+UPDATE tags SET deleted_at = $3 WHERE workspace_id = $1 AND key = $2 AND deleted_at IS NULL
+
+-- name: touch_conversation
+-- Something was said. What comes late does not stand in front of what is newer.
+INSERT INTO conversations (workspace_id, own_number, contact_number, active_at, last_item, unread, unresponded, archived)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+ON CONFLICT (workspace_id, own_number, contact_number) DO UPDATE SET
+  last_item = CASE WHEN excluded.active_at >= conversations.active_at THEN excluded.last_item ELSE conversations.last_item END,
+  unread = CASE WHEN excluded.active_at >= conversations.active_at THEN excluded.unread ELSE conversations.unread END,
+  unresponded = CASE WHEN excluded.active_at >= conversations.active_at THEN excluded.unresponded ELSE conversations.unresponded END,
+  archived = CASE WHEN excluded.active_at >= conversations.active_at THEN 0 ELSE conversations.archived END,
+  active_at = CASE WHEN excluded.active_at >= conversations.active_at THEN excluded.active_at ELSE conversations.active_at END
+
+-- name: conversations
+SELECT own_number, contact_number, active_at, last_item, unread, pinned_at FROM conversations
+WHERE workspace_id = $1 AND own_number = $2 AND archived = 0 AND active_at >= $3
+  AND ($4 < 0 OR unread = $4) AND ($5 < 0 OR CASE WHEN pinned_at IS NULL THEN 0 ELSE 1 END = $5) ORDER BY active_at DESC LIMIT $6 OFFSET $7
+
+-- name: count_conversations
+SELECT count(*) FROM conversations WHERE workspace_id = $1 AND own_number = $2 AND archived = 0 AND active_at >= $3
+  AND ($4 < 0 OR unread = $4) AND ($5 < 0 OR CASE WHEN pinned_at IS NULL THEN 0 ELSE 1 END = $5)
+
+-- name: mark_conversation
+-- $3 is one of our numbers, or empty for all of them; a flag below 0 stays as it is.
+UPDATE conversations SET unread = CASE WHEN $4 < 0 THEN unread ELSE $4 END,
+  archived = CASE WHEN $5 < 0 THEN archived ELSE $5 END
+WHERE workspace_id = $1 AND contact_number = $2 AND ($3 = '' OR own_number = $3)
+
+-- name: pin_conversation
+UPDATE conversations SET pinned_at = $4 WHERE workspace_id = $1 AND own_number = $2 AND contact_number = $3
+
+-- name: count_pinned
+SELECT count(*) FROM conversations WHERE workspace_id = $1 AND pinned_at IS NOT NULL
