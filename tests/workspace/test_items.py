@@ -112,7 +112,7 @@ async def test_items_are_found_by_words_and_by_what_they_are(open_store: Open) -
         ("Été 4711", ["msg_1"]),
         ("rendez vous", ["msg_2", "msg_1"]),
         ("rendez-vous", ["msg_2", "msg_1"]),
-        ("\" OR * & ! ( ' \\", everything),  # nothing to look for in it
+        ("\" * & ! ( ' \\", everything),  # nothing to look for in it
     ):
         assert await found(store, words=words_of(words)) == ids, words
         assert await found(store, "DATE_ASC", words=words_of(words)) == ids[::-1], words
