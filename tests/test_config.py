@@ -41,6 +41,11 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     ),
     "retry_schedule": ([0, 1, 2.5], "0,1,2.5", (0, 1, 2.5)),
     "delivery_timeout": (3, "3", 3.0),
+    "egress_proxy": (
+        "http://u:s%40cret@10.0.0.1:3128",
+        "http://u:s%40cret@10.0.0.1:3128",
+        "http://u:s%40cret@10.0.0.1:3128",
+    ),
     "rate_limits": (False, "no", False),
     "log_level": ("debug", "debug", "debug"),
     "recording_link_days": (0.5, "0.5", 0.5),
@@ -84,6 +89,13 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("nan", "0.1 to 120"),
         ("inf", "0.1 to 120"),
         ("soon", "0.1 to 120"),
+    ],
+    "egress_proxy": [
+        ("proxy.example:3128", "http://host:3128"),
+        ("http://proxy.example", "port"),
+        ("socks5://proxy.example:1080", "http://host:3128"),
+        ("http://user@proxy.example:3128", "user:password"),
+        ("http://pro xy:3128", "host"),
     ],
     "rate_limits": [("maybe", "true or false"), ("", "true or false"), ("2", "true or false")],
     "log_level": [("loud", "debug, info, warning, error"), ("", "debug")],
@@ -227,6 +239,14 @@ def test_a_value_of_another_kind_is_refused_and_never_a_crash(
     file = in_file(tmp_path, {option.name: value})
     with pytest.raises(ConfigError, match=option.name.removeprefix("sip_")):
         load({}, {}, file)
+
+
+def test_the_password_of_the_proxy_is_shown_to_nobody() -> None:
+    assert "hush" not in repr(load({"egress_proxy": "http://u:hush@10.0.0.1:3128"}, {}))
+    for wrong in ("http://u:hush@proxy.example", "ftp://u:hush@h:1", "http://u:hu/sh@h:1", "http://hush@h:1"):
+        with pytest.raises(ConfigError) as caught:
+            load({"egress_proxy": wrong}, {})
+        assert "hu" not in str(caught.value)
 
 
 def test_a_password_in_a_refused_database_url_is_not_repeated() -> None:

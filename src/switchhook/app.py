@@ -26,7 +26,7 @@ from switchhook.config import API, DISPATCH, Config, is_shared
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.handover import Handover
-from switchhook.delivery.http import Client, SystemResolver
+from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.recovery import Recoveries
 from switchhook.delivery.sending import Settings
 from switchhook.installation import (
@@ -237,7 +237,8 @@ async def _dispatcher(
         await handover.start()
         stack.push_async_callback(handover.stop)
         return handover
-    sender = Client(clock, policy, SystemResolver(clock))
+    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
+    sender = Client(clock, policy, SystemResolver(clock), proxy=proxy)
     stack.push_async_callback(sender.aclose)
     settings = Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout)
     dispatcher = Dispatcher(store, clock, sender, policy, settings)

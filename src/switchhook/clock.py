@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -39,6 +39,36 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
+
+
+class Deadline:
+    """Bounds a block by `seconds` on the clock; raises TimeoutError from within it when they have passed."""
+
+    __slots__ = ("_clock", "_expired", "_seconds", "_task", "_timer")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._expired = False
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._timer = self._clock.call_later(self._seconds, self._expire)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._timer is not None
+        assert self._task is not None
+        self._timer.cancel()
+        # Somebody else may have cancelled the task at the same moment; then that one wins.
+        if self._expired and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise TimeoutError
+
+    def _expire(self) -> None:
+        self._expired = True
+        assert self._task is not None
+        self._task.cancel()
 
 
 class SystemClock:

@@ -66,6 +66,7 @@ class Config:
     allow_networks: tuple[Network, ...]
     retry_schedule: tuple[float, ...]
     delivery_timeout: float
+    egress_proxy: str = field(repr=False)  # may hold a password
     rate_limits: bool
     log_level: str
     recording_link_days: float
@@ -158,6 +159,13 @@ OPTIONS: tuple[Option, ...] = (
         20.0,
         "Seconds an endpoint has for its whole answer.",
         "SECONDS",
+    ),
+    Option(
+        "egress_proxy",
+        parsers.proxy,
+        "",
+        "HTTP proxy that deliveries go out through, by CONNECT.",
+        "http://[USER:PASSWORD@]HOST:PORT",
     ),
     Option(
         "rate_limits", parsers.switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from switchhook.delivery.http import Proxy
 from switchhook.delivery.schedule import parse_schedule
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -152,6 +153,14 @@ def url(value: Any) -> str:
     if start and not (start.startswith(("http://", "https://")) and start.partition("://")[2]):
         raise ValueError("must be like https://phone.example.com")
     return start
+
+
+def proxy(value: Any) -> str:
+    """A proxy; see `switchhook.delivery.http.proxy`. Empty for none."""
+    where = text(value)
+    if where:
+        Proxy.parse(where)
+    return where
 
 
 def region(value: Any) -> str:

@@ -16,7 +16,7 @@ import uvloop
 from switchhook.clock import ManualClock
 from switchhook.delivery.address import Address, AddressPolicy, parse_target
 from switchhook.delivery.exchange import Exchange, Kind, Request, header_block
-from switchhook.delivery.http import Client, Limits
+from switchhook.delivery.http import Client, Limits, Proxy
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -88,6 +88,11 @@ class Receiver:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+    async def read_head(self, reader: asyncio.StreamReader) -> None:
+        """A request without a body, which is put into `requests`."""
+        self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+        self._change()
 
     async def read_request(self, reader: asyncio.StreamReader) -> bytes:
         """One whole request, which is also put into `requests`."""
@@ -204,10 +209,12 @@ class Sender:
         resolver: Any = None,
         context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.policy = policy or AddressPolicy.parse("127.0.0.0/8")
-        self.client = Client(self.clock, self.policy, resolver or Names(["127.0.0.1"]), context, limits)
+        names = resolver or Names(["127.0.0.1"])
+        self.client = Client(self.clock, self.policy, names, context, limits, proxy=proxy)
 
     def request(self, url: str, body: bytes = b"{}", *, key: str = "ep_1", timeout: float = 20.0) -> Request:
         return Request(

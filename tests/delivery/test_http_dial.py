@@ -4,7 +4,7 @@ import asyncio
 import errno
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -12,8 +12,11 @@ import pytest
 from switchhook.delivery.address import Address, AddressPolicy
 from switchhook.delivery.exchange import Kind
 from switchhook.delivery.http import failures
+from switchhook.delivery.http.call import Call
+from switchhook.delivery.http.connection import Connection
 from tests.delivery.receivers import (
     OK,
+    Behaviour,
     Names,
     Receiver,
     answering,
@@ -197,6 +200,27 @@ async def test_a_refused_connection_is_told_apart() -> None:
         assert exchange.address == OUTSIDE
         assert exchange.failure is not None
         assert exchange.failure.detail == "ECONNREFUSED"
+
+
+@on_both_loops
+async def test_a_connection_that_is_gone_before_it_is_used_fails_at_once() -> None:
+    def hang_up(_: Receiver) -> Behaviour:
+        async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        return on_connection
+
+    async with receiving(hang_up) as receiver, sending() as sender:
+        dial = sender.client._dialler.open
+
+        async def slowly(call: Call, make: Callable[[Address], Connection]) -> Connection:
+            connection = await dial(call, make)
+            while not connection.lost:
+                await asyncio.sleep(0)
+            return connection
+
+        sender.client._dialler.open = slowly  # type: ignore[method-assign]
+        assert kind_of(await sender.send(receiver.port)) is Kind.EARLY_CLOSE
 
 
 # Names

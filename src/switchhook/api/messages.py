@@ -1,13 +1,12 @@
 """One request and one response, and the reading of a body within its bounds."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from switchhook.api.errors import ApiError
-from switchhook.clock import Clock, Timer
+from switchhook.clock import Clock, Deadline
 from switchhook.events.ids import new_request_id
 from switchhook.storage.keys import ApiKey
 
@@ -105,36 +104,6 @@ class Request:
         """Return when the client has hung up."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-class Deadline:
-    """Bounds a block by `seconds` on the clock; raises TimeoutError from within it when they have passed."""
-
-    __slots__ = ("_clock", "_expired", "_seconds", "_task", "_timer")
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._expired = False
-        self._timer: Timer | None = None
-        self._task: asyncio.Task[Any] | None = None
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._timer = self._clock.call_later(self._seconds, self._expire)
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._timer is not None
-        assert self._task is not None
-        self._timer.cancel()
-        # Somebody else may have cancelled the task at the same moment; then that one wins.
-        if self._expired and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
-            raise TimeoutError
-
-    def _expire(self) -> None:
-        self._expired = True
-        assert self._task is not None
-        self._task.cancel()
 
 
 async def read_body(

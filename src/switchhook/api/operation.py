@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from switchhook.api.figures import CONTENT_TYPE
-from switchhook.api.messages import Deadline, Request, Response
+from switchhook.api.messages import Request, Response
 from switchhook.api.metrics import Metrics
 from switchhook.api.services import Services
 from switchhook.api.shapes.operation import Readiness
+from switchhook.clock import Deadline
 from switchhook.storage.store import StorageError
 
 log = logging.getLogger(__name__)

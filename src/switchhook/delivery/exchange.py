@@ -24,6 +24,12 @@ class Kind(StrEnum):
     DNS_NOT_FOUND = "dns_not_found"
     DNS_FAILED = "dns_failed"
     DNS_TIMEOUT = "dns_timeout"
+    # On the way to and through the operator's egress proxy; the receiver has seen nothing of the message.
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    PROXY_AUTH = "proxy_auth"
+    PROXY_REFUSED = "proxy_refused"
+    PROXY_BAD_ANSWER = "proxy_bad_answer"
+    PROXY_TIMEOUT = "proxy_timeout"
     # Connecting; the receiver has seen nothing of the message.
     CONNECT_REFUSED = "connect_refused"
     CONNECT_TIMEOUT = "connect_timeout"

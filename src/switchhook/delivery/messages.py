@@ -28,6 +28,7 @@ class Words(NamedTuple):
 
 _R, _N, _S = Fault.RECEIVER, Fault.NETWORK, Fault.SENDER
 _NOTHING = "Nothing to do on this side."
+_OURS = "The message could not be sent because of a fault on our side. There is nothing to do."
 
 WORDS: dict[Kind, Words] = {
     Kind.URL_REFUSED: Words(_R, "{detail}", "The endpoint's URL was refused: {detail}"),
@@ -51,6 +52,31 @@ WORDS: dict[Kind, Words] = {
         "The look-up of the host name {host} took too long. Check that your name servers answer.",
         "The look-up of {host} took longer than allowed. If other names fail too, check this machine's resolver.",
     ),
+    Kind.PROXY_UNREACHABLE: Words(
+        _S,
+        _OURS,
+        "The egress proxy could not be reached: {detail}. Check that it runs, and SWITCHHOOK_EGRESS_PROXY.",
+    ),
+    Kind.PROXY_AUTH: Words(
+        _S,
+        _OURS,
+        "The egress proxy asks for other credentials: {detail}. Correct those in SWITCHHOOK_EGRESS_PROXY.",
+    ),
+    Kind.PROXY_REFUSED: Words(
+        _S,
+        _OURS,
+        "The egress proxy opened no way to {place}: {detail}. Allow CONNECT to this address and port in its rules.",
+    ),
+    Kind.PROXY_BAD_ANSWER: Words(
+        _S,
+        _OURS,
+        "The egress proxy did not behave as one: {detail}. Check that SWITCHHOOK_EGRESS_PROXY names an HTTP proxy.",
+    ),
+    Kind.PROXY_TIMEOUT: Words(
+        _N,
+        "{host} did not answer the connection. Check that your server runs and that its firewall lets us in.",
+        "The egress proxy opened no way to {place} within the time allowed. If other endpoints fail too, check it.",
+    ),
     Kind.CONNECT_REFUSED: Words(
         _R,
         "{host} refused the connection. Check that your server runs, and that the URL has the right port.",
@@ -59,7 +85,8 @@ WORDS: dict[Kind, Words] = {
     Kind.CONNECT_TIMEOUT: Words(
         _N,
         "{host} did not answer the connection. Check that your server runs and that its firewall lets us in.",
-        "No connection to {place} within the time allowed. If other endpoints fail too, check this machine's network.",
+        "No connection to {place} within the time allowed: {detail}. If other endpoints fail too, check this "
+        "machine's network.",
     ),
     Kind.CONNECT_UNREACHABLE: Words(
         _N,
@@ -170,7 +197,7 @@ WORDS: dict[Kind, Words] = {
     ),
     Kind.SENDER_ERROR: Words(
         _S,
-        "The message could not be sent because of a fault on our side. There is nothing to do.",
+        _OURS,
         "Switchhook failed while sending to {place}: {detail}. Please report this as a bug.",
     ),
 }

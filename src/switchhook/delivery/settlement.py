@@ -6,7 +6,9 @@ from switchhook.delivery.outcome import Outcome
 from switchhook.delivery.schedule import Schedule, honour_retry_after, next_delay
 from switchhook.storage.outbox import Settlement, StoredResponse, encode_response
 
-SLOW = frozenset({Kind.RESPONSE_TIMEOUT, Kind.CONNECT_TIMEOUT, Kind.TLS_TIMEOUT, Kind.DNS_TIMEOUT})
+SLOW = frozenset(
+    {Kind.RESPONSE_TIMEOUT, Kind.CONNECT_TIMEOUT, Kind.TLS_TIMEOUT, Kind.DNS_TIMEOUT, Kind.PROXY_TIMEOUT}
+)
 """Outcomes of an endpoint that did not answer in time."""
 
 

@@ -5,6 +5,7 @@ Knows requests and answers, nothing of messages, signatures or retries. Runs on 
 
 from switchhook.delivery.http.client import Client, Stats
 from switchhook.delivery.http.limits import Limits
+from switchhook.delivery.http.proxy import Proxy
 from switchhook.delivery.http.resolver import Resolver, SystemResolver
 
-__all__ = ["Client", "Limits", "Resolver", "Stats", "SystemResolver"]
+__all__ = ["Client", "Limits", "Proxy", "Resolver", "Stats", "SystemResolver"]

@@ -17,9 +17,18 @@ class Phase(IntEnum):
     CONNECTING = 1
     HANDSHAKING = 2
     EXCHANGING = 3
+    REACHING_PROXY = 4
+    TUNNELLING = 5
 
 
-_TIMEOUTS = (Kind.DNS_TIMEOUT, Kind.CONNECT_TIMEOUT, Kind.TLS_TIMEOUT, Kind.RESPONSE_TIMEOUT)
+_TIMEOUTS = (
+    Kind.DNS_TIMEOUT,
+    Kind.CONNECT_TIMEOUT,
+    Kind.TLS_TIMEOUT,
+    Kind.RESPONSE_TIMEOUT,
+    Kind.PROXY_UNREACHABLE,
+    Kind.PROXY_TIMEOUT,
+)
 
 
 class Call(asyncio.Future[Exchange]):

@@ -19,9 +19,11 @@ from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
 from switchhook.delivery.http.call import Call, Phase
 from switchhook.delivery.http.connection import Connection
 from switchhook.delivery.http.deadlines import Deadlines
-from switchhook.delivery.http.dial import DialFailed, Dialler, default_ssl_context
+from switchhook.delivery.http.dial import Dialler, default_ssl_context
+from switchhook.delivery.http.failures import DialFailed
 from switchhook.delivery.http.limits import Limits
 from switchhook.delivery.http.pool import Pool
+from switchhook.delivery.http.proxy import Proxy
 from switchhook.delivery.http.resolver import Resolver
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Client:
     """Sends requests. To be used from one event loop.
 
     `policy` is asked about every address before it is dialled. `ssl_context` is for tests and private authorities; the
-    default verifies against the system's store.
+    default verifies against the system's store. With `proxy`, everything goes out through it.
     """
 
     def __init__(
@@ -59,11 +61,14 @@ class Client:
         resolver: Resolver,
         ssl_context: ssl.SSLContext | None = None,
         limits: Limits | None = None,
+        *,
+        proxy: Proxy | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._clock = clock
         self._monotonic = clock.monotonic
-        self._dialler = Dialler(clock, policy, resolver, ssl_context or default_ssl_context(), self._limits)
+        context = ssl_context or default_ssl_context()
+        self._dialler = Dialler(clock, policy, resolver, context, self._limits, proxy=proxy)
         self._deadlines = Deadlines(clock, self._limits.tick_seconds, self._expire)
         self._pools: dict[Hashable, Pool] = {}
         self._dials: set[asyncio.Task[None]] = set()
@@ -184,9 +189,11 @@ class Client:
             failure = Failure(Kind.SENDER_ERROR, type(error).__name__)
         else:
             self._opened += 1
-            call.dialling = None  # this task: what ends the call from now on must not cancel it
-            connection.start(call)
-            return
+            if not connection.lost:
+                call.dialling = None  # this task: what ends the call from now on must not cancel it
+                connection.start(call)
+                return
+            failure = Failure(Kind.EARLY_CLOSE, "it closed the connection at once")
         call.dialling = None
         call.fail(failure, self._monotonic())
 

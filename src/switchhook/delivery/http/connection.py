@@ -80,6 +80,11 @@ class Connection(asyncio.Protocol):
         self._keep = False
         self._extra = False
 
+    @property
+    def lost(self) -> bool:
+        """Whether it is gone for good, and will not say so again."""
+        return self._parser is None
+
     # What the client does with it
 
     def start(self, call: Call) -> None:

@@ -1,6 +1,7 @@
 """Making a connection to an address that has been checked, and to no other.
 
     resolve ─▶ check ALL addresses ─▶ connect a socket to one of them, by number ─▶ TLS for the name
+                                  └─▶ or have a proxy do so: CONNECT names the number, too
 
 The socket is connected to an address taken from the checked list, and TLS is laid over that socket: between the check
 and the dial there is no second look-up that could answer differently.
@@ -9,30 +10,28 @@ and the dial there is no second look-up that could answer differently.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
-from ipaddress import IPv6Address
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
+from typing import TypeVar
 
-from switchhook.clock import Clock
+from switchhook.clock import Clock, Deadline
 from switchhook.delivery.address import Address, AddressForbidden, AddressPolicy, Target
 from switchhook.delivery.exchange import Failure, Kind
-from switchhook.delivery.http import failures
+from switchhook.delivery.http import failures, sockets
 from switchhook.delivery.http.call import Call, Phase
 from switchhook.delivery.http.connection import Connection
+from switchhook.delivery.http.failures import DialFailed
 from switchhook.delivery.http.limits import Limits
+from switchhook.delivery.http.proxy import Proxy
 from switchhook.delivery.http.resolver import Resolver
+from switchhook.delivery.http.tunnel import Tunnels
 
 T = TypeVar("T")
 
-_NO_LIMIT = 3600.0  # seconds; asyncio insists on time-outs of its own, but ours (on the clock) come first
-
-
-class DialFailed(Exception):
-    """No connection was made; `failure` says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.detail)
-        self.failure = failure
+# After these another address of the name may do better; the others speak of the proxy.
+_NEXT = frozenset(
+    {Kind.CONNECT_REFUSED, Kind.CONNECT_TIMEOUT, Kind.CONNECT_UNREACHABLE, Kind.SENDER_EXHAUSTED}
+)
 
 
 def default_ssl_context() -> ssl.SSLContext:
@@ -44,16 +43,27 @@ def default_ssl_context() -> ssl.SSLContext:
 
 
 class Dialler:
-    """Opens connections. Notes in the call how far it is, so that a time-out can be named."""
+    """Opens connections, directly or through `proxy`.
+
+    Notes in the call how far it is, so that a time-out can be named.
+    """
 
     def __init__(
-        self, clock: Clock, policy: AddressPolicy, resolver: Resolver, context: ssl.SSLContext, limits: Limits
+        self,
+        clock: Clock,
+        policy: AddressPolicy,
+        resolver: Resolver,
+        context: ssl.SSLContext,
+        limits: Limits,
+        *,
+        proxy: Proxy | None = None,
     ) -> None:
         self._clock = clock
         self._policy = policy
         self._resolver = resolver
         self._context = context
         self._limits = limits
+        self._tunnels = Tunnels(proxy, clock, resolver, context, limits) if proxy is not None else None
 
     async def open(self, call: Call, make: Callable[[Address], Connection]) -> Connection:
         """A connection to the target of `call`; `make` builds its protocol from the address.
@@ -67,18 +77,25 @@ class Dialler:
             self._policy.check_all(addresses, scheme=target.scheme, name=target.host)
         except AddressForbidden as error:
             raise DialFailed(Failure(Kind.ADDRESS_FORBIDDEN, str(error))) from None
-        call.phase = Phase.CONNECTING
-        sock, address = await self._connect(call, addresses)
-        connection = make(address)
-        call.phase = Phase.HANDSHAKING
-        await self._attach(sock, target, connection)
+        tunnels = self._tunnels
+        if tunnels is None:
+            call.phase = Phase.CONNECTING
+            sock, address = await self._first(
+                call, addresses, lambda address: _connect(address, call.request.target.port)
+            )
+            connection = make(address)
+            call.phase = Phase.HANDSHAKING
+            await self._attach(sock, target, connection)
+        else:
+            way, address = await self._first(call, addresses, lambda address: tunnels.open(call, address))
+            connection = make(address)
+            call.phase = Phase.HANDSHAKING
+            await self._enter(way, target, connection)
         return connection
 
-    async def _addresses(self, target: Target) -> tuple[Address, ...]:
-        if target.literal_ip is not None:
-            return (target.literal_ip,)
+    async def _addresses(self, target: Target) -> Sequence[Address]:
         try:
-            found = await self._within(self._limits.dns_seconds, self._resolver.resolve(target.host))
+            found = await sockets.look_up(self._clock, self._resolver, target, self._limits.dns_seconds)
         except TimeoutError:
             raise DialFailed(Failure(Kind.DNS_TIMEOUT, "no answer to the look-up")) from None
         except OSError as error:
@@ -87,42 +104,32 @@ class Dialler:
             raise DialFailed(Failure(Kind.DNS_NOT_FOUND, "no address"))
         return found
 
-    async def _connect(self, call: Call, addresses: tuple[Address, ...]) -> tuple[socket.socket, Address]:
-        """One address after the other. The last may take all the time that is left."""
+    async def _first(
+        self, call: Call, addresses: Sequence[Address], reach: Callable[[Address], Awaitable[T]]
+    ) -> tuple[T, Address]:
+        """What `reach` makes of the first address that it reaches. The last may take all the time that is left."""
         failure: Failure | None = None
         last = len(addresses) - 1
         for index, address in enumerate(addresses):
             call.address = str(address)
+            patience = Deadline(self._clock, self._limits.address_seconds) if index < last else nullcontext()
             try:
-                sock = await self._socket(
-                    address, call.request.target.port, self._limits.address_seconds if index < last else None
-                )
-            except OSError as error:
-                # A missing IPv6 route says less than what another address answered.
-                if failure is None or failure.kind is Kind.CONNECT_UNREACHABLE:
-                    failure = failures.of_connect(error)
-                continue
-            return sock, address
+                async with patience:
+                    return await reach(address), address
+            except TimeoutError:
+                found = Failure(Kind.CONNECT_TIMEOUT, "no answer to the connection")
+            except DialFailed as error:
+                found = error.failure
+                if found.kind not in _NEXT:
+                    raise
+            # A missing IPv6 route says less than what another address answered.
+            if failure is None or failure.kind is Kind.CONNECT_UNREACHABLE:
+                failure = found
         assert failure is not None
         raise DialFailed(failure)
 
-    async def _socket(self, address: Address, port: int, seconds: float | None) -> socket.socket:
-        v6 = isinstance(address, IPv6Address)
-        sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            place = (str(address), port, 0, 0) if v6 else (str(address), port)
-            connecting = asyncio.get_running_loop().sock_connect(sock, place)
-            if seconds is None:
-                await connecting
-            else:
-                await self._within(seconds, connecting)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
     async def _attach(self, sock: socket.socket, target: Target, connection: Connection) -> None:
+        """Begin on a socket that leads to the target."""
         loop = asyncio.get_running_loop()
         try:
             if target.scheme == "https":
@@ -131,7 +138,7 @@ class Dialler:
                     sock=sock,
                     ssl=self._context,
                     server_hostname=target.host,
-                    ssl_handshake_timeout=_NO_LIMIT,
+                    ssl_handshake_timeout=sockets.NO_LIMIT,
                 )
             else:
                 await loop.create_connection(lambda: connection, sock=sock)
@@ -143,28 +150,34 @@ class Dialler:
             connection.end()
             raise
 
-    async def _within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work`, for `seconds` of the clock at most.
-
-        Raises:
-            TimeoutError: it was not done in that time.
-        """
-        task = asyncio.get_running_loop().create_task(work)
-        late = False
-
-        def give_up() -> None:
-            nonlocal late
-            late = task.cancel()
-
-        timer = self._clock.call_later(seconds, give_up)
+    async def _enter(self, way: asyncio.Transport, target: Target, connection: Connection) -> None:
+        """Begin on a transport that leads to the target."""
+        connection.connection_made(way)
+        if target.scheme == "http":
+            way.set_protocol(connection)
+            return
         try:
-            return await task
-        except asyncio.CancelledError:
-            ours = asyncio.current_task()
-            if late and task.cancelled() and ours is not None and not ours.cancelling():
-                raise TimeoutError from None
+            inside = await asyncio.get_running_loop().start_tls(
+                way,
+                connection,
+                self._context,
+                server_hostname=target.host,
+                ssl_handshake_timeout=sockets.NO_LIMIT,
+            )
+            if inside is None:
+                raise ConnectionResetError
+        except BaseException as error:
+            # The loop tells a protocol nothing of a handshake that failed.
+            connection.end()
+            connection.connection_lost(None)
+            if isinstance(error, OSError):
+                raise DialFailed(failures.of_handshake(error)) from None
             raise
-        finally:
-            timer.cancel()
-            if task.done() and not task.cancelled():
-                task.exception()  # marks it as seen, should it have come together with our own cancellation
+        connection.transport = inside
+
+
+async def _connect(address: Address, port: int) -> socket.socket:
+    try:
+        return await sockets.connect(address, port)
+    except OSError as error:
+        raise DialFailed(failures.of_connect(error)) from None

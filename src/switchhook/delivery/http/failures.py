@@ -19,6 +19,14 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
 _NOT_FOUND = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
+class DialFailed(Exception):
+    """No connection was made; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
 def of_lookup(error: OSError) -> Failure:
     """A name look-up that failed."""
     if isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND:
