@@ -1,9 +1,9 @@
-"""Writes docs/events.md out of the catalogue; `--check` only says whether it is up to date."""
+"""Writes docs/events.md out of the tables of events; `--check` only says whether it is up to date."""
 
 import sys
 from pathlib import Path
 
-from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.catalogue import CATALOGUE, OPERATIONAL, Topic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 
@@ -35,21 +35,50 @@ of `GET /openapi.json`), and AsyncAPI 3.
 """
 
 
+OPERATIONAL_HEAD = """\
+# Operational events
+
+What Switchhook tells about its own deliveries, in the same envelope, signed, recorded and tried again like any other.
+They go to the endpoints that name them in their topics and to nobody else, and each is one line in the log as well.
+`GET /v2/api/webhooks/operational_event_types` lists them; nobody can publish them.
+
+Each is committed together with what it reports: neither is there without the other, and a fact is one event. An endpoint
+is not told that it was disabled, nor of its own deliveries that failed; that the delivery of an operational event failed
+is told to nobody. One that nobody subscribed to is only in the log.
+
+| topic | fires when | one event for each |
+|---|---|---|
+"""
+
+
 def page() -> str:
     """The whole page."""
-    rows, sections = [], []
-    for topic in CATALOGUE.values():
-        once = ", ".join(f"`{name}`" for name in topic.dedupe_fields)
-        rule = f"fact: known by {once}" if topic.deduplicated else "change"
-        rows.append(f"| [`{topic.name}`](#{topic.name.replace('.', '')}) | {topic.fires} | {rule} |")
-        sections.append(
-            f"## {topic.name}\n\n{topic.description}. {topic.fires}\n\n```json\n{pretty(topic.example)}\n```\n"
-        )
     rule = (
         "\nA publisher that knows better names the fact itself with `dedupe_key`; then that alone decides. A fact that is\n"
         "reported again is answered with the id of its first event.\n\n"
     )
-    return HEAD + "\n".join(rows) + "\n" + rule + "\n".join(sections)
+    nine, three = list(CATALOGUE.values()), list(OPERATIONAL.values())
+    return (
+        f"{HEAD}{table(nine)}\n{rule}{sections(nine)}\n{OPERATIONAL_HEAD}{table(three)}\n\n{sections(three)}"
+    )
+
+
+def table(topics: list[Topic]) -> str:
+    """A row for each topic."""
+    rows = []
+    for topic in topics:
+        once = ", ".join(f"`{name}`" for name in topic.dedupe_fields)
+        rule = f"fact: known by {once}" if topic.deduplicated else "change"
+        rows.append(f"| [`{topic.name}`](#{topic.name.replace('.', '')}) | {topic.fires} | {rule} |")
+    return "\n".join(rows)
+
+
+def sections(topics: list[Topic]) -> str:
+    """A section for each topic."""
+    return "\n".join(
+        f"## {topic.name}\n\n{topic.description}. {topic.fires}\n\n```json\n{pretty(topic.example)}\n```\n"
+        for topic in topics
+    )
 
 
 def pretty(example: bytes) -> str:

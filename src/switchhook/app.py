@@ -23,6 +23,7 @@ from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
 from switchhook.config import API, DISPATCH, Config, is_shared
+from switchhook.delivery import operational
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.handover import Handover
@@ -151,6 +152,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         stack.push_async_callback(store.close)
         if seat and isinstance(store, SharedStore):
             store.on_joined(seat.joined)
+        store.on_committed(operational.log_happened)
         workspace = await first_workspace(store, clock)
         admin_key = await first_admin_key(store, clock, workspace.id, config.data)
         await store.run(

@@ -12,7 +12,7 @@ from switchhook.api.errors import CODES
 from switchhook.api.figures import labels
 from switchhook.api.route import Route, Router
 from switchhook.api.routes import ROUTES
-from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.catalogue import TOPICS
 from switchhook.storage.store import StorageError
 from tests.api.world import PUBLIC_URL, World, call
 
@@ -104,7 +104,7 @@ async def test_openapi_is_valid_and_holds_every_route_and_event(world: World) ->
     validate(document)
     assert document["openapi"].startswith("3.1")
     assert document["servers"] == [{"url": PUBLIC_URL}]
-    assert set(document["webhooks"]) == set(CATALOGUE)
+    assert set(document["webhooks"]) == set(TOPICS)
     told = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     assert told == {(route.method, route.path) for route in ROUTES if not route.hidden}
     create = document["paths"]["/v2/api/webhooks"]["post"]

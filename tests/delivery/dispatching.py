@@ -132,14 +132,19 @@ class Rig:
     accepted: list[str] = field(default_factory=list)
 
     async def endpoint(
-        self, name: str, *, enabled: bool = True, url: str = "https://93.184.216.34/hook"
+        self,
+        name: str,
+        *,
+        enabled: bool = True,
+        url: str = "https://93.184.216.34/hook",
+        topics: tuple[str, ...] = ("tag.added",),
     ) -> str:
-        """Make an endpoint that wants `tag.added`."""
+        """Make an endpoint that wants `topics`."""
         row = endpoints.Endpoint(
             workspace=WORKSPACE,
             id=name,
             url=url,
-            topics=("tag.added",),
+            topics=topics,
             description=None,
             enabled=enabled,
             secrets=(endpoints.SigningSecret(SECRET),),

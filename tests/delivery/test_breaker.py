@@ -10,9 +10,11 @@ from switchhook.delivery.breaker import (
     SPREAD_MS,
     WINDOW_MS,
     Health,
+    Seen,
     Verdict,
     after_failure,
     after_success,
+    follow,
     worth_saving,
 )
 
@@ -85,3 +87,56 @@ def test_a_last_failure_that_moved_a_little_is_not_written() -> None:
     assert worth_saving(Health(1, 1, None), Health(1, 1 + 600_000, None))
     assert worth_saving(Health(1, 1, None), Health(1, 1, 1))
     assert worth_saving(Health(1, 1, 1), HEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "after", "recovered"),
+    [
+        (HEALTHY, [], HEALTHY, None),
+        (HEALTHY, [(True, 5)], HEALTHY, None),
+        (Health(0, 2, None), [(True, 5)], HEALTHY, None),  # a hiccup
+        (Health(0, 12, 12), [(True, 13)], HEALTHY, 0),
+        (Health(0, 12, 12), [(True, 13), (True, 14)], HEALTHY, 0),
+        (Health(0, 12, 12), [(True, 13), (False, 14)], Health(14, 14, None), 0),
+        (Health(0, 2, None), [(False, 12), (True, 13)], HEALTHY, 0),  # the clock began on the way
+        (Health(0, 2, None), [(False, 13)], Health(0, 13, 13), None),
+    ],
+)
+def test_outcomes_are_taken_into_what_is_stored(
+    before: Health, seen: list[tuple[bool, int]], after: Health, recovered: int | None
+) -> None:
+    def hours(health: Health) -> Health:
+        values = (health.first, health.last, health.clock)
+        return Health(*(None if value is None else value * HOUR for value in values))
+
+    made = follow(hours(before), [Seen(ok, at * HOUR) for ok, at in seen])
+    assert made.health == hours(after)
+    assert (None if made.recovered is None else made.recovered.first) == (
+        None if recovered is None else recovered * HOUR
+    )
+
+
+_outcomes = st.lists(st.tuples(st.booleans(), st.integers(0, 20 * 24)), max_size=40).map(
+    lambda found: [Seen(ok, at * HOUR) for ok, at in sorted(found, key=lambda one: one[1])]
+)
+
+
+@given(_outcomes, st.integers(0, 40))
+def test_it_does_not_matter_in_how_many_parts_outcomes_are_recorded(seen: list[Seen], cut: int) -> None:
+    whole = follow(HEALTHY, seen)
+    first = follow(HEALTHY, seen[:cut])
+    if first.verdict is Verdict.NOTHING:
+        second = follow(first.health, seen[cut:])
+        assert second[:2] == whole[:2]
+        assert (second.recovered or first.recovered) == whole.recovered
+    else:
+        assert whole == first
+
+
+@given(_outcomes)
+def test_a_recovery_ends_at_least_twelve_hours_of_failures(seen: list[Seen]) -> None:
+    recovered = follow(HEALTHY, seen).recovered
+    if recovered is not None:
+        assert recovered.first is not None
+        assert recovered.clock is not None
+        assert recovered.clock - recovered.first >= SPREAD_MS

@@ -21,7 +21,7 @@ from switchhook.api.shapes.webhooks import (
 from switchhook.api.webhooks import unknown_topic, webhook_id, webhook_not_found, webhook_of
 from switchhook.clock import iso_millis, parse_iso
 from switchhook.delivery.breaker import CLOCK_MS
-from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.catalogue import TOPICS
 from switchhook.events.envelope import render
 from switchhook.events.ids import JOB, MESSAGE, delivery_id, lower_bound, new_id, normalise_id
 from switchhook.storage import endpoints, history, outbox, replay
@@ -120,13 +120,13 @@ class Replays:
         """POST /v2/api/webhooks/{webhook_id}/test."""
         id_ = webhook_id(request)
         asked = read_shape(await self._body(request), TestAsked)
-        if asked.topic not in CATALOGUE:
+        if asked.topic not in TOPICS:
             raise from_faults([FieldFault("topic", "INVALID_EVENT_TYPE", unknown_topic(asked.topic))])
 
         async def work(tx: Transaction) -> Response:
             await self._endpoint(tx, request.workspace, id_)
             now = self._clock.now()
-            body = render(asked.topic, CATALOGUE[asked.topic].example, now)
+            body = render(asked.topic, TOPICS[asked.topic].example, now)
             event = outbox.NewEvent(request.workspace, new_id(MESSAGE, now), asked.topic, body, now)
             await outbox.accept_for(tx, event, id_)
             return data(TestSent(event.id, delivery_id(event.id, id_), asked.topic), 202)

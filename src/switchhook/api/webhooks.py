@@ -12,8 +12,9 @@ from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
 from switchhook.api.shapes.webhooks import EventType, NewWebhook, Webhook, WebhookChange
 from switchhook.clock import iso_seconds
+from switchhook.delivery import operational
 from switchhook.delivery.address import UrlRefused, check_url
-from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.catalogue import CATALOGUE, OPERATIONAL, TOPICS
 from switchhook.events.faults import nearest
 from switchhook.events.ids import ENDPOINT, new_id, normalise_id
 from switchhook.storage import endpoints
@@ -37,6 +38,10 @@ class Webhooks:
     async def event_types(self, request: Request) -> Response:
         """GET /v2/api/webhooks/event_types."""
         return data([EventType(name, topic.description) for name, topic in CATALOGUE.items()])
+
+    async def operational_event_types(self, request: Request) -> Response:
+        """GET /v2/api/webhooks/operational_event_types."""
+        return data([EventType(name, topic.description) for name, topic in OPERATIONAL.items()])
 
     async def list(self, request: Request) -> Response:
         """GET /v2/api/webhooks."""
@@ -85,6 +90,7 @@ class Webhooks:
             found = await endpoints.find_endpoint(tx, request.workspace, id_)
             if found is None:
                 raise webhook_not_found(id_)
+            now = self._clock.now()
             enabled = found.enabled if asked.enabled is UNSET else asked.enabled
             changed = msgspec.structs.replace(
                 found,
@@ -93,9 +99,10 @@ class Webhooks:
                 description=found.description if asked.description is UNSET else asked.description,
                 enabled=enabled,
                 disabled_why=None if enabled else found.disabled_why,
-                updated_at=self._clock.now(),
+                updated_at=now,
             )
             await endpoints.change_endpoint(tx, changed)
+            await operational.switched(tx, found, changed, now)
             return data(webhook_of(changed))
 
         return work
@@ -119,11 +126,11 @@ class Webhooks:
         faults = [
             FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", unknown_topic(topic))
             for index, topic in enumerate(topics)
-            if topic not in CATALOGUE
+            if topic not in TOPICS
         ]
         if faults:
             error = from_faults(faults)
-            like = nearest(topics[int(faults[0].field[7:-1])], CATALOGUE)
+            like = nearest(topics[int(faults[0].field[7:-1])], TOPICS)
             error.suggestion = (
                 f"Use {like}." if like else "GET /v2/api/webhooks/event_types lists every topic."
             )
@@ -146,7 +153,7 @@ class Webhooks:
 
 def unknown_topic(topic: str) -> str:
     """The sentence about a topic that is none."""
-    like = nearest(topic, CATALOGUE)
+    like = nearest(topic, TOPICS)
     hint = f"did you mean {like}?" if like else f"the topics are {', '.join(CATALOGUE)}."
     return f"Unknown topic {topic[:100]!r}; {hint}"
 

@@ -1,7 +1,7 @@
 """What follows from an attempt that has ended: the row to record, and what it says about the endpoint.
 
-exchange ──▶ outcome ─┬─▶ the attempt, and when the next one is made ──▶ settler
-                      └─▶ breaker, 410 Gone ──▶ the endpoint is disabled
+exchange ──▶ outcome ─┬─▶ the attempt, when the next one is made, and what the breaker must know ──▶ settler
+                      └─▶ 410 Gone ──▶ the endpoint is disabled
 """
 
 import asyncio
@@ -9,9 +9,9 @@ import logging
 from collections import Counter
 
 from switchhook.clock import Clock
-from switchhook.delivery.breaker import Verdict
+from switchhook.delivery import operational
 from switchhook.delivery.exchange import Exchange, Failure, Kind
-from switchhook.delivery.health import follow
+from switchhook.delivery.health import notice
 from switchhook.delivery.lane import Delivery, Lane
 from switchhook.delivery.outcome import Outcome, classify
 from switchhook.delivery.request import Prepared
@@ -19,7 +19,7 @@ from switchhook.delivery.sending import Sent, Settings
 from switchhook.delivery.settlement import settlement
 from switchhook.delivery.settler import Settler
 from switchhook.delivery.tasks import Tasks
-from switchhook.storage import endpoints
+from switchhook.events.operational import Disabled
 from switchhook.storage.outbox import Settlement
 from switchhook.storage.store import Store
 
@@ -55,35 +55,29 @@ class Aftermath:
 
     def settle(self, settler: Settler[Sent], lane: Lane, delivery: Delivery, outcome: Outcome) -> Settlement:
         """Have an outcome recorded, and act on what it says about the endpoint; the row that will be recorded."""
+        now = self._clock.now()
         row = settlement(
             lane,
             delivery,
             outcome,
-            now=self._clock.now(),
+            now=now,
             schedule=self._settings.schedule,
             jitter=self._settings.jitter(),
         )
         self._counts[row.state] += 1
-        self._watch_health(settler, lane, outcome)
+        seen = notice(lane, outcome, now)
+        if seen is not None:
+            settler.put_seen((lane.workspace, lane.endpoint), seen)
         if outcome.disable:
-            self._tasks.spawn(
-                self._disable(lane, outcome.message_customer or "the endpoint answered 410 Gone")
-            )
+            self._tasks.spawn(self._gone(lane, outcome.message_customer or "the endpoint answered 410 Gone"))
         settler.put(Sent(lane, delivery), row)
         return row
 
-    def _watch_health(self, settler: Settler[Sent], lane: Lane, outcome: Outcome) -> None:
-        """Follow the breaker's rule; what it knows is recorded together with the outcome."""
-        row, verdict = follow(lane, outcome, self._clock.now())
-        if row is not None:
-            settler.put_health(row)
-        if verdict is Verdict.DISABLE:
-            self._tasks.spawn(self._disable(lane, "every delivery failed for five days"))
-
-    async def _disable(self, lane: Lane, why: str) -> None:
+    async def _gone(self, lane: Lane, why: str) -> None:
+        """Disable an endpoint at once: what it asked for does not wait for its outcome to be recorded."""
         now = self._clock.now()
-        disabled = await self._store.run(
-            lambda tx: endpoints.disable_endpoint(tx, lane.workspace, lane.endpoint, why, now)
+        await self._store.run(
+            lambda tx: operational.disable(
+                tx, lane.workspace, lane.endpoint, reason=Disabled.GONE, why=why, now=now
+            )
         )
-        if disabled:
-            log.warning("endpoint %s is disabled: %s", lane.endpoint, why)

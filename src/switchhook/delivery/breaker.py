@@ -3,10 +3,14 @@
     first failure ──at least 12 h later, within 24 h──▶ a clock of 5 days ──still failing when it runs out──▶ disabled
          ▲ any success clears everything
 
-Kept in the database with the outcomes it follows from, so that a restart neither forgets nor restarts the clock.
+Kept in the database with the outcomes it follows from, so that a restart neither forgets nor restarts the clock. Where
+several processes deliver to one endpoint, each reports what it saw and the rule is applied to what is stored
+(`follow`): the clock starts once, whoever saw the failures, and a success that one of them saw clears it for all.
 """
 
+from collections.abc import Iterable
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,6 +65,35 @@ def after_failure(health: Health, at: int) -> tuple[Health, Verdict]:
     if at - first >= SPREAD_MS:
         clock = at
     return Health(first, at, clock), Verdict.NOTHING
+
+
+class Seen(NamedTuple):
+    """An outcome that may change an endpoint's health, and when (wall ms)."""
+
+    ok: bool
+    at: int
+
+
+class Followed(NamedTuple):
+    """What outcomes made of a health. `recovered` is the failing health, its clock running, that a success ended."""
+
+    health: Health
+    verdict: Verdict
+    recovered: Health | None
+
+
+def follow(health: Health, outcomes: Iterable[Seen]) -> Followed:
+    """Take outcomes into a health, in their order. Nothing counts any more once the clock has run out."""
+    recovered = None
+    for ok, at in outcomes:
+        if ok:
+            recovered = health if health.clock is not None else recovered
+            health = after_success()
+            continue
+        health, verdict = after_failure(health, at)
+        if verdict is Verdict.DISABLE:
+            return Followed(health, verdict, recovered)
+    return Followed(health, Verdict.NOTHING, recovered)
 
 
 def worth_saving(saved: Health, now: Health) -> bool:

@@ -17,8 +17,8 @@ from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.aftermath import Aftermath
 from switchhook.delivery.backlog import Backlog
-from switchhook.delivery.breaker import Health
 from switchhook.delivery.exchange import Exchange, Kind
+from switchhook.delivery.health import adopt
 from switchhook.delivery.lane import Delivery, Lane, LaneState
 from switchhook.delivery.membership import membership
 from switchhook.delivery.outcome import Outcome, refusal
@@ -233,10 +233,11 @@ class Dispatcher:
             lane.claimed.clear()
             return
         lane.prepared = prepare(endpoint, self._policy)
-        if lane.state is not LaneState.OPEN:
-            lane.health = lane.health_saved = Health(
-                endpoint.failing_first, endpoint.failing_last, endpoint.failing_clock
-            )
+        if self._store.shared or lane.state is not LaneState.OPEN:
+            missed = adopt(lane, endpoint, shared=self._store.shared)
+            if missed is not None:
+                assert self._settler is not None
+                self._settler.put_seen((lane.workspace, lane.endpoint), missed)
         if not endpoint.enabled:
             lane.state = LaneState.CLOSED
             self._sender.forget(lane.endpoint)

@@ -84,6 +84,7 @@ class Lane:
         "loading",
         "prepared",
         "state",
+        "succeeded_at",
         "turn",
         "workspace",
     )
@@ -103,7 +104,8 @@ class Lane:
         self.held = False  # the receiver asked for a pause
         self.backoff = 0.0  # seconds of the last pause that it did not measure itself
         self.loading = False
-        self.health = self.health_saved = HEALTHY
+        self.health = self.health_saved = HEALTHY  # as far as this process knows
+        self.succeeded_at: int | None = None  # when an attempt last did (wall ms)
         self.backlog_at: int | None = None  # when the first row of the schedule is due (wall ms)
 
     @property

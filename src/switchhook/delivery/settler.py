@@ -19,8 +19,10 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from switchhook.clock import Clock
+from switchhook.delivery.breaker import Seen
+from switchhook.delivery.health import Key, record
 from switchhook.storage import outbox
-from switchhook.storage.outbox import HealthRow, Settlement, Waiting
+from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import Conflict, Lane, ProcessLost, StorageError, Store
 
 log = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class Settler(Generic[D]):
         self._on_recorded = on_recorded
         self._on_stall = on_stall
         self._buffer: list[tuple[D, Settlement | Waiting]] = []
-        self._health: dict[str, HealthRow] = {}
+        self._seen: dict[Key, list[Seen]] = {}
         self._task: asyncio.Task[None] | None = None
         self._timer_set = False
         self._draining = False
@@ -109,7 +111,7 @@ class Settler(Generic[D]):
     @property
     def idle(self) -> bool:
         """Whether no event waits for anything, and nothing waits to be recorded."""
-        return not self._buffer and self._task is None and self.low_water.open == 0
+        return not self._buffer and not self._seen and self._task is None and self.low_water.open == 0
 
     def put(self, delivery: D, row: Settlement | Waiting) -> None:
         """Have an outcome, or a delivery that is to wait in the store, recorded soon."""
@@ -118,6 +120,16 @@ class Settler(Generic[D]):
         self._buffer.append((delivery, row))
         if isinstance(row, Settlement):
             self.pending += 1  # answers only: what is parked was never sent, and must not hold others up
+        self._wake()
+
+    def put_seen(self, endpoint: Key, seen: Seen) -> None:
+        """Have what was seen of an endpoint's health recorded, together with the outcomes that are put now."""
+        if self._abandoned:
+            return
+        self._seen.setdefault(endpoint, []).append(seen)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._task is not None:
             return
         if len(self._buffer) >= GROUP:
@@ -126,13 +138,9 @@ class Settler(Generic[D]):
             self._timer_set = True
             self._clock.call_later(LINGER, self._linger_over)
 
-    def put_health(self, row: HealthRow) -> None:
-        """Have an endpoint's health recorded with the outcome that changed it, which is put next."""
-        self._health[row.endpoint] = row
-
     def _linger_over(self) -> None:
         self._timer_set = False
-        if self._task is None and self._buffer:
+        if self._task is None and (self._buffer or self._seen):
             self._begin()
 
     def _begin(self) -> None:
@@ -145,20 +153,20 @@ class Settler(Generic[D]):
             log.error("recording outcomes failed unexpectedly", exc_info=task.exception())
 
     async def _record(self) -> None:
-        while self._buffer:
+        while self._buffer or self._seen:
             group, self._buffer = self._buffer, []
             for delivery, _ in group:
                 if delivery.seq is not None:
                     self.low_water.trace(delivery.seq)
                     delivery.seq = None  # once is enough, also when the commit must be tried again
-            await self._commit(group)
+            seen, self._seen = self._seen, {}
+            await self._commit(group, seen)
             if len(self._buffer) < GROUP and not self._draining:
                 await self._clock.sleep(LINGER)
 
-    async def _commit(self, group: list[tuple[D, Settlement | Waiting]]) -> None:
+    async def _commit(self, group: list[tuple[D, Settlement | Waiting]], seen: dict[Key, list[Seen]]) -> None:
         settled = [row for _, row in group if isinstance(row, Settlement)]
         waiting = [row for _, row in group if isinstance(row, Waiting)]
-        health, self._health = list(self._health.values()), {}
         while True:
             mark = self.low_water.mark
             horizon = self._store.horizon()
@@ -166,8 +174,9 @@ class Settler(Generic[D]):
                 mark = min(mark, horizon)  # an event that is still on its way in may have any number above it
             changed = mark if mark > self.stored_mark else None
             try:
+                now = self._clock.now()
                 await self._store.run(
-                    lambda tx: outbox.settle(tx, settled, waiting, changed, health),  # noqa: B023
+                    lambda tx: record(tx, settled, waiting, changed, seen=seen, now=now),  # noqa: B023
                     lane=Lane.OUTCOMES,
                 )
             except ProcessLost:
@@ -182,9 +191,13 @@ class Settler(Generic[D]):
                     await self._clock.sleep(RETRY)
                     continue
                 # Not the store but one of the rows: the others must not suffer for it.
-                if len(group) > 1:
+                if len(group) > 1 or (group and seen):
                     for item in group:
-                        await self._commit([item])
+                        await self._commit([item], {})
+                    if seen:
+                        await self._commit([], seen)
+                elif not group:
+                    log.exception("what was seen of %d endpoints cannot be recorded", len(seen))
                 else:
                     self.pending -= len(settled)  # it must not hold the others up for ever
                     log.exception("an outcome cannot be recorded; the history does not show this attempt")
@@ -223,7 +236,7 @@ class Settler(Generic[D]):
     async def drain(self) -> None:
         """Record everything that is in the buffer now, without lingering."""
         self._draining = True
-        while self._buffer or self._task is not None:
+        while self._buffer or self._seen or self._task is not None:
             if self._task is None:
                 self._begin()
             task = self._task
@@ -235,5 +248,6 @@ class Settler(Generic[D]):
         """Record nothing more; the rest is delivered once more, after the next start or by another process."""
         self._abandoned = True
         self._buffer.clear()
+        self._seen.clear()
         if self._task is not None:
             self._task.cancel()

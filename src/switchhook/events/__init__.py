@@ -3,7 +3,17 @@
 Pure: no I/O, nothing of the server; needs msgspec alone. Receivers import it too.
 """
 
-from switchhook.events.catalogue import CATALOGUE, VERSION, Topic, dedupe_key, read, topic_of, validate
+from switchhook.events.catalogue import (
+    CATALOGUE,
+    OPERATIONAL,
+    TOPICS,
+    VERSION,
+    Topic,
+    dedupe_key,
+    read,
+    topic_of,
+    validate,
+)
 from switchhook.events.envelope import (
     MAX_BATCH,
     Envelope,
@@ -15,7 +25,15 @@ from switchhook.events.envelope import (
     publish,
     render,
 )
-from switchhook.events.faults import FieldError, InvalidEvent, UnknownTopic
+from switchhook.events.faults import FieldError, InvalidEvent, ReservedTopic, UnknownTopic
+from switchhook.events.operational import (
+    DeliveryExhausted,
+    Disabled,
+    EndpointDisabled,
+    EndpointRecovered,
+    OperationalData,
+    Recovered,
+)
 from switchhook.events.payloads import (
     CallCompleted,
     CallReceived,
@@ -43,6 +61,8 @@ from switchhook.events.values import Money, Person
 __all__ = [
     "CATALOGUE",
     "MAX_BATCH",
+    "OPERATIONAL",
+    "TOPICS",
     "VERSION",
     "CallCompleted",
     "CallReceived",
@@ -53,6 +73,10 @@ __all__ = [
     "ContactCreated",
     "ContactUpdated",
     "Deal",
+    "DeliveryExhausted",
+    "Disabled",
+    "EndpointDisabled",
+    "EndpointRecovered",
     "Envelope",
     "Event",
     "EventData",
@@ -61,8 +85,11 @@ __all__ = [
     "IvrChoice",
     "MessageType",
     "Money",
+    "OperationalData",
     "Person",
     "Publish",
+    "Recovered",
+    "ReservedTopic",
     "SmsReceived",
     "SmsSent",
     "Speaker",

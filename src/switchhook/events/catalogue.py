@@ -1,4 +1,5 @@
-"""The one table of the nine events. Decoding, deduplication, schemas and the API's list are all read off it."""
+"""The one table of the nine events, and beside it that of the operational ones. Decoding, deduplication, schemas and
+the API's lists are all read off them."""
 
 import hashlib
 import operator
@@ -8,9 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from switchhook.events import payloads
-from switchhook.events.examples import EXAMPLES
-from switchhook.events.faults import FieldError, InvalidEvent, UnknownTopic, explain
+from switchhook.events import examples, operational, payloads
+from switchhook.events.faults import FieldError, InvalidEvent, ReservedTopic, UnknownTopic, explain
+from switchhook.events.operational import OperationalData
 from switchhook.events.payloads import EventData
 from switchhook.events.strict import DECODING_ERRORS, UNTYPED, flaw, lenient_decoder, strict_decoder, twin
 
@@ -42,6 +43,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.dedupe_fields)
 
 
+_EXAMPLES = examples.EXAMPLES | operational.EXAMPLES
+
+
 def _row(
     name: str, struct: type[msgspec.Struct], description: str, fires: str, *dedupe_fields: str
 ) -> tuple[str, Topic]:
@@ -51,7 +55,7 @@ def _row(
         description=description,
         fires=fires,
         dedupe_fields=dedupe_fields,
-        example=EXAMPLES[name],
+        example=_EXAMPLES[name],
     )
 
 
@@ -114,7 +118,43 @@ CATALOGUE: dict[str, Topic] = dict(
 )
 """Every topic by name, in the catalogue's order."""
 
-TOPIC_OF: dict[type[msgspec.Struct], str] = {row.struct: name for name, row in CATALOGUE.items()}
+OPERATIONAL: dict[str, Topic] = dict(
+    [
+        _row(
+            "endpoint.disabled",
+            operational.EndpointDisabled,
+            "Endpoint disabled",
+            "An endpoint is disabled: its deliveries failed for five days, it answered 410, or somebody disabled it. "
+            "Not sent to the endpoint itself.",
+            "webhook_id",
+            "disabled_at",
+        ),
+        _row(
+            "endpoint.recovered",
+            operational.EndpointRecovered,
+            "Endpoint recovered",
+            "A delivery succeeds after the breaker's clock had begun (failures at least 12 hours apart), or an "
+            "endpoint that was disabled is enabled.",
+            "webhook_id",
+            "recovered_at",
+        ),
+        _row(
+            "delivery.exhausted",
+            operational.DeliveryExhausted,
+            "Delivery failed for good",
+            "The last attempt of a delivery has failed, or the receiver asked for no more. Not sent to the endpoint "
+            "that failed, and not for the delivery of an operational event.",
+            "delivery_id",
+            "attempts",
+        ),
+    ]
+)
+"""What Switchhook says about itself. Nobody gets these but who names them, and nobody can publish them."""
+
+TOPICS: dict[str, Topic] = CATALOGUE | OPERATIONAL
+"""Everything that can be subscribed to."""
+
+TOPIC_OF: dict[type[msgspec.Struct], str] = {row.struct: name for name, row in TOPICS.items()}
 """The topic of each struct. Strict twins are subclasses: look up `type(data)` through `topic_of`."""
 
 
@@ -128,7 +168,7 @@ class _Reader:
         self.lenient: Callable[[bytes], Any] = lenient_decoder(struct).decode
 
 
-_READERS = {name: _Reader(row.struct) for name, row in CATALOGUE.items()}
+_READERS = {name: _Reader(row.struct) for name, row in TOPICS.items()}
 
 
 def topic_of(data: msgspec.Struct) -> str:
@@ -149,12 +189,15 @@ def validate(topic: str, raw: bytes) -> EventData:
     The bytes themselves are fit to be sent on as they are: no unknown key, no key twice, no nesting deeper than 64.
 
     Raises:
+        ReservedTopic: an operational event, which only Switchhook makes.
         UnknownTopic: the catalogue has no such topic.
         InvalidEvent: every fault found, each with its path from `data`.
     """
     reader = _READERS.get(topic)
     if reader is None:
         raise UnknownTopic(topic, CATALOGUE)
+    if topic in OPERATIONAL:
+        raise ReservedTopic(topic, CATALOGUE)
     try:
         data: EventData = reader.strict(raw)
         fault = flaw(data, raw)
@@ -165,7 +208,7 @@ def validate(topic: str, raw: bytes) -> EventData:
     return data
 
 
-def read(topic: str, raw: bytes) -> EventData:
+def read(topic: str, raw: bytes) -> EventData | OperationalData:
     """The typed data of JSON bytes that were received. Unknown keys are ignored.
 
     Raises:
@@ -176,13 +219,13 @@ def read(topic: str, raw: bytes) -> EventData:
     if reader is None:
         raise UnknownTopic(topic, CATALOGUE)
     try:
-        data: EventData = reader.lenient(raw)
+        data: EventData | OperationalData = reader.lenient(raw)
     except DECODING_ERRORS as error:
         raise _invalid(topic, raw, error, strict=False) from None
     return data
 
 
-def dedupe_key(topic: str, data: EventData) -> str | None:
+def dedupe_key(topic: str, data: EventData | OperationalData) -> str | None:
     """What is the same for every report of the same fact, or None when the topic is not deduplicated.
 
     The key begins with the topic and is printable, at most `MAX_KEY` characters, so any database can index it.
@@ -190,7 +233,7 @@ def dedupe_key(topic: str, data: EventData) -> str | None:
     Raises:
         UnknownTopic: the catalogue has no such topic.
     """
-    row = CATALOGUE.get(topic)
+    row = TOPICS.get(topic)
     if row is None:
         raise UnknownTopic(topic, CATALOGUE)
     if not row.dedupe_fields:
@@ -208,7 +251,7 @@ def _invalid(topic: str, raw: bytes, error: Exception, *, strict: bool) -> Inval
     """The same fault in the sender's terms, every other one with it."""
     try:
         value = UNTYPED.decode(raw)
-        kind = inspect.type_info(twin(CATALOGUE[topic].struct))
+        kind = inspect.type_info(twin(TOPICS[topic].struct))
         faults = explain(value, kind, "data", strict=strict)
     except DECODING_ERRORS as cause:
         return InvalidEvent([FieldError("data", not_json(cause))])

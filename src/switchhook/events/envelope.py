@@ -12,8 +12,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Raw, inspect
 
-from switchhook.events.catalogue import CATALOGUE, VERSION, dedupe_key, not_json, read, topic_of, validate
+from switchhook.events.catalogue import (
+    CATALOGUE,
+    TOPICS,
+    VERSION,
+    dedupe_key,
+    not_json,
+    read,
+    topic_of,
+    validate,
+)
 from switchhook.events.faults import MAX_FAULTS, FieldError, InvalidEvent, UnknownTopic, explain
+from switchhook.events.operational import OperationalData
 from switchhook.events.payloads import EventData, Timestamp
 from switchhook.events.strict import DECODING_ERRORS, UNTYPED, encode
 
@@ -37,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     version: str
     timestamp: str
-    data: EventData
+    data: EventData | OperationalData
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +92,7 @@ _READ_ENVELOPE = msgspec.json.Decoder(Envelope).decode
 _READ_PUBLISH = msgspec.json.Decoder(_PublishBody).decode
 _READ_BATCH = msgspec.json.Decoder(_BatchBody).decode
 
-_HEADS = {name: f'{{"topic":"{name}","version":"{VERSION}","timestamp":"'.encode() for name in CATALOGUE}
+_HEADS = {name: f'{{"topic":"{name}","version":"{VERSION}","timestamp":"'.encode() for name in TOPICS}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -170,7 +180,7 @@ def parse_publish_batch(body: bytes) -> list[Publish]:
         try:
             checked.append(_checked(asked))
         except UnknownTopic as error:
-            raise UnknownTopic(error.topic, CATALOGUE, f"events[{index}].topic") from None
+            raise type(error)(error.topic, CATALOGUE, f"events[{index}].topic") from None
         except InvalidEvent as error:
             faults += [FieldError(f"events[{index}].{one.field}", one.message) for one in error.errors]
             if len(faults) >= MAX_FAULTS:

@@ -52,6 +52,16 @@ class UnknownTopic(InvalidEvent):
         super().__init__([FieldError(field, f"unknown topic `{shown}`{hint}")])
 
 
+class ReservedTopic(UnknownTopic):
+    """The topic is an operational event's, which Switchhook makes itself: it can be subscribed to, not published."""
+
+    def __init__(self, topic: str, known: Iterable[str], field: str = "topic") -> None:
+        super().__init__(topic, known, field)
+        self.nearest = None
+        reason = FieldError(field, f"`{topic}` is made by Switchhook itself and cannot be published")
+        InvalidEvent.__init__(self, [reason])
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None when none is like it."""
     found = difflib.get_close_matches(name[:100], list(known), n=1, cutoff=0.6)

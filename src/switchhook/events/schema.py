@@ -1,4 +1,4 @@
-"""The catalogue as JSON Schema 2020-12, as the `webhooks` of an OpenAPI 3.1 document, and as AsyncAPI 3.0.
+"""The events as JSON Schema 2020-12, as the `webhooks` of an OpenAPI 3.1 document, and as AsyncAPI 3.0.
 
 All of it is read off the strict structs and the table; nothing is written twice. What a schema cannot say is checked
 by `validate` alone: no key twice in one object, at most 64 levels, at most 18 decimals of an amount.
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from switchhook.events.catalogue import CATALOGUE, VERSION, Topic
+from switchhook.events.catalogue import TOPICS, VERSION, Topic
 from switchhook.events.envelope import Envelope
 from switchhook.events.faults import UnknownTopic
 from switchhook.events.strict import twin
@@ -60,7 +60,7 @@ def data_schema(topic: str) -> Json:
 def envelope_schema() -> Json:
     """The envelope around any topic, its `data` left open."""
     made = _envelope()
-    made["properties"]["topic"] = {"type": "string", "enum": list(CATALOGUE)}
+    made["properties"]["topic"] = {"type": "string", "enum": list(TOPICS)}
     return {"$schema": _DIALECT, "$id": f"urn:switchhook:envelope:{VERSION}", **made}
 
 
@@ -71,7 +71,7 @@ def openapi_webhooks() -> Json:
     """
     template = "#/components/schemas/Event{name}"
     webhooks: Json = {}
-    for name, row in CATALOGUE.items():
+    for name, row in TOPICS.items():
         webhooks[name] = {
             "post": {
                 "operationId": "receive_" + name.replace(".", "_"),
@@ -100,7 +100,7 @@ def openapi_webhooks() -> Json:
 
 
 def asyncapi(title: str, version: str) -> Json:
-    """The catalogue as an AsyncAPI 3.0 document. `title` and `version` are those of the document."""
+    """The events as an AsyncAPI 3.0 document. `title` and `version` are those of the document."""
     template = "#/components/schemas/Event{name}"
     headers = {
         "type": "object",
@@ -116,7 +116,7 @@ def asyncapi(title: str, version: str) -> Json:
             "headers": {"$ref": "#/components/schemas/WebhookHeaders"},
             "payload": _body(row, template),
         }
-        for name, row in CATALOGUE.items()
+        for name, row in TOPICS.items()
     }
     return {
         "asyncapi": "3.0.0",
@@ -146,9 +146,9 @@ def asyncapi(title: str, version: str) -> Json:
 
 
 def _row(topic: str) -> Topic:
-    if topic not in CATALOGUE:
-        raise UnknownTopic(topic, CATALOGUE)
-    return CATALOGUE[topic]
+    if topic not in TOPICS:
+        raise UnknownTopic(topic, TOPICS)
+    return TOPICS[topic]
 
 
 def _envelope() -> Json:
@@ -169,7 +169,7 @@ def _body(row: Topic, template: str) -> Json:
 
 
 def _components(template: str) -> Json:
-    return {f"Event{name}": made for name, made in _definitions(list(CATALOGUE.values()), template).items()}
+    return {f"Event{name}": made for name, made in _definitions(list(TOPICS.values()), template).items()}
 
 
 def _definitions(rows: list[Topic], template: str) -> Json:

@@ -85,16 +85,6 @@ class Waiting(msgspec.Struct, frozen=True):
     next_at: int
 
 
-class HealthRow(msgspec.Struct, frozen=True):
-    """How long an endpoint has been failing (wall ms), for the breaker."""
-
-    workspace: str
-    endpoint: str
-    first: int | None
-    last: int | None
-    clock: int | None
-
-
 class Due(msgspec.Struct, frozen=True):
     """A delivery of the schedule whose time has come."""
 
@@ -148,6 +138,23 @@ async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepte
     return Accepted(event.id, duplicate=False)
 
 
+async def accept_operational(tx: Transaction, events: Sequence[tuple[NewEvent, str]]) -> None:
+    """Make events durable that Switchhook reports about itself, each for all who asked for it but the endpoint named.
+
+    One that nobody asked for, and a fact that is known, leaves no row.
+    """
+    made = await tx.fetch_each(
+        "accept_operational",
+        [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body, without) for e, without in events],
+    )
+    lined_up: list[Row] = []
+    for (event, _), rows in zip(events, made, strict=True):
+        if rows:
+            lined_up += _announce(tx, event, *rows[0])
+    if lined_up:
+        await _line_up(tx, lined_up)
+
+
 def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str, ordered: str | None) -> list[Row]:
     """Have an event told of; its rows for the schedule, one for each endpoint that wants its events in order.
 
@@ -181,9 +188,11 @@ async def settle(
     settled: Sequence[Settlement],
     waiting: Iterable[Waiting],
     low_water: int | None,
-    health: Iterable[HealthRow] = (),
-) -> None:
-    """Record outcomes, what is to be tried again, how the endpoints do, and how far every event has left a trace."""
+) -> Sequence[Settlement]:
+    """Record outcomes, what is to be tried again, and how far every event has left a trace.
+
+    Returns the outcomes that count: all but those of claims that were lost.
+    """
     if tx.shared:
         settled = await _still_ours(tx, settled)
     if settled:
@@ -222,10 +231,9 @@ async def settle(
     rows = [(w.workspace, w.endpoint, w.event, w.attempts, w.next_at) for w in waiting]
     if rows:
         await tx.many("put_schedule_once", rows)
-    for row in health:
-        await tx.execute("save_health", row.workspace, row.endpoint, row.first, row.last, row.clock)
     if low_water is not None:
         await tx.execute("set_low_water", low_water)
+    return settled
 
 
 async def _still_ours(tx: Transaction, settled: Sequence[Settlement]) -> Sequence[Settlement]:

@@ -19,7 +19,7 @@ from switchhook.storage.store import Committed, Row, Transaction
 _QUERIES = queries("postgresql")
 _EACH = marked("postgresql", "each")
 _OWNED = marked("postgresql", "owned")
-ACCEPTING = frozenset({"accept_event", "accept_event_for"})
+ACCEPTING = frozenset({"accept_event", "accept_event_for", "accept_operational"})
 
 FETCH, EXECUTE, MANY, EACH = range(4)
 

@@ -69,8 +69,9 @@ class Committed(msgspec.Struct):
     """What one commit made true that others must hear of.
 
     New events, endpoints that changed (workspace, id), whether deliveries were put into the schedule that nobody in
-    this process waits for, the endpoints (workspace, id) of those that were left to others when they were accepted, and
-    whether a recovery was asked for. All but events and recoveries is told to the other processes of a shared store.
+    this process waits for, the endpoints (workspace, id) of those that were left to others when they were accepted,
+    whether a recovery was asked for, and the data of operational events, whether anybody subscribes to them or not.
+    Endpoints, the schedule and what was left are told to the other processes of a shared store.
     """
 
     events: list[AcceptedEvent] = msgspec.field(default_factory=list)
@@ -78,9 +79,11 @@ class Committed(msgspec.Struct):
     schedule: bool = False
     due: set[tuple[str, str]] = msgspec.field(default_factory=set)
     recovery: bool = False
+    happened: list[msgspec.Struct] = msgspec.field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.endpoints or self.schedule or self.due or self.recovery)
+        told = self.events or self.endpoints or self.schedule or self.due or self.recovery or self.happened
+        return bool(told)
 
 
 class Reader(Protocol):

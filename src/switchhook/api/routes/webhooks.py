@@ -14,6 +14,16 @@ ROUTES: tuple[Route, ...] = (
         answer=list[shapes.EventType],
     ),
     Route(
+        "list_operational_event_types",
+        "GET",
+        "/v2/api/webhooks/operational_event_types",
+        "List the topics that tell about deliveries",
+        "What an endpoint can subscribe to besides the event types: it is told when an endpoint is disabled or has "
+        "recovered and when a delivery has failed for good. Nobody gets these but who names them.",
+        scopes=(WEBHOOKS,),
+        answer=list[shapes.EventType],
+    ),
+    Route(
         "list_webhooks",
         "GET",
         "/v2/api/webhooks",

@@ -44,6 +44,35 @@ INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, b
 VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)
 RETURNING seq, targets, (SELECT e.id FROM endpoints e WHERE e.workspace_id = $1 AND e.id = $4 AND e.ordered = 1)
 
+-- name: accept_operational
+-- For whoever asked for it but the endpoint it is about ($7). What nobody asked for is not stored.
+INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
+SELECT $1, $2, $3, $4, asked.targets, $5, $6
+FROM (SELECT group_concat(endpoint_id, ' ') AS targets FROM endpoint_topics
+  WHERE workspace_id = $1 AND topic = $3 AND endpoint_id <> $7) AS asked
+WHERE asked.targets IS NOT NULL
+ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+RETURNING seq, targets, (SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics
+  WHERE workspace_id = $1 AND topic = $3 AND endpoint_id <> $7 AND ordered = 1)
+
+-- name: accept_operational (postgresql each owned)
+WITH asked AS (
+  SELECT a.*, (SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
+    WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.endpoint_id <> a.without) AS targets
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[])
+    WITH ORDINALITY AS a (workspace_id, id, topic, dedupe_key, accepted_at, body, without, n)
+), made AS (
+  INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body, owner)
+  SELECT a.workspace_id, a.id, a.topic, a.dedupe_key, a.targets, a.accepted_at, a.body, $8::bigint
+  FROM asked a WHERE a.targets IS NOT NULL
+  ORDER BY a.workspace_id COLLATE "C", a.topic COLLATE "C", a.dedupe_key COLLATE "C", a.n
+  ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+  RETURNING workspace_id, id, seq, targets
+)
+SELECT a.n - 1, m.seq, m.targets, (SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
+  WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.endpoint_id <> a.without AND t.ordered = 1)
+FROM made m JOIN asked a ON a.workspace_id = m.workspace_id AND a.id = m.id
+
 -- name: event_by_dedupe_key
 SELECT id FROM events WHERE workspace_id = $1 AND topic = $2 AND dedupe_key = $3
 

@@ -1,7 +1,27 @@
 -- The rules of an endpoint: its health, its secrets, what is sent to it again.
 
+-- name: health
+-- Of an endpoint that is enabled: what outcomes come after it was disabled say nothing about it.
+SELECT failing_first, failing_last, failing_clock FROM endpoints
+WHERE workspace_id = $1 AND id = $2 AND enabled = 1 AND deleted_at IS NULL
+
+-- name: health (postgresql)
+-- Held until the verdict is written: processes that follow one endpoint do so one after the other.
+SELECT failing_first, failing_last, failing_clock FROM endpoints
+WHERE workspace_id = $1 AND id = $2 AND enabled = 1 AND deleted_at IS NULL FOR UPDATE
+
+-- name: failed_deliveries
+-- What is told of a delivery ($2 event, $3 endpoint) that has failed for good.
+SELECT e.topic, p.url FROM events e JOIN endpoints p ON p.workspace_id = e.workspace_id
+WHERE e.workspace_id = $1 AND e.id = $2 AND p.id = $3 AND p.deleted_at IS NULL
+
+-- name: failed_deliveries (postgresql each)
+SELECT a.n - 1, e.topic, p.url
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (w, e, p, n)
+JOIN events e ON e.workspace_id = a.w AND e.id = a.e
+JOIN endpoints p ON p.workspace_id = a.w AND p.id = a.p AND p.deleted_at IS NULL
+
 -- name: save_health
--- Outcomes are recorded a little late: those that come after their endpoint was disabled must not bring its clock back.
 UPDATE endpoints SET failing_first = $3, failing_last = $4, failing_clock = $5
 WHERE workspace_id = $1 AND id = $2 AND enabled = 1
 
