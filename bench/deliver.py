@@ -5,11 +5,15 @@
     python bench/deliver.py latency --idle 2 [--seconds 60]                   one event at a time, after 2 s of silence
     python bench/deliver.py accept  [--seconds 5] [--rounds 3]                    accepting alone, by wrk
 
+With --postgresql on a PostgreSQL started for it, which fsyncs; with --workers N there, or --split: one process accepts,
+another one delivers.
+
 A round of `drain` also lets `wrk` POST a body of the same size at the same sink: what two cores can send when nothing
 is signed or kept. Rates are quoted beside it as a ratio of the same round. Everything runs on 127.0.0.1.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -23,7 +27,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.publisher import payload
-from bench.serving import Server, Sink
+from bench.serving import Fleet, Server, Sink
+from tests.postgres import cluster
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -32,6 +37,14 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def cpu_of_tree(pid: int) -> float:
+    """The same of a process, its children, and those it had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = sum(map(int, fields[11:15])) / TICK
+    return own + sum(cpu_of_tree(int(child)) for child in children)
 
 
 def memory_mb(pid: int, which: str = "VmRSS") -> float:
@@ -106,13 +119,13 @@ def reconcile(log: Path, sinks: list[Sink], fan_out: int, patience: float = 60) 
 
 
 def settled(server: Server) -> None:
-    """Wait until every outcome is recorded: the low-water mark has caught up."""
+    """Wait until every outcome is recorded: the low-water mark of every worker has caught up."""
     import urllib.request
 
     for _ in range(600):
         text = urllib.request.urlopen(server.url + "/metrics", timeout=10).read().decode()
-        found = re.search(r"^\w*events_above_low_water(?:\{[^}]*\})? ([\d.]+)", text, re.MULTILINE)
-        if found and float(found.group(1)) == 0:
+        found = re.findall(r"^\w*events_above_low_water(?:\{[^}]*\})? ([\d.]+)", text, re.MULTILINE)
+        if not any(map(float, found)):
             return
         time.sleep(0.05)
     raise SystemExit("outcomes were not recorded within 30 s")
@@ -128,16 +141,24 @@ def percentiles(values: list[float]) -> str:
     return "p50 {:.2f}  p95 {:.2f}  p99 {:.2f} ms".format(*at)
 
 
+def fleet(args: argparse.Namespace, folder: Path) -> Fleet:
+    """What the options ask for."""
+    database = args.cluster.database() if args.cluster else ""
+    return Fleet(folder / "data", database, workers=args.workers, split=args.split)
+
+
 def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One round of `drain`."""
     sink = Sink(folder / "sink.log")
-    server = Server(folder / "data")
+    serving = fleet(args, folder)
+    server = serving.front
     log = folder / "published"
     try:
         limit = wrk(folder, sink.url, 2, {"webhook-id": "msg_wrk"}, payload(1250))
         for _ in range(args.fan_out):
             server.endpoint(sink.url, ["call.completed"])
-        before = cpu_seconds(server.child.pid)
+        before = sum(map(cpu_seconds, serving.pids))
+        of_database = cpu_of_tree(args.cluster.process.pid) if args.cluster else 0.0
         began = time.monotonic()
         publisher = publish(server, log, "--count", str(args.events), "--batch", "100", "--connections", "4")
         if publisher.wait(600):
@@ -145,10 +166,11 @@ def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
         accepted_in = time.monotonic() - began
         counted = reconcile(log, [sink], args.fan_out)
         settled(server)
-        cpu = cpu_seconds(server.child.pid) - before
-        memory = memory_mb(server.child.pid)
+        cpu = sum(map(cpu_seconds, serving.pids)) - before
+        of_database = cpu_of_tree(args.cluster.process.pid) - of_database if args.cluster else 0.0
+        memory = max(map(memory_mb, serving.pids))
     finally:
-        server.stop()
+        serving.stop()
         sink.stop()
     first = min(sent for sent, _ in counted.accepted.values())
     last = max(at for id_ in counted.accepted for at in counted.arrivals[id_])
@@ -157,7 +179,9 @@ def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     duplicates = sum(len(counted.arrivals[id_]) - args.fan_out for id_ in counted.accepted)
     print(
         f"  {rate:8.0f} deliveries/s  {rate / limit:.2f} of wrk ({limit:.0f}/s)  "
-        f"{cpu / deliveries * 1e6:5.1f} µs CPU each  {memory:.0f} MB  "
+        f"{cpu / deliveries * 1e6:5.1f} µs CPU each  "
+        + (f"and {of_database / deliveries * 1e6:.1f} of the database  " if args.cluster else "")
+        + f"{memory:.0f} MB  "
         f"accepted at {args.events / accepted_in:.0f}/s  lost {counted.lost}  duplicates {duplicates}",
         flush=True,
     )
@@ -167,7 +191,8 @@ def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
 def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One round of `latency`."""
     sink = Sink(folder / "sink.log")
-    server = Server(folder / "data")
+    serving = fleet(args, folder)
+    server = serving.front
     log = folder / "published"
     rate = 1 / args.idle if args.idle else args.rate
     count = int(rate * args.seconds)
@@ -180,7 +205,7 @@ def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
         counted = reconcile(log, [sink], 1)
         settled(server)
     finally:
-        server.stop()
+        serving.stop()
         sink.stop()
     accept = [(got - sent) / 1e6 for sent, got in counted.accepted.values()]
     # `whole` counts from the planned moment of the request; `after` from the answer that said accepted, which the
@@ -198,15 +223,16 @@ def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 def accept(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One round of `accept`."""
-    server = Server(folder / "data")
+    serving = fleet(args, folder)
+    server = serving.front
     body = b'{"topic":"tag.added","data":{"call_id":"cll_1","tag_key":"a","tag_name":"A","user_email":null}}'
     headers = {"Authorization": f"Api-Key {server.key}", "Content-Type": "application/json"}
     try:
-        before = cpu_seconds(server.child.pid)
+        before = sum(map(cpu_seconds, serving.pids))
         rate = wrk(folder, server.url + "/v2/api/events", args.seconds, headers, body)
-        cpu = cpu_seconds(server.child.pid) - before
+        cpu = sum(map(cpu_seconds, serving.pids)) - before
     finally:
-        server.stop()
+        serving.stop()
     print(
         f"  {rate:8.0f} accepted/s over 64 connections, {cpu / (rate * args.seconds) * 1e6:.1f} µs CPU each",
         flush=True,
@@ -225,7 +251,16 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=0)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--split", action="store_true")
     args = parser.parse_args()
+    with cluster() if args.postgresql else contextlib.nullcontext() as args.cluster:
+        sys.exit(run(args))
+
+
+def run(args: argparse.Namespace) -> int:
+    """The rounds; 1 when anything was lost."""
     print(f"{args.what}: {os.cpu_count()} cores, Python {sys.version.split()[0]}, {args.rounds} rounds")
     rounds = []
     for _ in range(args.rounds):
@@ -236,7 +271,7 @@ def main() -> None:
     for name in rounds[0]:
         values = [r[name] for r in rounds]
         print(f"  {name:6} median {statistics.median(values):.2f}  ({min(values):.2f} to {max(values):.2f})")
-    sys.exit(1 if any(r["lost"] for r in rounds) else 0)
+    return 1 if any(r["lost"] for r in rounds) else 0
 
 
 if __name__ == "__main__":

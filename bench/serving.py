@@ -107,6 +107,30 @@ class Server(Process):
         return made
 
 
+class Fleet:
+    """Everything that serves from one store: a `serve`, with workers or without, or two with a role each.
+
+    `front` takes requests.
+    """
+
+    def __init__(self, data: Path, database: str = "", *, workers: int = 1, split: bool = False) -> None:
+        settings: dict[str, Any] = {"workers": workers} | ({"database": database} if database else {})
+        self.servers = [
+            Server(data, **settings, role=role) for role in (("api", "dispatch") if split else ("all",))
+        ]
+        self.front = self.servers[0]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that work."""
+        return [pid for server in self.servers for pid in (server.child.pid, *server.workers())]
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for server in self.servers:
+            server.stop()
+
+
 class Sink(Process):
     """`bench/sink.py`, logging to `log`."""
 
