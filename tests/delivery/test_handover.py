@@ -140,3 +140,27 @@ async def test_who_has_ended_for_certain_is_taken_over_at_once(front: Front, bac
         lambda tx: outbox.claim_due(tx, WORKSPACE, "ep_a", back.clock.now() + 10**12, 100), lane=Lane.OUTCOMES
     )
     assert sorted(row.event for row in rows) == sorted(ids)
+
+
+async def test_a_long_backlog_does_not_stand_before_what_is_new(front: Front, back: Rig) -> None:
+    """As after a recovery: hundreds that failed before are due earlier than what was accepted now."""
+    back.receiver.script = lambda _: None
+    await back.dispatcher.stop(grace=0.0)
+    old = await front.accept(200)
+    connection = await asyncpg.connect(front.store._url)
+    await connection.execute("UPDATE schedule SET attempts = 3, next_at = 1")
+    await connection.close()
+    new = await front.accept(20)
+
+    async def claim(limit: int) -> list[str]:
+        far = CLOCK.now() + 10**12
+        rows = await front.store.run(
+            lambda tx: outbox.claim_due(tx, WORKSPACE, "ep_a", far, limit), lane=Lane.OUTCOMES
+        )
+        return [row.event for row in rows]
+
+    first = await claim(100)
+    assert len(first) == 100
+    assert set(new) < set(first)
+    assert len(set(old) & set(first)) == 80
+    assert sorted([*first, *await claim(150)]) == sorted([*old, *new])

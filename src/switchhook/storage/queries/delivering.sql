@@ -78,19 +78,30 @@ ORDER BY s.next_at LIMIT $4
 
 -- name: claim_due (postgresql owned)
 -- Takes deliveries out of everybody else's sight. The claim holds until its outcome is recorded, it is released, or the
--- process is taken over.
-WITH chosen AS (
-  SELECT event_id FROM schedule
-  WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at <= $3 AND claimed_by IS NULL
+-- process is taken over. Half the room is kept for what was never tried: new events must not wait for a long backlog.
+-- By the place of the rows, with nothing beside it that an index knows: joined by their keys, a table that has just filled
+-- is walked through once for each.
+WITH fresh AS (
+  SELECT s.ctid AS place FROM schedule s
+  WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at <= $3 AND claimed_by IS NULL AND attempts = 0
     AND NOT EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
-  ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED
+  ORDER BY next_at LIMIT $4::bigint / 2 FOR UPDATE SKIP LOCKED
+), rest AS (
+  SELECT s.ctid AS place FROM schedule s
+  WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at <= $3 AND claimed_by IS NULL
+    AND s.ctid NOT IN (SELECT place FROM fresh)
+    AND NOT EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
+  ORDER BY next_at LIMIT $4::bigint - (SELECT count(*) FROM fresh) FOR UPDATE SKIP LOCKED
 ), mine AS (
-  UPDATE schedule s SET claimed_by = $5 FROM chosen c
-  WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id
+  UPDATE schedule s SET claimed_by = $5
+  WHERE s.ctid = ANY (ARRAY(SELECT place FROM fresh UNION ALL SELECT place FROM rest))
+    AND coalesce(s.claimed_by, -1) = -1
   RETURNING s.event_id, s.attempts, s.base, s.next_at
 )
 SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at
-FROM mine m JOIN events e ON e.workspace_id = $1 AND e.id = m.event_id ORDER BY m.next_at
+FROM mine m CROSS JOIN LATERAL
+  (SELECT topic, body, accepted_at FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
+ORDER BY m.next_at
 
 -- name: front
 -- When what stands first in line at an endpoint that wants its events in order is due.
@@ -118,16 +129,19 @@ SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0
 -- name: claim_line (postgresql owned)
 -- Takes what stands first in line, up to what is not due yet.
 WITH first AS (
-  SELECT event_id, attempts, base, next_at, seq FROM schedule
+  SELECT s.ctid AS place, next_at, seq FROM schedule s
   WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY seq LIMIT $4
 ), mine AS (
-  UPDATE schedule s SET claimed_by = $5 FROM first f
-  WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = f.event_id AND s.claimed_by IS NULL
-    AND f.seq < coalesce((SELECT min(seq) FROM first WHERE next_at > $3), f.seq + 1)
+  UPDATE schedule s SET claimed_by = $5
+  WHERE s.ctid = ANY (ARRAY(SELECT place FROM first
+      WHERE seq < coalesce((SELECT min(seq) FROM first WHERE next_at > $3), seq + 1)))
+    AND coalesce(s.claimed_by, -1) = -1
   RETURNING s.event_id, s.attempts, s.base, s.next_at, s.seq
 )
 SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at
-FROM mine m JOIN events e ON e.workspace_id = $1 AND e.id = m.event_id ORDER BY m.seq
+FROM mine m CROSS JOIN LATERAL
+  (SELECT topic, body, accepted_at FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
+ORDER BY m.seq
 
 -- name: release_claims (postgresql owned)
 UPDATE schedule SET claimed_by = NULL

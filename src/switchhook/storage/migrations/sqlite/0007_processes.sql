@@ -1,0 +1,1 @@
+-- Nothing: in the shared store, where deliveries are claimed, an index finds what was never tried.
