@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -198,3 +200,34 @@ def test_a_dispatch_process_answers_its_operators_only(tmp_path: Path, database:
         assert b'"API_NOT_SERVED"' in caught.value.read()
     finally:
         assert server.stop() == 0
+
+
+@pytest.mark.sip
+def test_the_line_is_open_in_one_server_and_another_takes_over_when_it_is_gone(
+    tmp_path: Path, database: str
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        line = {"sip_listen": f"127.0.0.1:{probe.getsockname()[1]}"}
+
+    def sip(server: Server) -> str:
+        found: str = server.call("GET", "/readyz")["telephony"]["sip"]
+        return found
+
+    first = serve(tmp_path / "first", database, workers=2, **line)
+    second = None
+    try:
+        (tmp_path / "second" / "data").mkdir(parents=True)
+        shutil.copy(tmp_path / "first" / "data" / "admin.key", tmp_path / "second" / "data")
+        second = serve(tmp_path / "second", database, **line)
+        assert sip(second) == "standby"
+        log = (tmp_path / "second" / "data" / "serve.log").read_text()
+        assert re.search(r"the SIP line is open in \S+ process \d+; this process stands by", log)
+        first.kill()
+        other = second
+        until(lambda: sip(other) == "up")
+        assert second.stop() == 0
+    finally:
+        for process in (first, second):
+            if process is not None and process.child.poll() is None:
+                process.kill()
