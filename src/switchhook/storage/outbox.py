@@ -105,10 +105,8 @@ async def accept(tx: Transaction, event: NewEvent) -> Accepted:
 
 async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:
     """The same for several, in order."""
-    made = await tx.fetch_each(
-        "accept_event", [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body) for e in events]
-    )
-    known = [event for event, rows in zip(events, made, strict=True) if not rows]
+    made = await (_make_together(tx, events) if tx.shared else _make_in_order(tx, events))
+    known = [event for event, row in zip(events, made, strict=True) if row is None]
     first = iter(
         await tx.fetch_each("event_by_dedupe_key", [(e.workspace, e.topic, e.dedupe_key) for e in known])
         if known
@@ -116,9 +114,10 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
     )
     accepted = []
     lined_up: list[Row] = []
-    for event, rows in zip(events, made, strict=True):
-        if rows:
-            lined_up += _announce(tx, event, *rows[0])
+    for event, row in zip(events, made, strict=True):
+        if row is not None:
+            seq, (targets, ordered) = row
+            lined_up += _announce(tx, event, seq, targets, ordered)
             accepted.append(Accepted(event.id, duplicate=False))
         else:
             ((id_,),) = next(first)
@@ -128,12 +127,51 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
     return accepted
 
 
+# What an event goes to, and those of them that want their events in order.
+_Targets = tuple[tuple[str, ...], tuple[str, ...]]
+_Made = list[tuple[int, _Targets] | None]
+
+
+async def _make_together(tx: Transaction, events: Sequence[NewEvent]) -> _Made:
+    """The rows of `events` in a shared store: number and targets of each, None for what was known."""
+    rows = [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body) for e in events]
+    answers = await tx.fetch_each("accept_event", rows)
+    return [_numbered(*found[0]) if found else None for found in answers]
+
+
+def _numbered(seq: int, targets: str, ordered: str | None) -> tuple[int, _Targets]:
+    return seq, (tuple(targets.split()), tuple(ordered.split()) if ordered else ())
+
+
+async def _make_in_order(tx: Transaction, events: Sequence[NewEvent]) -> _Made:
+    """The same in a store of one process, where nobody else gives numbers meanwhile."""
+    ((last,),) = await tx.fetch("newest_seq")
+    targets: dict[tuple[str, str], _Targets] = {}
+    joined: dict[tuple[str, str], str] = {}
+    rows: list[Row] = []
+    for seq, e in enumerate(events, last + 1):
+        key = (e.workspace, e.topic)
+        text = joined.get(key)
+        if text is None:
+            found = await tx.fetch("subscribers", *key)
+            targets[key] = tuple(id_ for id_, _ in found), tuple(id_ for id_, ordered in found if ordered)
+            text = joined[key] = " ".join(targets[key][0])
+        rows.append((e.workspace, e.id, e.topic, e.dedupe_key, text, e.accepted_at, e.body, seq))
+    await tx.many("add_event", rows)
+    made = {seq for (seq,) in await tx.fetch("seqs_after", last)}
+    return [
+        (seq, targets[e.workspace, e.topic]) if seq in made else None
+        for seq, e in enumerate(events, last + 1)
+    ]
+
+
 async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepted:
     """Make an event durable that goes to one endpoint only, whatever that one subscribed to."""
     rows = await tx.fetch(
         "accept_event_for", event.workspace, event.id, event.topic, endpoint, event.accepted_at, event.body
     )
-    if lined_up := _announce(tx, event, *rows[0]):
+    seq, (targets, ordered) = _numbered(*rows[0])
+    if lined_up := _announce(tx, event, seq, targets, ordered):
         await _line_up(tx, lined_up)
     return Accepted(event.id, duplicate=False)
 
@@ -150,33 +188,28 @@ async def accept_operational(tx: Transaction, events: Sequence[tuple[NewEvent, s
     lined_up: list[Row] = []
     for (event, _), rows in zip(events, made, strict=True):
         if rows:
-            lined_up += _announce(tx, event, *rows[0])
+            seq, (targets, ordered) = _numbered(*rows[0])
+            lined_up += _announce(tx, event, seq, targets, ordered)
     if lined_up:
         await _line_up(tx, lined_up)
 
 
-def _announce(tx: Transaction, event: NewEvent, seq: int, targets: str, ordered: str | None) -> list[Row]:
+def _announce(
+    tx: Transaction, event: NewEvent, seq: int, targets: tuple[str, ...], ordered: tuple[str, ...]
+) -> list[Row]:
     """Have an event told of; its rows for the schedule, one for each endpoint that wants its events in order.
 
     Where others deliver, one for every endpoint: then those are told, and nothing of it is ours.
     """
     if tx.for_others:
-        tx.committed.due.update((event.workspace, target) for target in targets.split())
-        return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in targets.split()]
-    lined_up = tuple(ordered.split()) if ordered else ()
+        tx.committed.due.update((event.workspace, target) for target in targets)
+        return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in targets]
     tx.committed.events.append(
         AcceptedEvent(
-            seq,
-            event.workspace,
-            event.id,
-            event.topic,
-            event.body,
-            tuple(targets.split()),
-            event.accepted_at,
-            lined_up,
+            seq, event.workspace, event.id, event.topic, event.body, targets, event.accepted_at, ordered
         )
     )
-    return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in lined_up]
+    return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in ordered]
 
 
 async def _line_up(tx: Transaction, rows: list[Row]) -> None:
