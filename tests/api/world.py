@@ -85,9 +85,7 @@ class World:
         self.folder = folder
         self.clock = PatientClock()
         self.store = store or SqliteStore(folder / "switchhook.db")
-        if isinstance(self.store, PostgresStore):
-            shared = self.store
-            self.clock.pending = lambda: shared.pending
+        self.clock.pending = lambda: self.store.pending
         self.dispatcher = FakeDispatcher()
         self.recoveries = Recoveries(self.store, self.clock)  # hears of the commits that ask for one
         self.committed: list[Committed] = []

@@ -16,6 +16,7 @@ from switchhook.delivery.sending import Settings
 from switchhook.events.ids import new_id
 from switchhook.storage import endpoints, history, keys, outbox
 from switchhook.storage.postgres import PostgresStore
+from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Lane, Store
 from tests.postgres import sever
 
@@ -229,7 +230,7 @@ async def make(
     """A rig on the store that `open_` gives."""
     settings = msgspec.structs.replace(settings or Settings(jitter=lambda: 0.5), lease=LEASE)
     store = await open_()
-    if isinstance(store, PostgresStore):
+    if isinstance(store, PostgresStore | SqliteStore):
         clock.pending = lambda: store.pending
     if not await store.read(keys.workspaces):
         await store.run(lambda tx: keys.add_workspace(tx, WORKSPACE, "Test", clock.now()))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from switchhook.storage import sqlite
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store
@@ -28,3 +29,11 @@ async def store(kind: str, path: Path, request: pytest.FixtureRequest) -> AsyncI
     opened = await PostgresStore.open(url) if url else SqliteStore(path)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(params=["in the loop", "aside"])
+def commits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the embedded store commits: for small groups in the loop, for large ones in a thread."""
+    where: str = request.param
+    monkeypatch.setattr(sqlite, "ASIDE", 0 if where == "aside" else 1 << 30)
+    return where

@@ -10,9 +10,9 @@ import pytest
 from switchhook.storage import outbox, sqlite
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Committed, Conflict, Reader, StorageError, Transaction
-from tests.storage.rows import accept, an_event, look, subscribe, there, write
+from tests.storage.rows import WORKSPACE, accept, an_event, look, subscribe, there, write
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("commits")]
 
 
 def seen_from_outside(path: Path, key: str) -> bool:
@@ -191,6 +191,28 @@ async def test_a_read_sees_only_what_was_committed(store: SqliteStore, path: Pat
     assert await store.read(look("a")) is None  # asked for, not committed
     assert await asked is False  # nor for another connection while it is under way
     assert await store.read(look("a")) == "x"
+
+
+async def test_the_loop_goes_on_while_a_large_group_is_committed(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "ASIDE", 1)
+    told: list[str] = []
+    store.on_committed(lambda committed: told.extend(event.id for event in committed.events))
+    on = threading.Event()
+    store._writer.submit(on.wait, 30)  # the disk is slow
+    first = asyncio.create_task(accept(store, "msg_1"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    second = asyncio.create_task(store.run(look("a")))  # asks for nothing, and still waits for its turn
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (told, first.done(), second.done()) == ([], False, False)  # not before it is durable
+    assert await store.read(lambda reader: reader.fetch("event", WORKSPACE, "msg_1")) == []
+    on.set()
+    await asyncio.gather(first, second)
+    assert told == ["msg_1"]
+    assert len(await store.read(lambda reader: reader.fetch("event", WORKSPACE, "msg_1"))) == 1
 
 
 async def test_a_long_read_sees_one_moment_while_others_write(store: SqliteStore) -> None:

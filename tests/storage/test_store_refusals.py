@@ -13,7 +13,7 @@ from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Conflict, StorageError, Transaction
 from tests.storage.rows import NOW, TOPIC, WORKSPACE, accept, an_event, schedule, targets, there, write
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.usefixtures("commits")]
 
 LARGE = "x" * 400_000
 

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file in WAL mode with `synchronous=FULL`, written by the loop thread alone.
+"""The embedded store: one SQLite file in WAL mode with `synchronous=FULL`, written by its loop in groups.
 
     run(work) ─┐
     run(work) ─┼─▶ queue ──call_soon──▶ BEGIN · SAVEPOINT work RELEASE · SAVEPOINT work RELEASE · COMMIT ──▶ results
@@ -7,8 +7,10 @@
 Everything that was asked for in one turn of the loop shares one commit and so one fsync: groups form by themselves,
 small when it is quiet, large under load. A transaction never suspends here, so `work` is driven to its end in one step.
 
-The write-ahead log is copied back by a thread, so that no commit pays for it; the loop thread only finishes what came
-in meanwhile. Long reads run on read-only connections in threads (SQLite releases the GIL while it steps).
+The commit of a small group is over sooner than a thread could be asked to make it. That of a large one is left to a
+thread, and the loop goes on sending and reading meanwhile; the next group waits for it. The write-ahead log is copied
+back by a thread, too, so that no commit pays for it. Long reads run on read-only connections in threads. (SQLite
+releases the GIL while it works.)
 """
 
 import asyncio
@@ -17,21 +19,23 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
-from switchhook.storage.sql import migrations, queries
-from switchhook.storage.store import Committed, Conflict, Lane, Reader, Row, StorageError, Transaction
+from switchhook.storage.sql import queries
+from switchhook.storage.sqlite_connection import connect, connect_to_read, describe, translate
+from switchhook.storage.store import Committed, Lane, Reader, Row, StorageError, Transaction
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 GROUP_MAX = 512  # commands in one commit: bounds how long the loop stands still
-CHECKPOINT_PAGES = 4_000  # 16 MB of log starts a checkpoint in the background
-_BUSY_MS = 5_000  # how long to wait for another process (the command line) that writes
+ASIDE = 64  # rows changed, from which on the commit is left to a thread and the loop goes on
+CHECKPOINT_PAGES = 2_000  # 16 MB of log starts a checkpoint in the background
 
 _QUERIES = queries("sqlite")
 
@@ -82,7 +86,7 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = _open(path)
+        self._connection = connect(path)
         self._queue: deque[_Command] = deque()
         self._scheduled = False
         self._closed = False
@@ -90,6 +94,10 @@ class SqliteStore:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="switchhook-read")
         self._local = threading.local()
         self._checkpointing = False
+        self._beside = connect_to_read(path)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="switchhook-write")
+        self._aside: asyncio.Future[object] | None = None
+        self._log_pages = 0
         self.commits = 0
         self.commands = 0
         self._connection.set_wal_hook(self._log_grew)
@@ -99,6 +107,11 @@ class SqliteStore:
     def horizon(self) -> int | None:
         """See `Store.horizon`: events are numbered in the order of their commits here."""
         return None
+
+    @property
+    def pending(self) -> int:
+        """How many works are under way; one for all that are being committed."""
+        return len(self._queue) + (self._aside is not None)
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]], *, lane: Lane = Lane.RULES) -> T:
         """See `Store.run`."""
@@ -119,10 +132,12 @@ class SqliteStore:
             raise StorageError("the store is closed")
         if heavy:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
+        if self._aside is not None:
+            return _read(self._beside, work)
         try:
             return _drive(work(_Session(self._connection)))
         except apsw.Error as error:
-            raise _translate(error) from error
+            raise translate(error) from error
 
     def on_committed(self, hook: Callable[[Committed], None]) -> None:
         """See `Store.on_committed`."""
@@ -140,10 +155,15 @@ class SqliteStore:
         """See `Store.close`."""
         if self._closed:
             return
-        while self._queue:
-            self._flush()
+        while self._queue or self._aside is not None:
+            if self._aside is None:
+                self._flush()
+            else:
+                await asyncio.wait([self._aside])
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        for threads in (self._threads, self._writer):
+            await asyncio.get_running_loop().run_in_executor(None, threads.shutdown)
+        self._beside.close()
         self._connection.set_wal_hook(None)
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -154,34 +174,74 @@ class SqliteStore:
     # -- writing
 
     def _flush(self) -> None:
-        """Commit one group."""
+        """Commit one group, or begin to."""
         self._scheduled = False
+        if self._aside is not None:
+            return  # the connection is in the thread; who brings it back asks again
         group = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
-        if self._queue:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
         if not group:
             return
         connection = self._connection
+        before = connection.total_changes()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for command in group:
                 self._apply(command)
-            connection.execute("COMMIT")
+            large = connection.total_changes() - before >= ASIDE
+            if not large:
+                self._commit()
         except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            failure = error if isinstance(error, StorageError) else _translate(error)
-            for command in group:
-                if not command.future.done():
-                    # One exception object each: they are raised in different tasks and collect tracebacks.
-                    command.future.set_exception(type(failure)(*failure.args))
+            self._refuse(group, error)
             if not isinstance(error, apsw.Error | StorageError):
                 raise  # somebody ends the process; nobody may be left waiting for it
+            self._again()
             return
-        self.commits += 1
-        self.commands += len(group)
-        self._tell(group)
+        if large:
+            self._put_aside(self._commit, partial(self._committed, group))
+        else:
+            self._committed(group, None)
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def _committed(self, group: list[_Command], error: BaseException | None) -> None:
+        if error is not None:
+            self._refuse(group, error)
+        else:
+            self.commits += 1
+            self.commands += len(group)
+            self._tell(group)
+        self._again()
+
+    def _again(self) -> None:
+        """What was asked for meanwhile goes into the next group."""
+        if self._log_pages >= CHECKPOINT_PAGES and not self._checkpointing:
+            self._checkpointing = True
+            asyncio.get_running_loop().run_in_executor(self._threads, self._checkpoint).add_done_callback(
+                self._checkpointed
+            )
+        if self._queue and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _refuse(self, group: list[_Command], error: BaseException) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        failure = error if isinstance(error, StorageError) else translate(error)
+        for command in group:
+            if not command.future.done():
+                # One exception object each: they are raised in different tasks and collect tracebacks.
+                command.future.set_exception(type(failure)(*failure.args))
+
+    def _put_aside(self, work: Callable[[], object], then: Callable[[BaseException | None], None]) -> None:
+        """Let a thread have the connection for `work`; nobody else touches it until `then` is called here."""
+        self._aside = asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+        def back(done: "asyncio.Future[object]") -> None:
+            self._aside = None
+            then(done.exception())
+
+        self._aside.add_done_callback(back)
 
     def _apply(self, command: _Command) -> None:
         """Run one command inside the group's transaction, in its own savepoint."""
@@ -193,10 +253,10 @@ class SqliteStore:
         except (Exception, asyncio.CancelledError) as error:
             if not connection.in_transaction:
                 # SQLite took the whole transaction back (disk full, I/O error): the group is lost, not one command.
-                raise StorageError(_describe(error)) from error
+                raise StorageError(describe(error)) from error
             connection.execute("ROLLBACK TO work")
             connection.execute("RELEASE work")
-            command.error = _translate(error) if isinstance(error, apsw.Error) else error
+            command.error = translate(error) if isinstance(error, apsw.Error) else error
             return
         connection.execute("RELEASE work")
         if session.committed:
@@ -221,28 +281,15 @@ class SqliteStore:
     # -- reading in threads
 
     def _read_in_thread(self, work: Callable[[Reader], Awaitable[T]]) -> T:
-        try:
-            connection: apsw.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-                connection.set_busy_timeout(_BUSY_MS)
-                self._local.connection = connection
-            connection.execute("BEGIN")  # all reads of one work see the same moment
-            try:
-                return _drive(work(_Session(connection)))
-            finally:
-                connection.execute("COMMIT")
-        except apsw.Error as error:
-            raise _translate(error) from error
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect_to_read(self._path)
+        return _read(connection, work)
 
     # -- the write-ahead log ---------------------------------------------------------------------------------------
 
     def _log_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        if pages >= CHECKPOINT_PAGES and not self._checkpointing:
-            self._checkpointing = True
-            asyncio.get_running_loop().run_in_executor(self._threads, self._checkpoint).add_done_callback(
-                self._checkpointed
-            )
+        self._log_pages = pages  # called in the middle of a commit, wherever that runs
         return apsw.SQLITE_OK
 
     def _checkpoint(self) -> None:
@@ -257,59 +304,34 @@ class SqliteStore:
             pass  # tried again when the log has grown further
 
     def _checkpointed(self, done: asyncio.Future[None]) -> None:
-        self._checkpointing = False
-        if not self._closed and not done.cancelled():
-            # What was committed while the thread copied is little; copying it here lets the log start over. Without
-            # this the log would grow for as long as the load lasts.
-            try:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            except apsw.Error:
-                pass
+        if self._closed or done.cancelled():
+            return
+        if self._aside is not None:
+            self._aside.add_done_callback(lambda _: self._checkpointed(done))
+            return
+
+        # What was committed while the thread copied is little; copying it while nobody writes lets the log start over.
+        # Without this the log would grow for as long as the load lasts.
+        def finished(_error: BaseException | None) -> None:
+            self._checkpointing = False
+            self._log_pages = 0
+            self._again()
+
+        self._put_aside(
+            partial(self._connection.wal_checkpoint, mode=apsw.SQLITE_CHECKPOINT_PASSIVE), finished
+        )
 
 
-def _open(path: Path) -> apsw.Connection:
-    """Open and migrate the database.
-
-    Raises:
-        StorageError: the file cannot be opened, is no database, or belongs to a newer Switchhook.
-    """
+def _read(connection: apsw.Connection, work: Callable[[Reader], Awaitable[T]]) -> T:
+    """All reads of one work see the same moment."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = apsw.Connection(str(path), statementcachesize=256)
-        connection.set_busy_timeout(_BUSY_MS)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-65536")
-        _migrate(connection)
-    except OSError as error:
-        raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
+        connection.execute("BEGIN")
+        try:
+            return _drive(work(_Session(connection)))
+        finally:
+            connection.execute("COMMIT")
     except apsw.Error as error:
-        raise StorageError(f"cannot open the database {path}: {_describe(error)}") from error
-    return connection
-
-
-def _migrate(connection: apsw.Connection) -> None:
-    steps = migrations("sqlite")
-    newest = steps[-1][0]
-    connection.execute("BEGIN IMMEDIATE")  # two processes that start at once migrate one after the other
-    try:
-        version = int(connection.pragma("user_version"))
-        if version > newest:
-            raise StorageError(
-                f"this database was written by a newer Switchhook (schema {version}, this one knows {newest}); "
-                "start the newer one, or restore a backup"
-            )
-        for number, script in steps:
-            if number > version:
-                connection.execute(script)
-                connection.execute(f"PRAGMA user_version={number}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+        raise translate(error) from error
 
 
 def _drive(work: Awaitable[T]) -> T:
@@ -322,20 +344,3 @@ def _drive(work: Awaitable[T]) -> T:
         return result
     work.close()
     raise RuntimeError("the work of a transaction may await nothing but its transaction")
-
-
-def _describe(error: BaseException) -> str:
-    if isinstance(error, apsw.FullError):
-        return "the disk is full; free some space, nothing that was accepted is lost"
-    if isinstance(error, apsw.NotADBError):
-        return "this file is not a Switchhook database"
-    if isinstance(error, apsw.CorruptError):
-        return f"the database file is damaged ({error}); restore the newest backup"
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return "another process is writing to the database and did not finish in time"
-    return str(error) or type(error).__name__
-
-
-def _translate(error: BaseException) -> StorageError:
-    kind = Conflict if isinstance(error, apsw.ConstraintError) else StorageError
-    return kind(_describe(error))
