@@ -105,7 +105,7 @@ async def test_me_tells_what_the_key_is_and_may_do(world: World) -> None:
     assert me["scopes"] == ["TAGS_READ", "WEBHOOKS_READ_WRITE"]
     assert me["team"] == {"id": "wsp_a", "name": "Harbour Dental"}
     assert me["rate_limits"] == {"read_per_second": 20, "write_per_second": 5}
-    assert {one["scope"] for one in me["endpoints"]} == {"WEBHOOKS_READ_WRITE"}
+    assert {one["scope"] for one in me["endpoints"]} == {"WEBHOOKS_READ_WRITE", "TAGS_READ"}
     assert {"method", "path", "description", "scope"} == set(me["endpoints"][0])
     assert ("PUT", "/v2/api/webhooks/{webhook_id}") in {
         (one["method"], one["path"]) for one in me["endpoints"]

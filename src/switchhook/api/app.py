@@ -13,8 +13,10 @@ from typing import Any
 from switchhook.api import docs, figures, openapi
 from switchhook.api.account import Account
 from switchhook.api.auth import Authenticator, require_scope
+from switchhook.api.calls import Calls
 from switchhook.api.companies import Companies
 from switchhook.api.contacts import Contacts
+from switchhook.api.conversations import Conversations
 from switchhook.api.crm_search import CrmSearch
 from switchhook.api.deliveries import Deliveries
 from switchhook.api.errors import ApiError
@@ -29,6 +31,7 @@ from switchhook.api.replays import Replays
 from switchhook.api.route import Route, Router, real_path
 from switchhook.api.routes import BATCH, EVENT, ROUTES
 from switchhook.api.services import Services
+from switchhook.api.team import Team
 from switchhook.api.webhooks import Webhooks
 from switchhook.events.faults import nearest
 from switchhook.storage.store import StorageError
@@ -87,6 +90,9 @@ class Api:
         companies = Companies(services)
         crm = CrmSearch(services)
         contacts = Contacts(services)
+        talks = Conversations(services)
+        calls = Calls(services)
+        team = Team(services)
         recordings = Recordings(services, self._authorise_recording)
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
@@ -105,6 +111,17 @@ class Api:
             "search_companies": crm.companies,
             "search_deals": crm.deals,
             "list_contacts_v1": contacts.list,
+            "get_conversation_v1": calls.conversation,
+            "list_calls_v1": calls.list,
+            "list_numbers_v1": team.list_numbers_v1,
+            "list_conversations": talks.list,
+            "search_items": talks.search,
+            "batch_items": talks.batch,
+            "get_item": talks.get,
+            "list_tags": team.list_tags,
+            "list_users": team.list_users,
+            "get_user": team.get_user,
+            "list_numbers": team.list_numbers,
             "get_contact_v1": contacts.get,
             "get_me": Account(services).me,
             "get_recording": recordings.get,
@@ -123,6 +140,14 @@ class Api:
             "recover_webhook": replays.recover,
             "rotate_secret": replays.rotate_secret,
             "test_webhook": replays.test,
+            "change_summary": talks.change_summary,
+            "add_tags": talks.add_tags,
+            "remove_tag": talks.remove_tag,
+            "act_on_conversation": talks.act,
+            "pin_conversation": talks.pin,
+            "unpin_conversation": talks.unpin,
+            "create_tag": team.create_tag,
+            "delete_tag": team.delete_tag,
             "create_person": people.create,
             "update_person": people.update,
             "merge_person": people.merge,
@@ -180,7 +205,7 @@ class Api:
 
     def _find(self, request: Request) -> tuple[Route, dict[str, str]]:
         path = real_path(request.path)
-        found = self._router.find(path)
+        found = None if "\0" in path else self._router.find(path)  # no text of ours has one
         if not self._services.serves_api and path not in OPERATION:
             raise ApiError(
                 "API_NOT_SERVED",

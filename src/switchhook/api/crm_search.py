@@ -114,7 +114,7 @@ def read_search(document: Mapping[str, Any]) -> Asked:
     filters = document.get("filters")
     sort = document.get("sort")
     text = document.get("search")
-    page, size = _page(document.get("page"), document.get("size"))
+    page, size = body_page(document)
     return Asked(
         {key: value for key, value in filters.items() if isinstance(value, str) and value.strip()}
         if isinstance(filters, dict)
@@ -150,7 +150,13 @@ async def company_names(reader: Reader, workspace: str, ids: list[str | None]) -
     return names
 
 
-def _page(page: Any, size: Any) -> tuple[int, int]:
+def body_page(document: Mapping[str, Any]) -> tuple[int, int]:
+    """`page` (from 1, default 1) and `size` (1 to 100, default 20) of a search's body.
+
+    Raises:
+        ApiError: 400, one of them is out of its bounds.
+    """
+    page, size = document.get("page"), document.get("size")
     size = 20 if size is None else _whole(size)
     if size is None or not 1 <= size <= 100:
         raise ApiError(

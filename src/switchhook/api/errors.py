@@ -53,6 +53,17 @@ CODES: dict[str, Code] = {
         400, "validation_error", "A query parameter or header has an impossible value."
     ),
     "CONTACT_NOT_FOUND": Code(400, "validation_error", "The workspace has no contact of this id."),
+    "MISSING_ALLO_NUMBER": Code(400, "validation_error", "The number of ours is missing."),
+    "MISSING_PARAMETER": Code(400, "validation_error", "A required parameter is missing."),
+    "INVALID_ITEM_ID": Code(400, "validation_error", "The id is not of the kind that the route takes."),
+    "INVALID_SEARCH_QUERY": Code(400, "validation_error", "There is nothing to look for in the words."),
+    "INVALID_DATE_RANGE": Code(400, "validation_error", "The days are none, or in the wrong order."),
+    "UNSUPPORTED_EXTEND_VALUE": Code(400, "validation_error", "`extend` names nothing that can be added."),
+    "INVALID_ACTION": Code(
+        400, "validation_error", "The action is none of READ, UNREAD, ARCHIVE, UNARCHIVE."
+    ),
+    "TAGS_REQUIRED": Code(400, "validation_error", "No tag is named."),
+    "TAG_NAME_IS_CALL_OUTCOME": Code(400, "validation_error", "The name says what became of a call."),
     "INVALID_FIELD": Code(400, "validation_error", "A field has a value that cannot be stored."),
     "INVALID_PHONE_NUMBER": Code(400, "validation_error", "This is no telephone number."),
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
@@ -60,6 +71,9 @@ CODES: dict[str, Code] = {
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
+    "CONVERSATION_ITEM_NOT_FOUND": Code(404, "not_found_error", "The workspace has no item of this id."),
+    "TAG_NOT_FOUND": Code(404, "not_found_error", "The workspace has no tag of this key."),
+    "MEMBER_NOT_FOUND": Code(404, "not_found_error", "The workspace has no user of this id."),
     "PERSON_NOT_FOUND": Code(404, "not_found_error", "The workspace has no person of this id."),
     "COMPANY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no company of this id."),
     "DEAL_NOT_FOUND": Code(404, "not_found_error", "The workspace has no deal of this id."),
@@ -69,6 +83,8 @@ CODES: dict[str, Code] = {
     "IDEMPOTENCY_KEY_REUSE": Code(
         409, "conflict_error", "The idempotency key was used on another route within the last hour."
     ),
+    "TAG_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a tag of this name."),
+    "PIN_LIMIT_REACHED": Code(409, "conflict_error", "As many conversations are pinned as may be."),
     "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
     "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
     "PAYLOAD_TOO_LARGE": Code(413, "validation_error", "The body is larger than this route takes."),

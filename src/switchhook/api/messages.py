@@ -93,6 +93,10 @@ class Request:
     def query(self) -> dict[str, str]:
         """The query's parameters; of one that comes twice, the last."""
         text = self.query_string.decode("latin-1")
+        if "%00" in text:
+            raise ApiError(
+                "INVALID_PARAMETER", "A query may not hold the character U+0000.", suggestion="Leave it out."
+            )
         # Bounded: a query of a million `a=1` is a sender's mistake, not work for us.
         return dict(parse_qsl(text[:8192], keep_blank_values=True))
 

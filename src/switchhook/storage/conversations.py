@@ -295,3 +295,18 @@ async def add_call_tag(
 async def drop_call_tag(tx: Transaction, workspace: str, call: str, key: str) -> bool:
     """Take a tag off a call; False when it has it not."""
     return await tx.execute("drop_call_tag", workspace, call, key) > 0
+
+
+async def pinned(reader: Reader, workspace: str) -> set[tuple[str, str]]:
+    """The conversations that are pinned, by our number and theirs."""
+    return {(own, their) for own, their in await reader.fetch("pinned", workspace)}
+
+
+async def pin(tx: Transaction, workspace: str, own_number: str, contact_number: str, at: int) -> None:
+    """Pin a conversation."""
+    await tx.execute("pin_conversation", workspace, own_number, contact_number, at)
+
+
+async def unpin(tx: Transaction, workspace: str, own_number: str, contact_number: str) -> None:
+    """Take the pin off a conversation."""
+    await tx.execute("unpin_conversation", workspace, own_number, contact_number)

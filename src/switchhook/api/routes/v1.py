@@ -1,7 +1,7 @@
 """The first version of the API, as far as it is still in use."""
 
-from switchhook.api.route import PAGE_V1, Route
-from switchhook.api.scopes import CONTACTS_READ, CONTACTS_WRITE
+from switchhook.api.route import PAGE_V1, Param, Route
+from switchhook.api.scopes import CONTACTS_READ, CONTACTS_WRITE, CONVERSATIONS_READ, NUMBERS_READ
 from switchhook.api.shapes import v1 as shapes
 
 _TAG = "Version 1"
@@ -59,6 +59,41 @@ ROUTES: tuple[Route, ...] = (
         scopes=(CONTACTS_READ, CONTACTS_WRITE),
         answer=shapes.ContactV1,
         codes=("CONTACT_NOT_FOUND",),
+        tag=_TAG,
+    ),
+    Route(
+        "get_conversation_v1",
+        "GET",
+        "/v1/api/contact/{contact_id}/conversation",
+        "List what was said with a contact, newest first",
+        scopes=(CONVERSATIONS_READ,),
+        answer=shapes.ConversationV1,
+        query=(Param("allo_number", "Only on this number of ours.", {"type": "string"}), *PAGE_V1),
+        codes=("CONTACT_NOT_FOUND", "INVALID_PAGE_SIZE", "INVALID_PARAMETER"),
+        tag=_TAG,
+    ),
+    Route(
+        "list_calls_v1",
+        "GET",
+        "/v1/api/calls",
+        "List the calls of a number, newest first",
+        scopes=(CONVERSATIONS_READ,),
+        answer=shapes.CallsV1,
+        query=(
+            Param("allo_number", "The number of ours; required.", {"type": "string"}),
+            Param("contact_number", "Only with this number.", {"type": "string"}),
+            *PAGE_V1,
+        ),
+        codes=("MISSING_ALLO_NUMBER", "INVALID_PAGE_SIZE", "INVALID_PARAMETER"),
+        tag=_TAG,
+    ),
+    Route(
+        "list_numbers_v1",
+        "GET",
+        "/v1/api/numbers",
+        "List the numbers of the workspace",
+        scopes=(CONVERSATIONS_READ, NUMBERS_READ),
+        answer=list[shapes.NumberV1],
         tag=_TAG,
     ),
 )

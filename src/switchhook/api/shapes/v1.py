@@ -77,3 +77,71 @@ class ContactsV1(Struct, frozen=True):
 
     results: list[ContactV1]
     metadata: MetadataV1
+
+
+class NumberV1(Struct, frozen=True):
+    """A number of the workspace."""
+
+    number: str
+    name: str
+    country: str
+    is_shared_number: bool
+
+
+class TranscriptV1(Struct, frozen=True):
+    """One utterance, and how many seconds into the call it began and ended."""
+
+    source: str
+    text: str
+    time: str
+    start_seconds: float
+    end_seconds: float
+
+
+class CallV1(Struct, frozen=True, kw_only=True):
+    """A call that is over."""
+
+    id: str
+    from_number: str
+    to_number: str
+    length_in_minutes: float
+    type: str
+    result: str | None
+    summary: str | None
+    tag: str | None
+    recording_url: str | None
+    start_date: str
+    transcript: list[TranscriptV1]
+
+
+class CallsV1(Struct, frozen=True):
+    """A page of calls."""
+
+    results: list[CallV1]
+    metadata: MetadataV1
+
+
+class MessageV1(Struct, frozen=True, kw_only=True):
+    """A text."""
+
+    id: str
+    from_number: str
+    to_number: str
+    type: str
+    content: str | None
+    start_date: str
+
+
+class ConversationItemV1(Struct, frozen=True):
+    """A call or a text; the other one is null."""
+
+    type: Literal["CALL", "TEXT_MESSAGE"]
+    call: CallV1 | None
+    message: MessageV1 | None
+
+
+class ConversationV1(Struct, frozen=True):
+    """A page of what was said with a contact, the newest first."""
+
+    results: list[ConversationItemV1]
+    metadata: MetadataV1

@@ -259,7 +259,13 @@ UPDATE conversations SET unread = CASE WHEN $4 < 0 THEN unread ELSE $4 END,
 WHERE workspace_id = $1 AND contact_number = $2 AND ($3 = '' OR own_number = $3)
 
 -- name: pin_conversation
-UPDATE conversations SET pinned_at = $4 WHERE workspace_id = $1 AND own_number = $2 AND contact_number = $3
+-- $4: when it was pinned, or null to take the pin off. One that nothing was said in yet can be pinned as well.
+INSERT INTO conversations (workspace_id, own_number, contact_number, active_at, last_item, unread, unresponded, archived, pinned_at)
+VALUES ($1, $2, $3, 0, '', 0, 0, 0, $4)
+ON CONFLICT (workspace_id, own_number, contact_number) DO UPDATE SET pinned_at = excluded.pinned_at
 
--- name: count_pinned
-SELECT count(*) FROM conversations WHERE workspace_id = $1 AND pinned_at IS NOT NULL
+-- name: unpin_conversation
+UPDATE conversations SET pinned_at = NULL WHERE workspace_id = $1 AND own_number = $2 AND contact_number = $3
+
+-- name: pinned
+SELECT own_number, contact_number FROM conversations WHERE workspace_id = $1 AND pinned_at IS NOT NULL

@@ -13,6 +13,12 @@ DELETE FROM numbers WHERE workspace_id = $1 AND number = $2
 -- name: users
 SELECT id, email, name, sip FROM users WHERE workspace_id = $1 ORDER BY id
 
+-- name: team
+SELECT id, email, name, role, status, image_url FROM users WHERE workspace_id = $1 ORDER BY id
+
+-- name: team_member
+SELECT id, email, name, role, status, image_url FROM users WHERE workspace_id = $1 AND id = $2
+
 -- name: put_number
 INSERT INTO numbers (workspace_id, number, name, country, users, settings) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (workspace_id, number) DO UPDATE SET name = excluded.name, country = excluded.country,
@@ -30,6 +36,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: save_call
 UPDATE calls SET started_at = $3, ended_at = $4, state = $5 WHERE workspace_id = $1 AND id = $2
+
+-- name: call
+SELECT id, state FROM calls WHERE workspace_id = $1 AND id = $2
 
 -- name: open_calls
 SELECT id, source, source_call, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL ORDER BY started_at

@@ -54,6 +54,7 @@ CREATE TABLE conversations (
   PRIMARY KEY (workspace_id, own_number, contact_number)
 ) WITHOUT ROWID;
 CREATE INDEX conversations_active ON conversations (workspace_id, own_number, active_at);
+CREATE INDEX conversations_pinned ON conversations (workspace_id) WHERE pinned_at IS NOT NULL;
 CREATE INDEX conversations_contact ON conversations (workspace_id, contact_number);
 
 CREATE TABLE tags (

@@ -1,0 +1,146 @@
+"""`/v2/api/tags`, `/v2/api/users` and `/v2/api/numbers`, and the numbers of /v1."""
+
+from switchhook.api.bodies import data, read_shape
+from switchhook.api.conversations import tag_not_found
+from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.idempotency import Work
+from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.services import Services
+from switchhook.api.shapes.conversations import NewTag, NumberDetail, TagDetail, UserDetail, UserInItem
+from switchhook.api.shapes.v1 import NumberV1
+from switchhook.events.ids import USER, dashed, normalise_id
+from switchhook.storage import conversations
+from switchhook.storage.conversations import Tag
+from switchhook.storage.store import Row, Transaction
+from switchhook.workspace import tags
+from switchhook.workspace.directory import read_directory
+
+ROLES = ("ADMIN", "MANAGER", "MEMBER")
+STATUSES = ("ACTIVE", "BLOCKED")
+
+
+class Team:
+    """The handlers."""
+
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._limits = services.limits
+        self._region = services.region
+
+    async def list_tags(self, request: Request) -> Response:
+        """GET /v2/api/tags."""
+        found = await self._store.read(lambda reader: conversations.list_tags(reader, request.workspace))
+        return data([_tag_of(tag) for tag in found])
+
+    async def create_tag(self, request: Request) -> Work:
+        """POST /v2/api/tags."""
+        require_json(request.headers)
+        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        asked = read_shape(body, NewTag)
+
+        async def work(tx: Transaction) -> Response:
+            try:
+                made = await tags.create(tx, request.workspace, asked.name, asked.color, self._clock.now())
+            except tags.TagExists as error:
+                raise ApiError(
+                    "TAG_ALREADY_EXISTS",
+                    f"There is a tag {error.args[0]!r} already.",
+                    param="name",
+                    suggestion="GET /v2/api/tags lists those there are.",
+                ) from None
+            except tags.TagIsOutcome as error:
+                raise ApiError(
+                    "TAG_NAME_IS_CALL_OUTCOME",
+                    f"{error.args[0]!r} says what became of a call, which its result says already.",
+                    param="name",
+                    suggestion="Choose another name.",
+                ) from None
+            except ValueError as error:
+                raise from_faults([FieldFault("name", "INVALID_FIELD", f"{error}.")]) from None
+            return data(_tag_of(made), 201)
+
+        return work
+
+    async def delete_tag(self, request: Request) -> Work:
+        """DELETE /v2/api/tags/{tag}."""
+        key = request.params["tag"]
+
+        async def work(tx: Transaction) -> Response:
+            if not await conversations.delete_tag(tx, request.workspace, key, self._clock.now()):
+                raise tag_not_found(key)
+            return Response(204)
+
+        return work
+
+    async def list_users(self, request: Request) -> Response:
+        """GET /v2/api/users."""
+        query = request.query()
+        role = _one_of("role", query.get("role"), ROLES)
+        status = _one_of("status", query.get("status"), STATUSES) or "ACTIVE"
+        rows = await self._store.read(lambda reader: reader.fetch("team", request.workspace))
+        found = [_user_of(row) for row in rows]
+        return data([one for one in found if one.status == status and role in (None, one.role)])
+
+    async def get_user(self, request: Request) -> Response:
+        """GET /v2/api/users/{user_id}."""
+        text = request.params["user_id"]
+        rows = await self._store.read(
+            lambda reader: reader.fetch("team_member", request.workspace, normalise_id(text))
+        )
+        if not rows:
+            raise ApiError(
+                "MEMBER_NOT_FOUND",
+                f"There is no user {text[:100]!r}.",
+                param="user_id",
+                suggestion="GET /v2/api/users lists those there are.",
+            )
+        return data(_user_of(rows[0]))
+
+    async def list_numbers(self, request: Request) -> Response:
+        """GET /v2/api/numbers."""
+        found = await self._store.read(lambda reader: read_directory(reader, request.workspace, self._region))
+        return data(
+            [
+                NumberDetail(
+                    number=one.number,
+                    name=one.name,
+                    country=one.country,
+                    type="NUMBER",
+                    capabilities=["VOICE"],
+                    users=[UserInItem(dashed(user.id, USER), user.name, user.email) for user in one.users],
+                )
+                for one in found.numbers
+            ]
+        )
+
+    async def list_numbers_v1(self, request: Request) -> Response:
+        """GET /v1/api/numbers."""
+        found = await self._store.read(lambda reader: read_directory(reader, request.workspace, self._region))
+        return data(
+            [NumberV1(one.number, one.name, one.country, len(one.users) > 1) for one in found.numbers]
+        )
+
+
+def _tag_of(tag: Tag) -> TagDetail:
+    return TagDetail(tag.key, tag.name, tag.color)
+
+
+def _user_of(row: Row) -> UserDetail:
+    id_, email, name, role, status, image_url = row
+    return UserDetail(
+        id=dashed(id_, USER), name=name, email=email, role=role, status=status, image_url=image_url
+    )
+
+
+def _one_of(name: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if not value:
+        return None
+    if value.upper() not in known:
+        raise ApiError(
+            "INVALID_PARAMETER",
+            f"{name} is none of {', '.join(known)}.",
+            param=name,
+            suggestion=f"Use one of {', '.join(known)}, or leave it out.",
+        )
+    return value.upper()
