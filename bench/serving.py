@@ -32,6 +32,8 @@ class Process:
         else:
             self.child.wait()
             self.child.stdout.close()
+            if self._log:
+                self._log.close()
             shown = log.read_text()[-2000:] if log else ""
             raise RuntimeError(f"{args} ended with {self.child.returncode} before it was ready: {shown}")
         # Whatever it prints later must not fill the pipe and stop it.

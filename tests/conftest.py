@@ -8,6 +8,7 @@ import pytest
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store
+from switchhook.storage.vault import Vault
 from tests import postgres
 
 
@@ -25,17 +26,17 @@ def database(cluster: postgres.Cluster) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Awaitable[Store]]:
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Awaitable[Store]]:
     """Opens the store of a test, again and again the same database; each test runs on both kinds."""
     if request.param == "sqlite":
 
-        async def embedded() -> Store:
-            return SqliteStore(tmp_path / "x.db")
+        async def embedded(vault: Vault | None = None) -> Store:
+            return SqliteStore(tmp_path / "x.db", vault)
 
         return embedded
     url: str = request.getfixturevalue("database")
 
-    async def shared() -> Store:
-        return await PostgresStore.open(url)
+    async def shared(vault: Vault | None = None) -> Store:
+        return await PostgresStore.open(url, vault)
 
     return shared

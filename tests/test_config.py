@@ -25,11 +25,13 @@ from switchhook.config import (
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
 USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
 NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
+SECRETS_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 VALUES: dict[str, tuple[Any, str, Any]] = {
     "host": ("0.0.0.0", "0.0.0.0", "0.0.0.0"),
     "port": (9_000, "9000", 9_000),
     "data": ("/var/lib/x", "/var/lib/x", Path("/var/lib/x")),
     "database": ("sqlite:////x/y.db", "sqlite:////x/y.db", "sqlite:////x/y.db"),
+    "secrets_key": (SECRETS_KEY, SECRETS_KEY, SECRETS_KEY),
     "workers": (1, "1", 1),
     "role": (["all"], "telephony,dispatch,api", ("api", "dispatch", "telephony")),
     "public_url": ("https://phone.example.com/", "https://phone.example.com/", "https://phone.example.com"),
@@ -77,6 +79,12 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("switchhook.db", "sqlite:///"),
         ("sqlite://x.db", "sqlite:///"),
         ("sqlite:///", "names no file"),
+    ],
+    "secrets_key": [
+        ("short", "32 bytes"),
+        ("00" * 31, "32 bytes"),
+        (SECRETS_KEY + ",", "key 2"),
+        (f"{SECRETS_KEY},{SECRETS_KEY[:-4]}", "key 2"),
     ],
     "workers": [("0", "1 to 64"), ("2", "postgresql://"), ("many", "1 to 64")],
     "role": [("", "or all"), ("worker", "dispatch"), ("api,sip", "telephony"), ("api", "postgresql://")],
@@ -247,6 +255,13 @@ def test_the_password_of_the_proxy_is_shown_to_nobody() -> None:
         with pytest.raises(ConfigError) as caught:
             load({"egress_proxy": wrong}, {})
         assert "hu" not in str(caught.value)
+
+
+def test_the_keys_of_the_secrets_are_shown_to_nobody() -> None:
+    assert SECRETS_KEY not in repr(load({"secrets_key": SECRETS_KEY}, {}))
+    with pytest.raises(ConfigError) as caught:
+        load({"secrets_key": f"{SECRETS_KEY},{SECRETS_KEY[:30]}"}, {})
+    assert SECRETS_KEY[:8] not in str(caught.value)
 
 
 def test_a_password_in_a_refused_database_url_is_not_repeated() -> None:

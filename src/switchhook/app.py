@@ -43,6 +43,7 @@ from switchhook.line import check_telephony, sip_line
 from switchhook.media.links import sign_path
 from switchhook.seat import Seat
 from switchhook.storage import answers, endpoints
+from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
 from switchhook.workspace import directory
 from switchhook.workspace.switchboard import Switchboard
@@ -150,6 +151,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         public_url = config.public_url or address
         store = await open_store(config)
         stack.push_async_callback(store.close)
+        await seal_all(store)
         if seat and isinstance(store, SharedStore):
             store.on_joined(seat.joined)
         store.on_committed(operational.log_happened)

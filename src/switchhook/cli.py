@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it could not be done (the reason stands on standard error)
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from switchhook.config import OPTIONS, Config, ConfigError, Option, load
 from switchhook.installation import InstallationError, create_key, first_workspace, open_store
 from switchhook.storage import keys
 from switchhook.storage.store import StorageError, Store
+from switchhook.storage.vault import new_key
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +33,7 @@ _STORE_OPTIONS = ("data", "database")
 
 def main() -> None:
     """Entry point of the `switchhook` command."""
+    os.umask(0o077)  # keys, recordings, journals: nothing that we write is for others on this machine
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -156,6 +159,17 @@ def keys_revoke(key_id: str, config_file: Path | None, **flags: Any) -> None:
 
     if not _with_store(load(flags, file=config_file), revoke):
         raise click.ClickException(f"no key in force has the id {key_id}; `switchhook keys list` shows them")
+
+
+@cli.group("secrets")
+def secrets_group() -> None:
+    """Make the key that seals the secrets in the database."""
+
+
+@secrets_group.command("new-key")
+def secrets_new_key() -> None:
+    """Make a key and print it. It is kept nowhere: give it to `serve` as SWITCHHOOK_SECRETS_KEY, and keep it safe."""
+    click.echo(new_key())
 
 
 def _with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:

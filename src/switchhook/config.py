@@ -8,9 +8,7 @@ The command line wins over the environment, the environment over the file. A nam
 with the nearest one that is: no option is accepted and ignored.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,16 +19,23 @@ import msgspec
 from switchhook import parsers
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.parsers import Network
+from switchhook.sources import PREFIX, SECTIONS, ConfigError, from_environment, from_file, nearest
 
-PREFIX = "SWITCHHOOK_"
-FILE = "switchhook.toml"
-SECTIONS = ("sip",)
+__all__ = [
+    "OPTIONS",
+    "SECTIONS",
+    "Config",
+    "ConfigError",
+    "NumberConfig",
+    "Option",
+    "UserConfig",
+    "database_path",
+    "is_shared",
+    "load",
+]
+
 SHARED_SCHEMES = ("postgresql://", "postgres://")
 API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used; the text names it, where it stands and what it may be."""
 
 
 class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +64,7 @@ class Config:
     port: int
     data: Path
     database: str = field(repr=False)  # may hold a password
+    secrets_key: str = field(repr=False)
     workers: int
     role: tuple[str, ...]
     public_url: str
@@ -126,6 +132,13 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "postgresql://USER@HOST/NAME or sqlite:///FILE; by default switchhook.db in the data directory.",
         "URL",
+    ),
+    Option(
+        "secrets_key",
+        parsers.secrets_key,
+        "",
+        "Key that seals the secrets in the database; several with commas, the first one seals.",
+        "KEY,…",
     ),
     Option(
         "workers", parsers.whole(1, 64), 1, "Processes to serve with; more than one on PostgreSQL only.", "N"
@@ -234,14 +247,6 @@ OPTIONS: tuple[Option, ...] = (
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
-def nearest(name: str, names: list[str]) -> str:
-    """` (did you mean X?)`, or nothing when no name is near."""
-    close = difflib.get_close_matches(name, names, 1, 0.5)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; the names are {', '.join(sorted(names))}" if names else ""
-
-
 def load(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
@@ -265,60 +270,14 @@ def load(
             raise ConfigError(f"{source}: {error}") from None
         sources[name] = source
 
-    for name, value, source in _from_file(file, environ):
+    for name, value, source in from_file(file, environ, list(_BY_NAME)):
         put(name, value, source)
-    for name, value in _from_environment(environ):
+    for name, value in from_environment(environ, list(_BY_NAME)):
         put(name, value, PREFIX + name.upper())
     for name, value in (flags or {}).items():
         if value is not None:
             put(name, value, _BY_NAME[name].flag)
     return _check(Config(**values, sources=sources))
-
-
-def _from_file(file: Path | None, environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
-    named = file or (Path(environ[PREFIX + "CONFIG"]) if environ.get(PREFIX + "CONFIG") else None)
-    path = named or Path(FILE)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if named is None:
-            return []
-        raise ConfigError(f"there is no configuration file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    found = []
-    flat = [name for name in _BY_NAME if not name.startswith(tuple(f"{s}_" for s in SECTIONS))]
-    for key, value in document.items():
-        if key in SECTIONS and isinstance(value, dict):
-            inner = [name.removeprefix(f"{key}_") for name in _BY_NAME if name.startswith(f"{key}_")]
-            for name, part in value.items():
-                if name not in inner:
-                    raise ConfigError(f"{path}: unknown setting {name!r} in [{key}]{nearest(name, inner)}")
-                found.append((f"{key}_{name}", part, f"{path}: [{key}] {name}"))
-        elif key in flat:
-            found.append((key, value, f"{path}: {key}"))
-        else:
-            section, _, name = key.partition("_")
-            hint = f"; write {name} in the section [{section}]" if key in _BY_NAME else ""
-            raise ConfigError(f"{path}: unknown setting {key!r}{hint or nearest(key, [*flat, *SECTIONS])}")
-    return found
-
-
-def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    found = []
-    names = [option.env for option in OPTIONS] + [PREFIX + "CONFIG"]
-    for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable == PREFIX + "CONFIG":
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        if name not in _BY_NAME:
-            raise ConfigError(f"unknown environment variable {variable}{nearest(variable, names)}")
-        found.append((name, value))
-    return found
 
 
 def _check(config: Config) -> Config:

@@ -10,11 +10,12 @@ from switchhook.clock import Clock
 from switchhook.config import DISPATCH, Config, database_path, is_shared
 from switchhook.events.ids import API_KEY, new_id
 from switchhook.storage import keys
+from switchhook.storage.sealing import RECORDING_KEY
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store, Transaction
+from switchhook.storage.vault import Vault
 
 ADMIN_KEY_FILE = "admin.key"
-RECORDING_KEY = "recording_key"
 
 
 class InstallationError(Exception):
@@ -32,12 +33,13 @@ async def open_store(config: Config) -> Store:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InstallationError(f"cannot make the data directory {config.data}: {error.strerror}") from None
+    vault = Vault.parse(config.secrets_key)
     if is_shared(config):
         # Only who uses it needs asyncpg.
         from switchhook.storage.postgres import PostgresStore
 
-        return await PostgresStore.open(config.database, for_others=DISPATCH not in config.role)
-    return SqliteStore(database_path(config))
+        return await PostgresStore.open(config.database, vault, for_others=DISPATCH not in config.role)
+    return SqliteStore(database_path(config), vault)
 
 
 class ServeLock:
@@ -155,8 +157,9 @@ async def recording_key(store: Store) -> bytes:
     """The secret that signs links to recordings, made once."""
 
     async def find_or_make(tx: Transaction) -> bytes:
-        await tx.execute("set_meta_once", RECORDING_KEY, secrets.token_hex(32))
+        made = tx.vault.seal(secrets.token_hex(32), RECORDING_KEY)
+        await tx.execute("set_meta_once", RECORDING_KEY, made)
         ((text,),) = await tx.fetch("get_meta", RECORDING_KEY)
-        return bytes.fromhex(text)
+        return bytes.fromhex(tx.vault.open(text, RECORDING_KEY))
 
     return await store.run(find_or_make)

@@ -10,6 +10,7 @@ import msgspec
 
 from switchhook.delivery.http import Proxy
 from switchhook.delivery.schedule import parse_schedule
+from switchhook.storage.vault import Vault
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -161,6 +162,13 @@ def proxy(value: Any) -> str:
     if where:
         Proxy.parse(where)
     return where
+
+
+def secrets_key(value: Any) -> str:
+    """Keys that seal secrets; see `switchhook.storage.vault`. Empty for none."""
+    keys = text(value)
+    Vault.parse(keys)
+    return keys
 
 
 def region(value: Any) -> str:

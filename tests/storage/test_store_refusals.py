@@ -1,6 +1,7 @@
 """What the store does when the disk, the file or the transaction does not want to."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import apsw
@@ -10,6 +11,7 @@ from switchhook.storage import outbox
 from switchhook.storage.outbox import NewEvent
 from switchhook.storage.sql import migrations
 from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.sqlite_connection import APPLICATION
 from switchhook.storage.store import Conflict, StorageError, Transaction
 from tests.storage.rows import NOW, TOPIC, WORKSPACE, accept, an_event, schedule, targets, there, write
 
@@ -132,12 +134,45 @@ def test_a_database_of_a_newer_version_is_refused_untouched(path: Path) -> None:
     newest = migrations("sqlite")[-1][0]
     connection = apsw.Connection(str(path))
     connection.execute(f"CREATE TABLE future (a); PRAGMA user_version={newest + 1}")
+    connection.execute(f"PRAGMA application_id={APPLICATION}")
     connection.close()
     with pytest.raises(StorageError, match=f"newer Switchhook .schema {newest + 1}, this one knows {newest}"):
         SqliteStore(path)
     connection = apsw.Connection(str(path))
     assert [name for (name,) in connection.execute("SELECT name FROM sqlite_schema")] == ["future"]
     connection.close()
+
+
+@pytest.mark.parametrize("version", [0, 1, migrations("sqlite")[-1][0], 999])
+@pytest.mark.parametrize("mark", [0, 0x46504D4C])
+def test_a_database_of_another_program_is_refused_untouched(path: Path, version: int, mark: int) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE meta (key TEXT, theirs TEXT)")
+    connection.execute(f"PRAGMA user_version={version}; PRAGMA application_id={mark}")
+    connection.close()
+    content = path.read_bytes()
+    with pytest.raises(StorageError, match=r"switchhook\.db is an SQLite database of another program"):
+        SqliteStore(path)
+    assert path.read_bytes() == content  # nor is its journal mode another one
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_our_file_says_that_it_is_ours(store: SqliteStore, path: Path) -> None:
+    await store.close()
+    assert path.read_bytes()[68:72] == APPLICATION.to_bytes(4, "big") == b"SWKH"
+
+
+async def test_the_files_of_the_database_are_for_their_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = SqliteStore(tmp_path / "folder" / "x.db")
+        await store.check()
+    finally:
+        os.umask(before)
+    files = [tmp_path / "folder", *(tmp_path / "folder").iterdir()]
+    assert sorted(f.name for f in files) == ["folder", "x.db", "x.db-shm", "x.db-wal"]
+    assert [oct(f.stat().st_mode & 0o777) for f in files] == ["0o700", "0o600", "0o600", "0o600"]
+    await store.close()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import msgspec
 
 from switchhook.storage.keys import workspaces
+from switchhook.storage.sealing import ANSWER
 from switchhook.storage.store import Reader, Transaction
 
 KEEP_MS = 3_600_000
@@ -19,7 +20,10 @@ class Answer(msgspec.Struct, frozen=True):
 async def find_answer(reader: Reader, workspace: str, key: str, now: int) -> Answer | None:
     """The answer kept for `key`; None when there is none of the last hour."""
     rows = await reader.fetch("answer", workspace, key, now - KEEP_MS)
-    return Answer(*rows[0]) if rows else None
+    if not rows:
+        return None
+    route, status, body = rows[0]
+    return Answer(route, status, reader.vault.open(body.decode(), workspace, key, ANSWER).encode())
 
 
 async def forget_old_answers(tx: Transaction, now: int) -> None:
@@ -35,4 +39,5 @@ async def keep_answer(tx: Transaction, workspace: str, key: str, answer: Answer,
         Conflict: another request with the same key was faster (PostgreSQL; SQLite lets one in at a time).
     """
     await tx.execute("forget_answers", workspace, now - KEEP_MS)
-    await tx.execute("keep_answer", workspace, key, answer.route, answer.status, answer.body, now)
+    body = tx.vault.seal(answer.body.decode(), workspace, key, ANSWER).encode()
+    await tx.execute("keep_answer", workspace, key, answer.route, answer.status, body, now)

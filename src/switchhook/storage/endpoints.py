@@ -2,7 +2,9 @@
 
 import msgspec
 
+from switchhook.storage.sealing import HEADERS, SECRETS
 from switchhook.storage.store import Reader, Row, Transaction
+from switchhook.storage.vault import Vault
 
 
 class SigningSecret(msgspec.Struct, frozen=True):
@@ -57,9 +59,10 @@ _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
-def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
+def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
     workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *rest = row
     first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused = rest
+    headers = vault.open(headers, workspace, id_, HEADERS)
     return Endpoint(
         workspace=workspace,
         id=id_,
@@ -67,7 +70,7 @@ def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
         topics=topics,
         description=description,
         enabled=bool(enabled),
-        secrets=_secrets.decode(secrets),
+        secrets=_secrets.decode(vault.open(secrets, workspace, id_, SECRETS)),
         disabled_why=disabled_why,
         created_at=created_at,
         updated_at=updated_at,
@@ -83,9 +86,14 @@ def _endpoint(row: Row, topics: tuple[str, ...]) -> Endpoint:
     )
 
 
-def _options(endpoint: Endpoint) -> Row:
+def _sealed(vault: Vault, endpoint: Endpoint, secrets: tuple[SigningSecret, ...]) -> str:
+    return vault.seal(msgspec.json.encode(secrets).decode(), endpoint.workspace, endpoint.id, SECRETS)
+
+
+def _options(vault: Vault, endpoint: Endpoint) -> Row:
+    headers = msgspec.json.encode({header.name: header.value for header in endpoint.headers}).decode()
     return (
-        msgspec.json.encode({header.name: header.value for header in endpoint.headers}).decode(),
+        vault.seal(headers, endpoint.workspace, endpoint.id, HEADERS),
         endpoint.rate_limit,
         endpoint.max_in_flight,
         endpoint.timeout_seconds,
@@ -103,9 +111,9 @@ async def add_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
         endpoint.url,
         endpoint.description,
         int(endpoint.enabled),
-        msgspec.json.encode(endpoint.secrets).decode(),
+        _sealed(tx.vault, endpoint, endpoint.secrets),
         endpoint.created_at,
-        *_options(endpoint),
+        *_options(tx.vault, endpoint),
     )
     await _put_topics(tx, endpoint)
 
@@ -121,7 +129,7 @@ async def change_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
         int(endpoint.enabled),
         endpoint.disabled_why,
         endpoint.updated_at,
-        *_options(endpoint),
+        *_options(tx.vault, endpoint),
     )
     await tx.execute("clear_endpoint_topics", endpoint.workspace, endpoint.id)
     await _put_topics(tx, endpoint)
@@ -142,8 +150,8 @@ async def rotate_secret(tx: Transaction, endpoint: Endpoint, secret: str, until:
         for old in endpoint.secrets
     ]
     secrets = (SigningSecret(secret), *(old for old in former if old.until is not None and old.until > now))
-    encoded = msgspec.json.encode(secrets).decode()
-    await tx.execute("rotate_secret", endpoint.workspace, endpoint.id, encoded, now)
+    sealed = _sealed(tx.vault, endpoint, secrets)
+    await tx.execute("rotate_secret", endpoint.workspace, endpoint.id, sealed, now)
     tx.committed.endpoints.add((endpoint.workspace, endpoint.id))
     return msgspec.structs.replace(endpoint, secrets=secrets, updated_at=now)
 
@@ -175,7 +183,7 @@ async def find_endpoint(reader: Reader, workspace: str, id: str) -> Endpoint | N
     if not rows:
         return None
     topics = await reader.fetch("endpoint_topics", workspace, id)
-    return _endpoint(rows[0], tuple(topic for (topic,) in topics))
+    return _endpoint(rows[0], tuple(topic for (topic,) in topics), reader.vault)
 
 
 async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
@@ -184,7 +192,7 @@ async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
     for id_, topic in await reader.fetch("topics_of_all", workspace):
         topics.setdefault(id_, []).append(topic)
     rows = await reader.fetch("endpoints", workspace)
-    return [_endpoint(row, tuple(topics.get(row[1], ()))) for row in rows]
+    return [_endpoint(row, tuple(topics.get(row[1], ())), reader.vault) for row in rows]
 
 
 async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:

@@ -6,16 +6,18 @@ from typing import Any
 
 from switchhook.clock import SystemClock
 from switchhook.storage.store import Committed, StorageError, Transaction
+from switchhook.storage.vault import Vault
 
 REAL = SystemClock()
 """A database takes real time to come back or to make way, also while a test moves its own clock by hand."""
 
 
 class Position:
-    """What the lanes of a store know in common: for whom they write, and how far its events are numbered."""
+    """What the lanes of a store know in common: for whom they write, how far its events are numbered, and its vault."""
 
-    def __init__(self, token: str, *, for_others: bool = False) -> None:
+    def __init__(self, token: str, vault: Vault, *, for_others: bool = False) -> None:
         self.token = token  # marks our own notifications
+        self.vault = vault
         self.for_others = for_others  # who deliver what is accepted here
         self.process = 0
         self.highest = 0

@@ -267,7 +267,7 @@ class Writer:
         command.committed = session.committed or None
 
     def _session(self, command: Command) -> Session:
-        return Session(clean=command.clean, for_others=self._position.for_others)
+        return Session(self._position.vault, clean=command.clean, for_others=self._position.for_others)
 
     def _accepting(self) -> None:
         self._position.accepting(self)

@@ -30,6 +30,7 @@ from switchhook.storage.pg_steps import Session, WorkFailed, run_in_step
 from switchhook.storage.pg_writer import Writer
 from switchhook.storage.sql import queries
 from switchhook.storage.store import Committed, Lane, Reader, StorageError, Transaction
+from switchhook.storage.vault import Vault
 
 T = TypeVar("T")
 
@@ -50,9 +51,10 @@ class PostgresStore:
 
     shared = True
 
-    def __init__(self, url: str, *, for_others: bool = False) -> None:
+    def __init__(self, url: str, vault: Vault | None = None, *, for_others: bool = False) -> None:
         self._url = url
-        self._position = Position(secrets.token_hex(8), for_others=for_others)
+        self.vault = vault or Vault()
+        self._position = Position(secrets.token_hex(8), self.vault, for_others=for_others)
         self._hooks: list[Callable[[Committed], None]] = []
         self._closed = False
         self._readers: list[Connection] = []
@@ -67,13 +69,13 @@ class PostgresStore:
         self.pending = 0
 
     @classmethod
-    async def open(cls, url: str, *, for_others: bool = False) -> "PostgresStore":
+    async def open(cls, url: str, vault: Vault | None = None, *, for_others: bool = False) -> "PostgresStore":
         """Connect, migrate, and begin to listen. `for_others`: see `Transaction.for_others`.
 
         Raises:
             StorageError: the database cannot be used; the text names the remedy and holds no secret.
         """
-        store = cls(url, for_others=for_others)
+        store = cls(url, vault, for_others=for_others)
         connection = await connect(url)
         try:
             await migrate(connection)
@@ -201,7 +203,7 @@ class PostgresStore:
                     await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     try:
                         (result,) = await run_in_step(
-                            connection, [(work, Session(clean=clean))], self.process, _nothing
+                            connection, [(work, Session(self.vault, clean=clean))], self.process, _nothing
                         )
                     finally:
                         if not connection.is_closed():

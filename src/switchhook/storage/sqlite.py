@@ -28,6 +28,7 @@ import apsw
 from switchhook.storage.sql import queries
 from switchhook.storage.sqlite_connection import connect, connect_to_read, describe, translate
 from switchhook.storage.store import Committed, Lane, Reader, Row, StorageError, Transaction
+from switchhook.storage.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,14 @@ _QUERIES = queries("sqlite")
 class _Session:
     """A connection seen as `Transaction`. Its coroutines never suspend."""
 
-    __slots__ = ("_connection", "committed")
+    __slots__ = ("_connection", "committed", "vault")
 
     shared = False
     for_others = False
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, vault: Vault) -> None:
         self._connection = connection
+        self.vault = vault
         self.committed = Committed()
 
     async def fetch(self, query: str, *args: Any) -> list[Row]:
@@ -84,8 +86,9 @@ class SqliteStore:
 
     shared = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vault: Vault | None = None) -> None:
         self._path = path
+        self.vault = vault or Vault()
         self._connection = connect(path)
         self._queue: deque[_Command] = deque()
         self._scheduled = False
@@ -133,9 +136,9 @@ class SqliteStore:
         if heavy:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
         if self._aside is not None:
-            return _read(self._beside, work)
+            return _read(self._beside, work, self.vault)
         try:
-            return _drive(work(_Session(self._connection)))
+            return _drive(work(_Session(self._connection, self.vault)))
         except apsw.Error as error:
             raise translate(error) from error
 
@@ -246,7 +249,7 @@ class SqliteStore:
     def _apply(self, command: _Command) -> None:
         """Run one command inside the group's transaction, in its own savepoint."""
         connection = self._connection
-        session = _Session(connection)
+        session = _Session(connection, self.vault)
         connection.execute("SAVEPOINT work")
         try:
             command.result = _drive(command.work(session))
@@ -284,7 +287,7 @@ class SqliteStore:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = connect_to_read(self._path)
-        return _read(connection, work)
+        return _read(connection, work, self.vault)
 
     # -- the write-ahead log ---------------------------------------------------------------------------------------
 
@@ -322,12 +325,12 @@ class SqliteStore:
         )
 
 
-def _read(connection: apsw.Connection, work: Callable[[Reader], Awaitable[T]]) -> T:
+def _read(connection: apsw.Connection, work: Callable[[Reader], Awaitable[T]], vault: Vault) -> T:
     """All reads of one work see the same moment."""
     try:
         connection.execute("BEGIN")
         try:
-            return _drive(work(_Session(connection)))
+            return _drive(work(_Session(connection, vault)))
         finally:
             connection.execute("COMMIT")
     except apsw.Error as error:

@@ -1,5 +1,7 @@
 """Connections to an SQLite file, and what its errors mean."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import apsw
@@ -7,20 +9,28 @@ import apsw
 from switchhook.storage.sql import migrations
 from switchhook.storage.store import Conflict, StorageError
 
+APPLICATION = 0x53574B48  # "SWKH" in the head of the file: it is ours
 BUSY_MS = 5_000  # how long to wait for another process (the command line) that writes
 PAGE = 8_192  # bytes; of a new file. Twice the default: a group of events is written in half as many pieces
+
+# A file with these was ours before it said so.
+_FIRST_TABLES = {"meta", "workspaces", "endpoints", "events", "attempts", "schedule"}
 
 
 def connect(path: Path) -> apsw.Connection:
     """Open and migrate the database.
 
     Raises:
-        StorageError: the file cannot be opened, is no database, or belongs to a newer Switchhook.
+        StorageError: the file cannot be opened, is no database, belongs to another program or to a newer Switchhook.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Only a new file: closing one that somebody in this process has open would take SQLite's locks from it.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = apsw.Connection(str(path), statementcachesize=256)
         connection.set_busy_timeout(BUSY_MS)
+        _recognise(connection, path)  # before anything is changed
         connection.execute(f"PRAGMA page_size={PAGE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -42,6 +52,20 @@ def connect_to_read(path: Path) -> apsw.Connection:
     return connection
 
 
+def _recognise(connection: apsw.Connection, path: Path) -> None:
+    """Refuse a database of another program: migrating it would damage it.
+
+    Raises:
+        StorageError: it is one.
+    """
+    mark = connection.pragma("application_id")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if mark != APPLICATION and tables and (mark != 0 or not tables >= _FIRST_TABLES):
+        raise StorageError(
+            f"{path} is an SQLite database of another program; name another file with --database"
+        )
+
+
 def _migrate(connection: apsw.Connection) -> None:
     steps = migrations("sqlite")
     newest = steps[-1][0]
@@ -57,6 +81,8 @@ def _migrate(connection: apsw.Connection) -> None:
             if number > version:
                 connection.execute(script)
                 connection.execute(f"PRAGMA user_version={number}")
+        if connection.pragma("application_id") != APPLICATION:
+            connection.execute(f"PRAGMA application_id={APPLICATION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

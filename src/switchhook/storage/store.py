@@ -16,9 +16,12 @@ this process can still appear, and that a process joins a `SharedStore` before i
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
+
+if TYPE_CHECKING:
+    from switchhook.storage.vault import Vault
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -93,6 +96,10 @@ class Reader(Protocol):
     def shared(self) -> bool:
         """Whether other processes may work on the same store."""
 
+    @property
+    def vault(self) -> "Vault":
+        """What secrets are sealed with on their way into the store, and opened with on their way out."""
+
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """All rows of the named query."""
 
@@ -124,6 +131,10 @@ class Store(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other processes may work on the same store."""
+
+    @property
+    def vault(self) -> "Vault":
+        """See `Reader.vault`."""
 
     def horizon(self) -> int | None:
         """The `seq` above which events of this process may still be on their way in; None when none is."""

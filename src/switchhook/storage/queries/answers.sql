@@ -8,3 +8,9 @@ INSERT INTO answers (workspace_id, key, route, status, body, answered_at) VALUES
 
 -- name: forget_answers
 DELETE FROM answers WHERE workspace_id = $1 AND answered_at <= $2
+
+-- name: answers_to_seal
+SELECT key, body FROM answers WHERE workspace_id = $1 AND key > $2 AND substr(body, 1, $4) <> $3 ORDER BY key LIMIT $5
+
+-- name: seal_answer
+UPDATE answers SET body = $3 WHERE workspace_id = $1 AND key = $2 AND body = $4

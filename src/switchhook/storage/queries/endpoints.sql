@@ -66,3 +66,18 @@ ON CONFLICT DO NOTHING
 
 -- name: clear_endpoint_topics
 DELETE FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2
+
+-- name: sealed_beginnings
+-- Of each key that sealed something: the beginning of a sealed text, to the end of the key's name.
+SELECT substr(secrets, 1, 18) FROM endpoints WHERE workspace_id = $1 AND secrets LIKE 'sealed:%'
+UNION SELECT substr(headers, 1, 18) FROM endpoints WHERE workspace_id = $1 AND headers LIKE 'sealed:%'
+
+-- name: endpoints_to_seal
+-- Deleted ones have nothing left to seal.
+SELECT id, secrets, headers FROM endpoints
+WHERE workspace_id = $1 AND id > $2 AND (secrets NOT LIKE $3 OR headers NOT LIKE $3) AND deleted_at IS NULL
+ORDER BY id LIMIT $4
+
+-- name: seal_endpoint
+UPDATE endpoints SET secrets = $3, headers = $4
+WHERE workspace_id = $1 AND id = $2 AND secrets = $5 AND headers = $6

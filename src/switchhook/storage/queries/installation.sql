@@ -9,6 +9,9 @@ INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET va
 -- name: set_meta_once
 INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING
 
+-- name: replace_meta
+UPDATE meta SET value = $2 WHERE key = $1 AND value = $3
+
 -- name: workspaces
 SELECT id, name, created_at FROM workspaces ORDER BY created_at, id
 

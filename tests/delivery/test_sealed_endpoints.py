@@ -1,0 +1,79 @@
+"""Deliveries to endpoints whose secrets are sealed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from standardwebhooks import Webhook as ForeignWebhook
+
+from switchhook.storage.store import Store
+from switchhook.storage.vault import Vault
+from tests.delivery.dispatching import SECRET, WORKSPACE, PatientClock, Rig, make
+
+VAULT = Vault([b"k" * 32])
+
+Open = Callable[..., Awaitable[Store]]
+
+
+async def start(open_store: Open) -> Rig:
+    return await make(lambda: open_store(VAULT), PatientClock(), lambda _: 204)
+
+
+async def stop(rig: Rig) -> None:
+    await rig.dispatcher.stop()
+    await rig.store.close()
+
+
+def verified(rig: Rig) -> int:
+    """How many requests came; each is signed with the secret."""
+    for seen in rig.receiver.seen:
+        at = datetime.fromtimestamp(seen.timestamp, UTC)
+        assert seen.signature == ForeignWebhook(SECRET).sign(seen.message, at, seen.body.decode())
+    return len(rig.receiver.seen)
+
+
+async def test_a_secret_is_opened_for_a_lane_and_not_for_each_delivery(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, ...]] = []
+    really = Vault.open
+
+    def counting(self: Vault, text: str, *place: str) -> str:
+        opened.append(place)
+        return really(self, text, *place)
+
+    rig = await start(open_store)
+    await rig.endpoint("ep_a")
+    monkeypatch.setattr(Vault, "open", counting)
+    await rig.accept(50)
+    await rig.settle()
+    assert verified(rig) == 50
+    assert opened == []
+    await rig.change("ep_a", description="changed")
+    await rig.accept(50)
+    await rig.settle()
+    assert verified(rig) == 100
+    assert len(opened) == 4  # its secrets and its headers: once for the change, once for the lane
+    await stop(rig)
+
+
+async def test_while_a_secret_does_not_open_nothing_is_sent_and_nothing_is_lost(open_store: Open) -> None:
+    rig = await start(open_store)
+    await rig.endpoint("ep_a")
+    (row,) = await rig.store.read(lambda reader: reader.fetch("endpoint", WORKSPACE, "ep_a"))
+    secrets, headers = row[5], row[12]
+    moved = VAULT.seal("[]", WORKSPACE, "ep_b", "secrets")
+    await rig.store.run(
+        lambda tx: tx.execute("seal_endpoint", WORKSPACE, "ep_a", moved, headers, secrets, headers)
+    )
+    await rig.crash()
+    ids = await rig.accept(3)
+    await rig.clock.advance(5)
+    assert rig.receiver.seen == []
+    await rig.store.run(
+        lambda tx: tx.execute("seal_endpoint", WORKSPACE, "ep_a", secrets, headers, moved, headers)
+    )
+    await rig.clock.advance(5)
+    assert verified(rig) == 3
+    assert {seen.message for seen in rig.receiver.seen} == set(ids)
+    await stop(rig)
