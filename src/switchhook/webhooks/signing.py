@@ -1,4 +1,4 @@
-"""Signing after the Standard Webhooks specification, version `v1`.
+"""Signing after the Standard Webhooks specification, version `v1`. (For `v1a` see `ed25519`.)
 
     content   = webhook-id "." webhook-timestamp "." body
     signature = "v1," base64(HMAC-SHA256(key, content))

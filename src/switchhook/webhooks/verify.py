@@ -1,18 +1,22 @@
 """The receiver's side: is this body from who it says, and recent? Then, and only then, what does it say?
 
-    webhook = Webhook(secret)
+    webhook = Webhook(secret)                  # `whsec_…`, or the public key `whpk_…` of an endpoint that signs v1a
     event = webhook.verify(body, headers)      # the raw body, not what a framework made of it
 
 Deduplicate on the `webhook-id` header (`authenticate` returns it): an event may come more than once.
 """
 
+import base64
 import binascii
 import hmac
 import time
 from collections.abc import Iterable, Mapping
 
 from switchhook.events import Event, parse
+from switchhook.webhooks.ed25519 import PUBLIC_PREFIX, PublicKey
 from switchhook.webhooks.signing import Secret
+
+Key = str | Secret | PublicKey
 
 TOLERANCE = 300
 """Seconds a timestamp may be off, in either direction."""
@@ -47,24 +51,27 @@ class TimestampTooNew(BadTimestamp):
 
 
 class NoMatchingSignature(VerificationError):
-    """No signature fits any secret: the wrong secret, or a body that was parsed and written again on its way here."""
+    """No signature fits any key: the wrong key, or a body that was parsed and written again on its way here."""
 
 
 class Webhook:
-    """Verifies what one endpoint receives. Takes several secrets while they are being exchanged."""
+    """Verifies what one endpoint receives. Takes several keys, of either kind, while they are being exchanged."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_public", "_secrets")
 
-    def __init__(self, secret: str | Secret | Iterable[str | Secret]) -> None:
-        """`secret` as the sender shows it (`whsec_…`), or several.
+    def __init__(self, secret: Key | Iterable[Key]) -> None:
+        """`secret` as the sender shows it (`whsec_…`, or the public key `whpk_…`), or several.
 
         Raises:
-            ValueError: one is no secret, or there are none.
+            ValueError: one is no secret and no public key, or there are none.
+            ModuleNotFoundError: there is a public key, and the package `cryptography` is not installed.
         """
-        given = [secret] if isinstance(secret, str | Secret) else list(secret)
+        given = [secret] if isinstance(secret, Key) else list(secret)
         if not given:
             raise ValueError("at least one secret is needed to verify")
-        self._secrets = [one if isinstance(one, Secret) else Secret.parse(one) for one in given]
+        keys = [_key(one) if isinstance(one, str) else one for one in given]
+        self._secrets = [one for one in keys if isinstance(one, Secret)]
+        self._public = [one for one in keys if isinstance(one, PublicKey)]
 
     def verify(self, body: bytes, headers: Mapping[str, str], now: float | None = None) -> Event:
         """The typed event of an authentic message.
@@ -97,8 +104,10 @@ class Webhook:
         content = b"%b.%b.%b" % (_bytes(msg_id), _bytes(timestamp), body)
         expected = [binascii.b2a_base64(secret.mac(content), newline=False) for secret in self._secrets]
         for candidate in signatures.split(" "):
-            version, comma, value = candidate.partition(",")
-            if version != "v1" or not comma:
+            version, _, value = candidate.partition(",")
+            if version == "v1a" and self._verifies(value, content):
+                return msg_id
+            if version != "v1":
                 continue
             # Every secret is tried, so that the time taken does not tell which one fitted.
             if any([hmac.compare_digest(_bytes(value), one) for one in expected]):  # noqa: C419 - `any` would stop early
@@ -106,6 +115,20 @@ class Webhook:
         raise NoMatchingSignature(
             "no signature fits: the wrong secret, or the body was changed (parsed and written again) before it got here"
         )
+
+    def _verifies(self, value: str, content: bytes) -> bool:
+        """Whether `value` is a public key's signature of `content`."""
+        if not self._public:
+            return False
+        try:
+            signature = base64.b64decode(_bytes(value), validate=True)
+        except ValueError:
+            return False
+        return any(key.verifies(signature, content) for key in self._public)
+
+
+def _key(text: str) -> Secret | PublicKey:
+    return PublicKey.parse(text) if text.strip().startswith(PUBLIC_PREFIX) else Secret.parse(text)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
