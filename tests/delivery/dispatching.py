@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -139,6 +140,7 @@ class Rig:
         enabled: bool = True,
         url: str = "https://93.184.216.34/hook",
         topics: tuple[str, ...] = ("tag.added",),
+        **options: Any,
     ) -> str:
         """Make an endpoint that wants `topics`."""
         row = endpoints.Endpoint(
@@ -152,6 +154,7 @@ class Rig:
             disabled_why=None,
             created_at=self.clock.now(),
             updated_at=self.clock.now(),
+            **options,
         )
         await self.store.run(lambda tx: endpoints.add_endpoint(tx, row))
         await self.turns()

@@ -9,7 +9,7 @@ ROWS = 5_000
 ARGUMENTS = "'wsp', 'ep', 1000000, 128, 0"
 
 
-@pytest.mark.parametrize("query", ["claim_due", "claim_line"])
+@pytest.mark.parametrize("query", ["claim_due", "claim_in_turn"])
 async def test_a_claim_looks_at_what_it_takes_and_at_nothing_else(database: str, query: str) -> None:
     connection = await asyncpg.connect(database)
     await connection.execute(

@@ -48,7 +48,7 @@ class Aftermath:
         failed = Exchange(
             target=prepared.target,
             latency=0.0,
-            timeout=self._settings.timeout,
+            timeout=prepared.timeout,
             failure=Failure(Kind.SENDER_ERROR, type(error).__name__),
         )
         return classify(failed, self._clock.now())

@@ -5,6 +5,9 @@ the lane can send, so that millions that wait for one endpoint cost the others n
 events come in, all lanes together are held to a pace, and take turns.
 
 In a shared store they are claimed as they are read, and claims on what is not sent are given up again.
+
+An ordered lane gets the front of its line: in the order of acceptance, up to what is not due yet, and only while
+nothing of it is in anybody's memory. So whoever sends has what comes next, and nobody else has anything.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 
 from switchhook.clock import Clock, Timer
 from switchhook.delivery.lane import Lane, LaneState
-from switchhook.delivery.pace import WHOLE, Pace
+from switchhook.delivery.pace import Pace
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Due
 from switchhook.storage.store import Lane as Writes
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN = 60.0  # seconds: the wall clock may have been set meanwhile
 AFTER_ERROR = 1.0
+LOCKED_MS = 10  # somebody else looks at the same line at this moment
 
 
 class Backlog:
@@ -68,9 +72,19 @@ class Backlog:
         if lane.backlog_at is not None:
             self._load_if_due(lane, self._clock.now())
 
-    def release(self, lane: Lane, events: Sequence[str]) -> None:
-        """Deliveries of the schedule that were in memory were not sent: whoever may can have them."""
+    def moved_on(self, lane: Lane) -> None:
+        """An outcome of an ordered `lane` is recorded: what comes next in line?"""
+        lane.backlog_at = now = self._clock.now()
+        self._load_if_due(lane, now)
+
+    def release(self, lane: Lane) -> None:
+        """Give back what waits in the lane's backlog: whoever may can have it."""
+        events = [delivery.event for delivery in lane.backlog]
+        lane.backlog.clear()
         lane.claimed.difference_update(events)
+        self._give_back(lane, events)
+
+    def _give_back(self, lane: Lane, events: Sequence[str]) -> None:
         if self._store.shared and events and not self._stopped:
             self._spawn(self._release(lane, list(events), self._generation))
 
@@ -135,7 +149,8 @@ class Backlog:
             and lane.backlog_at <= now
             and not lane.loading
             and lane.state is LaneState.OPEN
-            and len(lane.backlog) < WHOLE // 2
+            and len(lane.backlog) * 2 < lane.load
+            and not (lane.ordered and (lane.claimed or lane.in_flight))
             and not self._stopped
         )
 
@@ -178,9 +193,10 @@ class Backlog:
 
     async def _load_rows(self, lane: Lane, now: int, room: int) -> int:
         """Read at most `room` of what is due; how many there were."""
-        generation = self._generation
+        generation, ordered = self._generation, lane.ordered
+        room = min(room, lane.load)
         try:
-            rows, again = await self._read(lane, now, room)
+            rows, again = await (self._read_in_turn if ordered else self._read)(lane, now, room)
         except ProcessLost:
             return 0  # this process joins again, and then every lane is looked at
         except StorageError as error:
@@ -193,8 +209,10 @@ class Backlog:
         if again is not None:
             self.watch(lane, again)
         fresh = [row for row in rows if row.event not in lane.claimed]
-        if lane.state is not LaneState.OPEN:
-            self.release(lane, [row.event for row in fresh])
+        if lane.state is not LaneState.OPEN or lane.ordered is not ordered:
+            self._give_back(lane, [row.event for row in fresh])
+            if lane.state is LaneState.OPEN:
+                self.watch(lane, now)
         elif fresh:
             self._loaded(lane, fresh[:room])
         return len(fresh)
@@ -216,6 +234,28 @@ class Backlog:
 
         return await self._store.read(read)
 
+    async def _read_in_turn(self, lane: Lane, now: int, room: int) -> tuple[list[Due], int | None]:
+        """The same for an ordered lane. After something was read, it is looked at when all of it is recorded."""
+        workspace, endpoint = lane.workspace, lane.endpoint
+
+        async def read(reader: Reader) -> tuple[list[Due], int | None]:
+            first = await outbox.first_in_turn(reader, workspace, endpoint)
+            if first is None or first > now:
+                return [], first
+            return await outbox.in_turn(reader, workspace, endpoint, now, room), None
+
+        async def claim(tx: Transaction) -> tuple[list[Due], int | None]:
+            if not await outbox.lock_turns(tx, workspace, endpoint):
+                return [], now + LOCKED_MS
+            first = await outbox.first_in_turn(tx, workspace, endpoint)
+            if first is None or first > now:
+                return [], first
+            return await outbox.claim_in_turn(tx, workspace, endpoint, now, room), None
+
+        if self._store.shared:
+            return await self._store.run(claim, lane=Writes.OUTCOMES)
+        return await self._store.read(read)
+
     @staticmethod
     async def _again(reader: Reader, lane: Lane, rows: list[Due], now: int, limit: int) -> int | None:
         if len(rows) == limit:
@@ -233,4 +273,6 @@ class Backlog:
                 log.error("cannot give up what is not sent to endpoint %s: %s", lane.endpoint, error)
                 await self._clock.sleep(AFTER_ERROR)
             else:
+                if lane.ordered:
+                    self.moved_on(lane)
                 return

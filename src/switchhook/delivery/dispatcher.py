@@ -16,6 +16,7 @@ from functools import partial
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.aftermath import Aftermath
+from switchhook.delivery.allowance import Allowance
 from switchhook.delivery.backlog import Backlog
 from switchhook.delivery.exchange import Exchange, Kind
 from switchhook.delivery.health import adopt
@@ -34,6 +35,7 @@ from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Sto
 log = logging.getLogger(__name__)
 
 READ_AGAIN = 1.0  # seconds
+PACE_TICK = 0.005  # seconds: a fast rate lets several through at once rather than have a timer for each
 UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way, all that a crash can repeat
 
 
@@ -61,6 +63,7 @@ class Dispatcher:
         self._backlog = Backlog(store, clock, self._loaded)
         self._membership = membership(store, clock, self, settings.lease)
         self._era = 0
+        self._processes = 1
         self.counts: Counter[str] = Counter()
         self._aftermath = Aftermath(store, clock, settings, self._tasks, self.counts)
 
@@ -146,9 +149,13 @@ class Dispatcher:
 
     def _offer(self, event: AcceptedEvent) -> None:
         assert self._settler is not None
-        self._settler.low_water.track(event.seq, len(event.targets))
+        self._settler.low_water.track(event.seq, len(event.targets) - len(event.lined_up))
         for target in event.targets:
             lane = self._lane(event.workspace, target)
+            if event.lined_up and target in event.lined_up:
+                if lane.state is LaneState.OPEN:
+                    self._backlog.watch(lane, self._clock.now())
+                continue
             delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq, era=self._era)
             if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
@@ -162,6 +169,10 @@ class Dispatcher:
         """Let a delivery wait in the store: its endpoint is disabled, or memory holds enough for it."""
         assert self._settler is not None
         self.counts["parked"] += 1
+        if lane.ordered:
+            lane.claimed.add(
+                delivery.event
+            )  # what stands behind it must not be looked at before it is in line
         row = Waiting(lane.workspace, lane.endpoint, delivery.event, delivery.attempts, self._clock.now())
         self._settler.put(Sent(lane, delivery), row)
 
@@ -205,6 +216,16 @@ class Dispatcher:
         """See `Dispatching.changed`."""
         self._tasks.spawn(self._open(self._lane(workspace, endpoint)))
 
+    def shared_by(self, processes: int) -> None:
+        """See `Dispatching.shared_by`."""
+        if processes == self._processes:
+            return
+        self._processes = processes
+        for lane in self._lanes.values():
+            lane.fit(self._settings.in_flight_each, processes, self._clock.monotonic())
+            self._shed(lane)
+            self._pump(lane)
+
     # -- lanes
 
     def _lane(self, workspace: str, endpoint: str) -> Lane:
@@ -232,40 +253,31 @@ class Dispatcher:
             lane.backlog.clear()
             lane.claimed.clear()
             return
-        lane.prepared = prepare(endpoint, self._policy)
+        lane.prepared = prepare(endpoint, self._policy, self._settings.timeout)
+        lane.asked = endpoint
+        if endpoint.ordered and not lane.ordered:
+            self._backlog.release(lane)  # it comes again, in order
+        lane.fit(self._settings.in_flight_each, self._processes, self._clock.monotonic())
         if self._store.shared or lane.state is not LaneState.OPEN:
             missed = adopt(lane, endpoint, shared=self._store.shared)
             if missed is not None:
                 assert self._settler is not None
                 self._settler.put_seen((lane.workspace, lane.endpoint), missed)
-        if not endpoint.enabled:
+        if not endpoint.enabled or endpoint.paused:
             lane.state = LaneState.CLOSED
             self._sender.forget(lane.endpoint)
             while lane.fresh:
                 self._park(lane, lane.fresh.popleft())
-            unsent = [delivery.event for delivery in lane.backlog]
-            lane.backlog.clear()
-            self._backlog.release(lane, unsent)
+            self._backlog.release(lane)
             return
         lane.state = LaneState.OPEN
+        self._shed(lane)
         self._backlog.reopen(lane)
         self._pump(lane)
 
     def _loaded(self, lane: Lane, due: list[outbox.Due]) -> None:
         """Rows of the schedule have come due and were read."""
-        for row in due:
-            lane.claimed.add(row.event)
-            lane.backlog.append(
-                Delivery(
-                    row.event,
-                    row.body,
-                    row.accepted_at,
-                    attempts=row.attempts,
-                    base=row.base,
-                    scheduled=True,
-                    era=self._era,
-                )
-            )
+        lane.take_up(due, self._era)
         self._pump(lane)
 
     # -- sending
@@ -278,8 +290,23 @@ class Dispatcher:
                     lane.hungry = True
                     self._hungry.append(lane)
                 return
+            if lane.allowance is not None and not self._in_pace(lane):
+                break
             self._send(lane, lane.next())
         self._backlog.drained(lane)
+
+    def _in_pace(self, lane: Lane) -> bool:
+        """Whether the rate of a lane allows an attempt now, which is then begun; else the lane waits until it does."""
+        allowance = lane.allowance
+        wait = lane.in_pace(self._clock.monotonic())
+        if wait > 0:
+            self._clock.call_later(max(wait, PACE_TICK), partial(self._allowed, lane, allowance))
+        return wait <= 0
+
+    def _allowed(self, lane: Lane, allowance: Allowance | None) -> None:
+        if lane.allowance is allowance:  # else it has another rate now
+            lane.paced = False
+            self._pump(lane)
 
     def _full(self) -> bool:
         """Whether as much is under way, or waits to be recorded, as may be."""
@@ -297,7 +324,7 @@ class Dispatcher:
         if prepared.refused is not None:
             asyncio.get_running_loop().call_soon(self._conclude, lane, delivery, refusal(prepared.refused))
             return
-        request = prepared.request(delivery.event, delivery.body, now, self._settings.timeout)
+        request = prepared.request(delivery.event, delivery.body, now)
         self._sender.send(request).add_done_callback(partial(self._answered, lane, delivery))
 
     def _answered(self, lane: Lane, delivery: Delivery, future: "asyncio.Future[Exchange]") -> None:
@@ -324,7 +351,9 @@ class Dispatcher:
             lane.speed_up()
         if delivery.era == self._era:
             assert self._settler is not None
-            self._aftermath.settle(self._settler, lane, delivery, outcome)
+            row = self._aftermath.settle(self._settler, lane, delivery, outcome)
+            if lane.ordered and row.next_at is not None:
+                self._backlog.release(lane)  # what stands behind it in line waits with it
         self._pump(lane)
         self._feed_hungry()
 
@@ -343,7 +372,7 @@ class Dispatcher:
         while self._hungry and not self._full():
             lane = self._hungry.popleft()
             lane.hungry = False
-            if lane.may_send() and self.alive:
+            if lane.may_send() and self.alive and (lane.allowance is None or self._in_pace(lane)):
                 # One each, in turn: whoever waited longest is not overtaken by whoever has most to send.
                 self._send(lane, lane.next())
                 if lane.may_send():
@@ -359,6 +388,8 @@ class Dispatcher:
             lane.claimed.discard(row.event)
             if row.next_at is not None:
                 self._backlog.watch(lane, row.next_at)
+            if lane.ordered:
+                self._backlog.moved_on(lane)
         self._feed_hungry()
 
     def _stalled(self, stalled: bool) -> None:

@@ -83,6 +83,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 20.0
     method: str = "POST"
 
+    def __repr__(self) -> str:  # headers may hold credentials, the body what was said on the telephone
+        return f"Request({self.method}, pool_key={self.pool_key!r})"
+
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a request: a complete answer, or `failure` with as much of an answer as there was.

@@ -62,3 +62,6 @@ class Handover:
 
     def changed(self, workspace: str, endpoint: str) -> None:
         """See `Dispatching.changed`: not for us."""
+
+    def shared_by(self, processes: int) -> None:
+        """See `Dispatching.shared_by`: nothing is limited here."""

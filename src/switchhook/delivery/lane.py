@@ -7,13 +7,21 @@
 Fresh events and those that come back from the schedule take turns, so that neither starves the other. A receiver that
 does not answer in time loses its cap and gets it back one by one with its successes. What does not fit into memory
 waits in the store.
+
+An ordered endpoint's lane has a cap of one and no fresh deliveries: all of them wait in line in the schedule, and what
+is in memory is the front of that line.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum
 
+from switchhook.delivery.allowance import Allowance
 from switchhook.delivery.breaker import HEALTHY
+from switchhook.delivery.pace import WHOLE
 from switchhook.delivery.request import Prepared
+from switchhook.storage.endpoints import Endpoint
+from switchhook.storage.outbox import Due
 
 FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
 FRESH_MAX_SLOW = 8  # the same for an endpoint whose cap has shrunk: while they wait, the low-water mark does
@@ -68,6 +76,8 @@ class Lane:
     """The state of one endpoint in the dispatcher."""
 
     __slots__ = (
+        "allowance",
+        "asked",
         "backlog",
         "backlog_at",
         "backoff",
@@ -81,7 +91,11 @@ class Lane:
         "held",
         "hungry",
         "in_flight",
+        "load",
         "loading",
+        "most_fresh",
+        "ordered",
+        "paced",
         "prepared",
         "state",
         "succeeded_at",
@@ -94,6 +108,7 @@ class Lane:
         self.endpoint = endpoint
         self.state = LaneState.UNKNOWN
         self.prepared: Prepared | None = None
+        self.asked: Endpoint | None = None  # as it was when it was last read
         self.fresh: deque[Delivery] = deque()
         self.backlog: deque[Delivery] = deque()
         self.claimed: set[str] = set()  # events of the schedule that are in memory
@@ -102,6 +117,11 @@ class Lane:
         self.turn = False
         self.hungry = False
         self.held = False  # the receiver asked for a pause
+        self.allowance: Allowance | None = None  # its owner asked for a rate
+        self.paced = False  # waits for the next moment that the rate allows
+        self.ordered = False
+        self.most_fresh: int | None = None  # a smaller bound on `fresh` that an option brings with it
+        self.load = WHOLE  # rows of the schedule read at once
         self.backoff = 0.0  # seconds of the last pause that it did not measure itself
         self.loading = False
         self.health = self.health_saved = HEALTHY  # as far as this process knows
@@ -118,13 +138,15 @@ class Lane:
         """How many fresh deliveries may wait in memory; the others wait in the store."""
         if self.held:
             return 0
-        return FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
+        room = FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
+        return room if self.most_fresh is None else min(room, self.most_fresh)
 
     def may_send(self) -> bool:
         """Whether the next delivery may go out now."""
         return (
             self.state is LaneState.OPEN
             and not self.held
+            and not self.paced
             and self.in_flight < self.cap
             and bool(self.fresh or self.backlog)
         )
@@ -135,6 +157,71 @@ class Lane:
         if self.fresh and (self.turn or not self.backlog):
             return self.fresh.popleft()
         return self.backlog.popleft()
+
+    def fit(self, in_flight_each: int, processes: int, now: float) -> None:
+        """Take up what the endpoint asked for. Where several processes deliver, each has a share of what it limits.
+
+        While `processes` is 0 nobody knows how many there are, and what is limited by a rate waits. `now` is monotonic
+        seconds.
+        """
+        endpoint = self.asked
+        if endpoint is None:
+            return
+        self.ordered = endpoint.ordered
+        full = in_flight_each
+        if endpoint.max_in_flight is not None:
+            full = max(1, endpoint.max_in_flight // max(1, processes))
+        if endpoint.ordered:
+            full = 1
+        self.cap = min(self.cap, full) if self.cap < self.full_cap else full
+        self.full_cap = full
+        self._fit_rate(endpoint.rate_limit, processes, now)
+        if self.ordered:
+            self.most_fresh = 0
+
+    def _fit_rate(self, rate: float | None, processes: int, now: float) -> None:
+        self.most_fresh = None
+        self.load = WHOLE
+        if rate is None or processes == 0:
+            self.allowance = None
+            self.paced = rate is not None
+            self.most_fresh = 0 if self.paced else None
+        else:
+            share = rate / processes
+            if self.allowance is None or self.allowance.rate != share:
+                self.allowance = Allowance(share) if self.allowance is None else self.allowance.at(share, now)
+                self.paced = False
+            # A second's worth: they are soon gone, and so is their hold on the low-water mark; and in a shared store
+            # nobody sits on rows that others could send.
+            self.most_fresh = max(1, int(share))
+            self.load = min(WHOLE, self.most_fresh)
+
+    def take_up(self, due: Iterable[Due], era: int) -> None:
+        """Have what came due in the schedule wait here."""
+        for row in due:
+            self.claimed.add(row.event)
+            self.backlog.append(
+                Delivery(
+                    row.event,
+                    row.body,
+                    row.accepted_at,
+                    attempts=row.attempts,
+                    base=row.base,
+                    scheduled=True,
+                    era=era,
+                )
+            )
+
+    def in_pace(self, now: float) -> float:
+        """Take the next moment that the rate allows, `now` being monotonic seconds; how long to wait if not yet."""
+        if self.allowance is None:
+            return 0.0
+        wait = self.allowance.wait(now)
+        if wait > 0:
+            self.paced = True
+            return wait
+        self.allowance.take(now)
+        return 0.0
 
     def slow_down(self) -> None:
         """The receiver did not answer in time: next to nothing more until it does."""

@@ -26,6 +26,7 @@ LEASE = 6.0  # seconds
 TICKS = 3  # ticks in a lease
 GROUP = 500  # events looked at in one transaction of a recovery
 VERSIONS_EVERY = 5  # ticks between two looks at all endpoints
+HEARD = 1  # ticks of ours, after which every other process has had one too
 REJOIN = 1.0  # seconds between two tries
 
 
@@ -47,6 +48,9 @@ class Dispatching(Protocol):
 
     def changed(self, workspace: str, endpoint: str) -> None:
         """That endpoint is no longer what it was."""
+
+    def shared_by(self, processes: int) -> None:
+        """So many processes deliver, this one included; 0 while the others may not have heard of this one."""
 
 
 class Membership(Protocol):
@@ -125,10 +129,13 @@ class Shared:
 
     async def join(self) -> int:
         """See `Membership.join`."""
+        self._ticks = 0
         mark = await self._store.join(f"{socket.gethostname()} process {os.getpid()}", self._lease)
         self._lost.clear()
         self._renewed_at = self._clock.monotonic()
         await self.take_over_expired()
+        if self._dispatching.delivers:
+            await self._count()
         return mark
 
     def begin(self) -> None:
@@ -168,11 +175,21 @@ class Shared:
             await self.take_over_expired()
         if not self._dispatching.delivers:
             return
+        await self._count()
         for workspace, endpoint, at in await self._store.read(processes.waiting_lanes):
             self._dispatching.waits(workspace, endpoint, at)
         if self._ticks % VERSIONS_EVERY == 0:
             await self._look_at_endpoints()
         self._ticks += 1
+
+    async def _count(self) -> None:
+        """Tell among how many processes the rate of an endpoint is shared.
+
+        The others hear of a new one at their next tick; until then it has no share.
+        """
+        count = await self._store.read(processes.count)
+        heard = count == 1 or self._ticks >= HEARD
+        self._dispatching.shared_by(count if heard else 0)
 
     async def take_over_expired(self) -> None:
         """Take over every process whose lease ran out."""
@@ -251,5 +268,6 @@ class Shared:
         self._lost.clear()
         # Nothing may come between the new number and the dispatcher's new memory: no await here.
         self._dispatching.joined_again(mark)
+        self._ticks = 0
         self._renewed_at = self._clock.monotonic()
         self._trusted_from = self._renewed_at

@@ -8,24 +8,32 @@ import msgspec
 
 from switchhook import __version__
 from switchhook.delivery.address import AddressPolicy, Target, UrlRefused, parse_target
-from switchhook.delivery.exchange import HeaderBlock, Request, header_block
+from switchhook.delivery.custom_headers import constant_block
+from switchhook.delivery.exchange import HeaderBlock, Request
 from switchhook.storage.endpoints import Endpoint
+from switchhook.webhooks.ed25519 import PRIVATE_PREFIX, PrivateKey
 from switchhook.webhooks.signing import Secret, Signer
 
-_CONSTANT = header_block(
-    [("content-type", "application/json"), ("user-agent", f"Switchhook/{__version__} (webhooks)")]
-)
+USER_AGENT = f"Switchhook/{__version__} (webhooks)"
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """An endpoint made ready for sending. `target` is None when its URL is refused, `refused` then says why."""
+    """An endpoint made ready for sending. `target` is None when its URL is refused, `refused` then says why.
+
+    `constant` are the header lines of every request; they may hold credentials. `timeout` is seconds.
+    """
 
     key: str
     target: Target | None
     refused: UrlRefused | None
-    signers: tuple[tuple[Signer, int | None], ...]  # with the wall ms until which each signs
+    signers: tuple[tuple[Signer | PrivateKey, int | None], ...]  # with the wall ms until which each signs
+    constant: HeaderBlock
+    timeout: float
 
-    def request(self, message_id: str, body: bytes, now: int, timeout: float) -> Request:
+    def __repr__(self) -> str:
+        return f"Prepared(key={self.key!r})"
+
+    def request(self, message_id: str, body: bytes, now: int) -> Request:
         """One attempt made at `now` (wall ms), signed with every secret that is in force."""
         assert self.target is not None
         seconds = now // 1000
@@ -43,19 +51,32 @@ class Prepared(msgspec.Struct, frozen=True):
         return Request(
             pool_key=self.key,
             target=self.target,
-            headers=HeaderBlock(_CONSTANT + own.encode("ascii")),
+            headers=HeaderBlock(self.constant + own.encode("ascii")),
             body=body,
-            timeout=timeout,
+            timeout=self.timeout,
         )
 
 
-def prepare(endpoint: Endpoint, policy: AddressPolicy) -> Prepared:
-    """Read the URL and the secrets of an endpoint once, so that no message has to."""
+def prepare(endpoint: Endpoint, policy: AddressPolicy, timeout: float) -> Prepared:
+    """Read the URL, the secrets and the headers of an endpoint once, so that no message has to.
+
+    `timeout` is seconds, for an endpoint that did not ask for its own.
+    """
     target: Target | None = None
     refused: UrlRefused | None = None
     try:
         target = parse_target(endpoint.url, policy)
     except UrlRefused as error:
         refused = error
-    signers = tuple((Signer([Secret.parse(s.secret)]), s.until) for s in endpoint.secrets)
-    return Prepared(endpoint.id, target, refused, signers)
+    return Prepared(
+        key=endpoint.id,
+        target=target,
+        refused=refused,
+        signers=tuple((_signer(one.secret), one.until) for one in endpoint.secrets),
+        constant=constant_block(USER_AGENT, [(header.name, header.value) for header in endpoint.headers]),
+        timeout=endpoint.timeout_seconds or timeout,
+    )
+
+
+def _signer(text: str) -> Signer | PrivateKey:
+    return PrivateKey.parse(text) if text.startswith(PRIVATE_PREFIX) else Signer([Secret.parse(text)])

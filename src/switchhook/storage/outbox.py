@@ -312,30 +312,30 @@ async def claim_due(tx: Transaction, workspace: str, endpoint: str, now: int, li
     return [Due(*row) for row in await tx.fetch("claim_due", workspace, endpoint, now, limit)]
 
 
-async def front(reader: Reader, workspace: str, endpoint: str) -> int | None:
+async def first_in_turn(reader: Reader, workspace: str, endpoint: str) -> int | None:
     """When the first in line is due (wall ms), at an endpoint that wants its events in order.
 
     None when nothing waits, when another process has the line, and when the endpoint does not want that.
     """
-    rows = await reader.fetch("front", workspace, endpoint)
+    rows = await reader.fetch("first_in_turn", workspace, endpoint)
     return rows[0][0] if rows else None
 
 
-async def line(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+async def in_turn(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """The first in line, in the order of acceptance, up to what is not due yet: that one holds those behind it."""
-    rows = [Due(*row) for row in await reader.fetch("line", workspace, endpoint, limit)]
-    return list(itertools.takewhile(lambda row: row.next_at <= now, rows))
+    rows = [Due(*row) for row in await reader.fetch("in_turn", workspace, endpoint, limit)]
+    return list(itertools.takewhile(lambda row: row.attempts == 0 or row.next_at <= now, rows))
 
 
-async def lock_line(tx: Transaction, workspace: str, endpoint: str) -> bool:
+async def lock_turns(tx: Transaction, workspace: str, endpoint: str) -> bool:
     """Be the only one to look at the line until the transaction ends; False when somebody else is."""
-    ((locked,),) = await tx.fetch("lock_line", workspace, endpoint)
+    ((locked,),) = await tx.fetch("lock_turns", workspace, endpoint)
     return bool(locked)
 
 
-async def claim_line(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
-    """`line` in a shared store, where they belong to this process from now on."""
-    return [Due(*row) for row in await tx.fetch("claim_line", workspace, endpoint, now, limit)]
+async def claim_in_turn(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
+    """`in_turn` in a shared store, where they belong to this process from now on."""
+    return [Due(*row) for row in await tx.fetch("claim_in_turn", workspace, endpoint, now, limit)]
 
 
 async def release_claims(tx: Transaction, workspace: str, endpoint: str, events: Sequence[str]) -> None:

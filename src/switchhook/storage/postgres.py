@@ -100,7 +100,7 @@ class PostgresStore:
         try:
             connection = await connect(self._url)
             try:
-                joined = await connection.fetchrow(_JOIN, name, float(lease))
+                joined = await connection.fetchrow(_JOIN, name, float(lease), not self._position.for_others)
             except Exception as error:
                 raise translate(error) from error
             finally:

@@ -45,6 +45,12 @@ async def expired(reader: Reader) -> list[int]:
     return [process for (process,) in await reader.fetch("expired_processes")]
 
 
+async def count(reader: Reader) -> int:
+    """How many processes are in force and deliver."""
+    ((number,),) = await reader.fetch("count_processes")
+    return int(number)
+
+
 async def take_over_step(tx: Transaction, process: int, now: int, limit: int) -> tuple[int, bool]:
     """Put deliveries of up to `limit` events of an expired process into the schedule, due now (wall ms).
 

@@ -103,38 +103,39 @@ FROM mine m CROSS JOIN LATERAL
   (SELECT topic, body, accepted_at FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
 ORDER BY m.next_at
 
--- name: front
--- When what stands first in line at an endpoint that wants its events in order is due.
-SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+-- name: first_in_turn
+-- When what stands first in line at an endpoint that wants its events in order is due. What was never attempted is at
+-- once, even if the clock was set back since.
+SELECT CASE WHEN attempts = 0 THEN 0 ELSE next_at END FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
   AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
 ORDER BY seq LIMIT 1
 
--- name: front (postgresql)
+-- name: first_in_turn (postgresql)
 -- The same, and nothing while anything of it is claimed: one process at a time has the line.
-SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
+SELECT CASE WHEN attempts = 0 THEN 0 ELSE next_at END FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2
   AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
   AND NOT EXISTS (SELECT 1 FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND claimed_by IS NOT NULL)
 ORDER BY seq LIMIT 1
 
--- name: line
+-- name: in_turn
 -- The first in line, due or not, in the order of acceptance.
 SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at
 FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
 WHERE s.workspace_id = $1 AND s.endpoint_id = $2 ORDER BY s.seq LIMIT $3
 
--- name: lock_line (postgresql)
+-- name: lock_turns (postgresql)
 -- Until the transaction ends nobody else looks at the same line.
 SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0))
 
--- name: claim_line (postgresql owned)
+-- name: claim_in_turn (postgresql owned)
 -- Takes what stands first in line, up to what is not due yet.
 WITH first AS (
-  SELECT s.ctid AS place, next_at, seq FROM schedule s
+  SELECT s.ctid AS place, attempts, next_at, seq FROM schedule s
   WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY seq LIMIT $4
 ), mine AS (
   UPDATE schedule s SET claimed_by = $5
   WHERE s.ctid = ANY (ARRAY(SELECT place FROM first
-      WHERE seq < coalesce((SELECT min(seq) FROM first WHERE next_at > $3), seq + 1)))
+      WHERE seq < coalesce((SELECT min(seq) FROM first WHERE next_at > $3 AND attempts > 0), seq + 1)))
     AND coalesce(s.claimed_by, -1) = -1
   RETURNING s.event_id, s.attempts, s.base, s.next_at, s.seq
 )

@@ -8,8 +8,8 @@ SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM events_s
 WITH made AS (INSERT INTO processes (name) VALUES ($1) RETURNING id),
 marks AS (INSERT INTO meta (key, value)
   SELECT format('commit %s %s', id, lane), '' FROM made, unnest(ARRAY['rules', 'accepts', 'outcomes']) AS lane)
-INSERT INTO leases (process, expires_at, low_water)
-SELECT made.id, clock_timestamp() + make_interval(secs => $2), CASE WHEN is_called THEN last_value ELSE last_value - 1 END
+INSERT INTO leases (process, expires_at, delivers, low_water)
+SELECT made.id, clock_timestamp() + make_interval(secs => $2), $3, CASE WHEN is_called THEN last_value ELSE last_value - 1 END
 FROM made, events_seq_seq
 RETURNING process, low_water
 
@@ -40,6 +40,10 @@ UPDATE leases SET expires_at = '-infinity' WHERE process = $1
 
 -- name: expired_processes (postgresql owned)
 SELECT process FROM leases WHERE expires_at < clock_timestamp() AND process <> $1 ORDER BY process
+
+-- name: count_processes (postgresql)
+-- Those in force that deliver.
+SELECT count(*) FROM leases WHERE delivers AND process <> 0 AND expires_at > clock_timestamp()
 
 -- name: hold_process (postgresql)
 -- Waits for nobody: a process that is just writing shares a lock on its row, and is asked about again later.

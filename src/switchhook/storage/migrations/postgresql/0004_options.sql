@@ -15,3 +15,6 @@ ALTER TABLE schedule ADD COLUMN seq BIGINT;
 UPDATE schedule s SET seq = e.seq FROM events e WHERE e.workspace_id = s.workspace_id AND e.id = s.event_id;
 ALTER TABLE schedule ALTER COLUMN seq SET NOT NULL;
 CREATE INDEX schedule_order ON schedule (workspace_id, endpoint_id, seq);
+
+-- Among those that deliver, what an endpoint limits is shared.
+ALTER TABLE leases ADD COLUMN delivers BOOLEAN NOT NULL DEFAULT true;
