@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from switchhook.events.catalogue import CATALOGUE, OPERATIONAL, Topic
+from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL, Topic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
 
@@ -35,6 +35,17 @@ of `GET /openapi.json`), and AsyncAPI 3.
 """
 
 
+FURTHER_HEAD = """\
+# Further events
+
+Told beside the nine to the endpoints that name them in their topics, and to nobody else. `call.answered` is as receivers of
+the phone API know it. `GET /v2/api/webhooks/further_event_types` lists them; they can be published like the nine.
+
+| topic | fires when | one event for each |
+|---|---|---|
+"""
+
+
 OPERATIONAL_HEAD = """\
 # Operational events
 
@@ -57,9 +68,10 @@ def page() -> str:
         "\nA publisher that knows better names the fact itself with `dedupe_key`; then that alone decides. A fact that is\n"
         "reported again is answered with the id of its first event.\n\n"
     )
-    nine, three = list(CATALOGUE.values()), list(OPERATIONAL.values())
+    nine, more, three = list(CATALOGUE.values()), list(FURTHER.values()), list(OPERATIONAL.values())
     return (
-        f"{HEAD}{table(nine)}\n{rule}{sections(nine)}\n{OPERATIONAL_HEAD}{table(three)}\n\n{sections(three)}"
+        f"{HEAD}{table(nine)}\n{rule}{sections(nine)}\n{FURTHER_HEAD}{table(more)}\n\n{sections(more)}\n"
+        f"{OPERATIONAL_HEAD}{table(three)}\n\n{sections(three)}"
     )
 
 

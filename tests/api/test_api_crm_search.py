@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from switchhook.storage.people import SEARCHED, contains, fold, search_text
 from tests.api.world import World
@@ -184,6 +186,11 @@ async def test_a_text_may_not_hold_a_nul(world: World, key: str) -> None:
 )
 def test_names_are_compared_without_case_accents_and_double_blanks(text: str, folded: str) -> None:
     assert fold(text) == folded
+
+
+@given(st.text(max_size=60))
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
 
 
 def test_a_pattern_of_one_text_does_not_reach_into_the_next() -> None:

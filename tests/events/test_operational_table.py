@@ -8,6 +8,7 @@ import pytest
 
 from switchhook.events import (
     CATALOGUE,
+    FURTHER,
     OPERATIONAL,
     TOPICS,
     InvalidEvent,
@@ -30,7 +31,7 @@ NOW = 1_742_049_000_000
 def test_there_are_three_beside_the_nine() -> None:
     assert list(OPERATIONAL) == ["endpoint.disabled", "endpoint.recovered", "delivery.exhausted"]
     assert not OPERATIONAL.keys() & CATALOGUE.keys()
-    assert list(TOPICS) == [*CATALOGUE, *OPERATIONAL]
+    assert list(TOPICS) == [*CATALOGUE, *FURTHER, *OPERATIONAL]
     assert all(name == row.name for name, row in OPERATIONAL.items())
 
 

@@ -192,4 +192,4 @@ def _every_reference_resolves(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("export", FORMATS)
 def test_an_unknown_topic_has_no_schema(export: Any) -> None:
     with pytest.raises(UnknownTopic):
-        export("call.answered")
+        export("call.ended")

@@ -56,7 +56,11 @@ def test_any_order_and_any_repetition_make_each_event_once(facts: list[AnyFact],
     repeated = facts + data.draw(st.lists(st.sampled_from(facts), max_size=10))
     told = data.draw(st.permutations(repeated))
     made = tell(*told)
-    assert Counter(draft.topic for draft in made) == {beginning(facts): 1, "call.completed": 1}
+    topics = Counter(draft.topic for draft in made)
+    # What was said cannot be unsaid: an answer that is told of after the end of its call is news to nobody.
+    assert topics["call.answered"] + topics["call.missed"] <= 1
+    assert topics[beginning(facts)] == topics["call.completed"] == 1
+    assert topics.keys() <= {beginning(facts), "call.completed", "call.answered", "call.missed"}
     assert {draft.dedupe_key for draft in made} == {draft.dedupe_key for draft in tell(*facts)}
     for draft in made:
         events.publish(draft.data)  # and each is what the catalogue says

@@ -8,6 +8,7 @@ import pytest
 
 from switchhook import events
 from switchhook.events import CallCompleted, CallReceived, CallResult, CallTriggered, CallType, TransferParty
+from switchhook.events.further import CallAnswered, CallMissed
 from switchhook.workspace.calls import CallState, Context, result_of, spell_length
 from switchhook.workspace.directory import Directory
 from switchhook.workspace.facts import AnyFact, EndCause, LegKind
@@ -333,7 +334,10 @@ NO_ONE = TransferParty(number=None, user_email=None, user_name=None)
     "row", INBOUND + OUTBOUND, ids=lambda row: f"{'out' if row.outbound else 'in'}: {row.name}"
 )
 def test_a_call_makes_exactly_these_events(row: History) -> None:
-    first, last = tell(*row.facts)
+    first, *between, last = tell(*row.facts)
+    answered = row.result is CallResult.ANSWERED
+    missed = not answered and not row.outbound and row.result is not CallResult.BLOCKED
+    assert [draft.topic for draft in between] == ["call.answered"] * answered + ["call.missed"] * missed
     started = "2025-03-15T14:30:00.000Z"
     kind = CallTriggered if row.outbound else CallReceived
     assert first.topic == ("call.triggered" if row.outbound else "call.received")
@@ -434,3 +438,44 @@ def test_a_call_that_nothing_is_known_of_has_failed() -> None:
 )
 def test_a_length_is_spelled_as_people_write_it(seconds: float, text: str) -> None:
     assert spell_length(seconds) == text
+
+
+def test_the_first_who_answers_is_told_at_once() -> None:
+    state = a_state()
+    assert [draft.topic for draft in tell(rings(), ringing(ANNA, 1), state=state)] == ["call.received"]
+    (draft,) = tell(answers(ANNA, 7.3), state=state)
+    assert (draft.topic, draft.dedupe_key, draft.call) == ("call.answered", "cll_1", "cll_1")
+    assert draft.data == CallAnswered(
+        from_number=OUTSIDE,
+        to_number=MAIN,
+        direction=CallType.INBOUND,
+        started_at="2025-03-15T14:30:00.000Z",
+        answered_at="2025-03-15T14:30:07.300Z",
+        user_email="anna@example.com",
+    )
+    assert tell(answers(ANNA, 7.3), answers(BEN, 8), state=state) == []
+
+
+def test_an_outbound_call_is_answered_by_the_other_side() -> None:
+    _, draft = tell(dials(ANNA), answers(OUTSIDE, 9, OUT))
+    assert isinstance(draft.data, CallAnswered)
+    assert (draft.data.direction, draft.data.answered_at) == (CallType.OUTBOUND, "2025-03-15T14:30:09.000Z")
+    assert draft.data.user_email == "anna@example.com"
+
+
+def test_a_call_nobody_answered_is_missed_with_or_without_a_message() -> None:
+    histories: list[tuple[list[AnyFact], bool]] = [
+        ([rings(), ringing(ANNA, 1), ends(25, EndCause.NO_ANSWER)], False),
+        ([rings(), answers("box", 20, BOX), recorded(9, 40, voicemail=True), ends(40)], True),
+    ]
+    for facts, voicemail in histories:
+        _, missed, completed = tell(*facts)
+        assert (missed.topic, completed.topic) == ("call.missed", "call.completed")
+        assert isinstance(missed.data, CallMissed)
+        assert (missed.data.call_id, missed.data.voicemail) == ("cll_1", voicemail)
+        assert missed.data.user_email == "anna@example.com"
+
+
+def test_a_call_that_was_blocked_is_not_missed() -> None:
+    topics = [draft.topic for draft in tell(rings(), ends(0, EndCause.BLOCKED))]
+    assert topics == ["call.received", "call.completed"]

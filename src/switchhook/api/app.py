@@ -96,6 +96,7 @@ class Api:
         recordings = Recordings(services, self._authorise_recording)
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
+            "list_further_event_types": webhooks.further_event_types,
             "list_operational_event_types": webhooks.operational_event_types,
             "list_webhooks": webhooks.list,
             "get_webhook": webhooks.get,

@@ -38,6 +38,7 @@ from switchhook.storage.conversations import Item
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace import tags
 from switchhook.workspace.e164 import normalise
+from switchhook.workspace.items import tell_summary
 
 BATCH_MAX = 100
 PINS_MAX = 10
@@ -173,6 +174,7 @@ class Conversations:
                     summary_updated_by=None,
                 )
                 await conversations.save_summary(tx, item)
+                await tell_summary(tx, item, self._clock.now())
             return data(summary_of(item))
 
         return work

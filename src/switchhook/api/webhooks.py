@@ -14,7 +14,7 @@ from switchhook.api.shapes.webhooks import EventType, NewWebhook, Webhook, Webho
 from switchhook.clock import iso_seconds
 from switchhook.delivery import operational
 from switchhook.delivery.address import UrlRefused, check_url
-from switchhook.events.catalogue import CATALOGUE, OPERATIONAL, TOPICS
+from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL, TOPICS
 from switchhook.events.faults import nearest
 from switchhook.events.ids import ENDPOINT, new_id, normalise_id
 from switchhook.storage import endpoints
@@ -38,6 +38,10 @@ class Webhooks:
     async def event_types(self, request: Request) -> Response:
         """GET /v2/api/webhooks/event_types."""
         return data([EventType(name, topic.description) for name, topic in CATALOGUE.items()])
+
+    async def further_event_types(self, request: Request) -> Response:
+        """GET /v2/api/webhooks/further_event_types."""
+        return data([EventType(name, topic.description) for name, topic in FURTHER.items()])
 
     async def operational_event_types(self, request: Request) -> Response:
         """GET /v2/api/webhooks/operational_event_types."""

@@ -5,6 +5,7 @@ Pure: no I/O, nothing of the server; needs msgspec alone. Receivers import it to
 
 from switchhook.events.catalogue import (
     CATALOGUE,
+    FURTHER,
     OPERATIONAL,
     TOPICS,
     VERSION,
@@ -26,6 +27,7 @@ from switchhook.events.envelope import (
     render,
 )
 from switchhook.events.faults import FieldError, InvalidEvent, ReservedTopic, UnknownTopic
+from switchhook.events.further import CallAnswered, CallMissed, FurtherData, SummaryUpdated
 from switchhook.events.operational import (
     DeliveryExhausted,
     Disabled,
@@ -60,11 +62,14 @@ from switchhook.events.values import Money, Person
 
 __all__ = [
     "CATALOGUE",
+    "FURTHER",
     "MAX_BATCH",
     "OPERATIONAL",
     "TOPICS",
     "VERSION",
+    "CallAnswered",
     "CallCompleted",
+    "CallMissed",
     "CallReceived",
     "CallResult",
     "CallTriggered",
@@ -81,6 +86,7 @@ __all__ = [
     "Event",
     "EventData",
     "FieldError",
+    "FurtherData",
     "InvalidEvent",
     "IvrChoice",
     "MessageType",
@@ -93,6 +99,7 @@ __all__ = [
     "SmsReceived",
     "SmsSent",
     "Speaker",
+    "SummaryUpdated",
     "TagAdded",
     "TagRemoved",
     "Topic",

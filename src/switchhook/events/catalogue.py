@@ -1,5 +1,5 @@
-"""The one table of the nine events, and beside it that of the operational ones. Decoding, deduplication, schemas and
-the API's lists are all read off them."""
+"""The one table of the nine events, and beside it those of the further and the operational ones. Decoding,
+deduplication, schemas and the API's lists are all read off them."""
 
 import hashlib
 import operator
@@ -9,11 +9,15 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from switchhook.events import examples, operational, payloads
+from switchhook.events import examples, further, operational, payloads
 from switchhook.events.faults import FieldError, InvalidEvent, ReservedTopic, UnknownTopic, explain
+from switchhook.events.further import FurtherData
 from switchhook.events.operational import OperationalData
 from switchhook.events.payloads import EventData
 from switchhook.events.strict import DECODING_ERRORS, UNTYPED, flaw, lenient_decoder, strict_decoder, twin
+
+AnyData = EventData | FurtherData | OperationalData
+"""The data of whatever can be subscribed to."""
 
 VERSION = "2.0"
 """The version every envelope carries."""
@@ -43,7 +47,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.dedupe_fields)
 
 
-_EXAMPLES = examples.EXAMPLES | operational.EXAMPLES
+_EXAMPLES = examples.EXAMPLES | further.EXAMPLES | operational.EXAMPLES
 
 
 def _row(
@@ -118,6 +122,34 @@ CATALOGUE: dict[str, Topic] = dict(
 )
 """Every topic by name, in the catalogue's order."""
 
+FURTHER: dict[str, Topic] = dict(
+    [
+        _row(
+            "call.answered",
+            further.CallAnswered,
+            "Call answered",
+            "A call is answered: an inbound one by one of us, an outbound one by the other side.",
+            *_RING,
+        ),
+        _row(
+            "call.missed",
+            further.CallMissed,
+            "Inbound call missed",
+            "An inbound call is over and none of us has answered it.",
+            "call_id",
+        ),
+        _row(
+            "summary.updated",
+            further.SummaryUpdated,
+            "Summary updated",
+            "The summary of a call is written anew.",
+            "call_id",
+            "version",
+        ),
+    ]
+)
+"""What is told beside the nine, to those who name it."""
+
 OPERATIONAL: dict[str, Topic] = dict(
     [
         _row(
@@ -151,7 +183,7 @@ OPERATIONAL: dict[str, Topic] = dict(
 )
 """What Switchhook says about itself. Nobody gets these but who names them, and nobody can publish them."""
 
-TOPICS: dict[str, Topic] = CATALOGUE | OPERATIONAL
+TOPICS: dict[str, Topic] = CATALOGUE | FURTHER | OPERATIONAL
 """Everything that can be subscribed to."""
 
 TOPIC_OF: dict[type[msgspec.Struct], str] = {row.struct: name for name, row in TOPICS.items()}
@@ -183,7 +215,7 @@ def topic_of(data: msgspec.Struct) -> str:
     raise TypeError(f"{type(data).__name__} is not the data of an event")
 
 
-def validate(topic: str, raw: bytes) -> EventData:
+def validate(topic: str, raw: bytes) -> EventData | FurtherData:
     """The typed data of JSON bytes that somebody wants to publish, which must be exactly what the catalogue says.
 
     The bytes themselves are fit to be sent on as they are: no unknown key, no key twice, no nesting deeper than 64.
@@ -199,7 +231,7 @@ def validate(topic: str, raw: bytes) -> EventData:
     if topic in OPERATIONAL:
         raise ReservedTopic(topic, CATALOGUE)
     try:
-        data: EventData = reader.strict(raw)
+        data: EventData | FurtherData = reader.strict(raw)
         fault = flaw(data, raw)
     except DECODING_ERRORS as error:
         raise _invalid(topic, raw, error, strict=True) from None
@@ -208,7 +240,7 @@ def validate(topic: str, raw: bytes) -> EventData:
     return data
 
 
-def read(topic: str, raw: bytes) -> EventData | OperationalData:
+def read(topic: str, raw: bytes) -> AnyData:
     """The typed data of JSON bytes that were received. Unknown keys are ignored.
 
     Raises:
@@ -219,13 +251,13 @@ def read(topic: str, raw: bytes) -> EventData | OperationalData:
     if reader is None:
         raise UnknownTopic(topic, CATALOGUE)
     try:
-        data: EventData | OperationalData = reader.lenient(raw)
+        data: AnyData = reader.lenient(raw)
     except DECODING_ERRORS as error:
         raise _invalid(topic, raw, error, strict=False) from None
     return data
 
 
-def dedupe_key(topic: str, data: EventData | OperationalData) -> str | None:
+def dedupe_key(topic: str, data: AnyData) -> str | None:
     """What is the same for every report of the same fact, or None when the topic is not deduplicated.
 
     The key begins with the topic and is printable, at most `MAX_KEY` characters, so any database can index it.

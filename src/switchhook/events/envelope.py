@@ -16,6 +16,7 @@ from switchhook.events.catalogue import (
     CATALOGUE,
     TOPICS,
     VERSION,
+    AnyData,
     dedupe_key,
     not_json,
     read,
@@ -23,7 +24,7 @@ from switchhook.events.catalogue import (
     validate,
 )
 from switchhook.events.faults import MAX_FAULTS, FieldError, InvalidEvent, UnknownTopic, explain
-from switchhook.events.operational import OperationalData
+from switchhook.events.further import FurtherData
 from switchhook.events.payloads import EventData, Timestamp
 from switchhook.events.strict import DECODING_ERRORS, UNTYPED, encode
 
@@ -47,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     version: str
     timestamp: str
-    data: EventData | OperationalData
+    data: AnyData
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     data: bytes
     dedupe_key: str | None
-    typed: EventData
+    typed: EventData | FurtherData
 
     @property
     def key(self) -> str | None:
@@ -190,7 +191,7 @@ def parse_publish_batch(body: bytes) -> list[Publish]:
     return checked
 
 
-def publish(data: EventData, dedupe_key: str | None = None) -> Publish:
+def publish(data: EventData | FurtherData, dedupe_key: str | None = None) -> Publish:
     """An event made in Python, encoded and then checked as a stranger's would be: a struct does not check its types.
 
     Raises:

@@ -89,7 +89,8 @@ _object = msgspec.json.Decoder(dict[str, Any])
 
 def fold(text: str) -> str:
     """`text` as names are compared and sorted: without case, accents and double blanks."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    # Taken apart on both sides of the folding: each can make work for the other.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     words = "".join(c for c in plain if not unicodedata.combining(c)).split()
     return "".join(c for c in " ".join(words) if c.isprintable())
 

@@ -1,8 +1,9 @@
 """One call's history: facts in, state and events out. Pure.
 
     Offered ──▶ call.received (inbound) or call.triggered (outbound)
-    Ringing, Answered, LegEnded, Recorded ──▶ remembered
-    Ended   ──▶ call.completed, once everything that belongs to it is known
+    Answered ──▶ call.answered, the first time a person answers
+    Ringing, LegEnded, Recorded ──▶ remembered
+    Ended   ──▶ call.missed when none of us answered an inbound one, and call.completed
 
 A fact that comes twice changes nothing (`CallState.seen`). Facts may come in any order: what came before `Offered` is
 remembered, and `call.completed` is made when both `Offered` and `Ended` are there.
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from switchhook.clock import iso_millis
+from switchhook.events.further import CallAnswered, CallMissed
 from switchhook.events.payloads import (
     CallCompleted,
     CallReceived,
@@ -74,16 +76,18 @@ class CallState(msgspec.Struct, kw_only=True):
     recording: Recording | None = None
     ended_at: int | None = None
     cause: EndCause | None = None
-    completed: bool = False
+    answered: bool = False  # told
+    completed: bool = False  # told
     seen: set[str] = msgspec.field(default_factory=set)
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An event to be accepted, still without an id."""
+    """An event to be accepted, still without an id. `call` is what its data may carry as `call_id` as well."""
 
     topic: str
-    data: CallReceived | CallTriggered | CallCompleted
+    data: CallReceived | CallTriggered | CallCompleted | CallAnswered | CallMissed
     dedupe_key: str
+    call: str | None = None
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -126,8 +130,18 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
         case Ended():
             if state.ended_at is None:
                 state.ended_at, state.cause = fact.at, fact.cause
-    if state.direction is not None and state.ended_at is not None and not state.completed:
+    over = state.ended_at is not None
+    if (
+        state.direction is not None
+        and not (state.answered or state.completed)
+        and _talked_to(state) is not None
+    ):
+        state.answered = True
+        drafts.append(Draft("call.answered", _answered(state, context), state.id, state.id))
+    if state.direction is not None and over and not state.completed:
         state.completed = True
+        if _missed(state):
+            drafts.append(Draft("call.missed", _missed_data(state, context), state.id))
         drafts.append(Draft("call.completed", _completed(state, context), state.id))
     return drafts
 
@@ -190,7 +204,7 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
         deals=caller.business() if caller else None,
     )
     topic = "call.received" if fact.direction is Direction.INBOUND else "call.triggered"
-    return [Draft(topic, data, key)]
+    return [Draft(topic, data, key, state.id)]
 
 
 def _leg(state: CallState, fact: Ringing | Answered | LegEnded) -> Leg:
@@ -222,6 +236,44 @@ def _user_email(state: CallState, directory: Directory) -> str:
         return user.email
     own = _own_number(state, directory)
     return own.users[0].email if own and own.users else ""
+
+
+def _answered(state: CallState, context: Context) -> CallAnswered:
+    leg = _talked_to(state)
+    assert leg is not None
+    return CallAnswered(
+        from_number=state.from_number,
+        to_number=state.to_number,
+        direction=CallType.INBOUND if state.direction is Direction.INBOUND else CallType.OUTBOUND,
+        started_at=iso_millis(state.started_at or 0),
+        answered_at=iso_millis(leg.answered_at or 0),
+        user_email=_user_email(state, context.directory),
+    )
+
+
+def _missed(state: CallState) -> bool:
+    """Whether somebody called and none of us answered. Whoever is blocked is not missed."""
+    return (
+        state.direction is Direction.INBOUND
+        and _talked_to(state) is None
+        and state.cause is not EndCause.BLOCKED
+    )
+
+
+def _missed_data(state: CallState, context: Context) -> CallMissed:
+    caller = context.caller
+    return CallMissed(
+        call_id=state.id,
+        from_number=state.from_number,
+        to_number=state.to_number,
+        started_at=iso_millis(state.started_at or 0),
+        ended_at=iso_millis(state.ended_at or 0),
+        user_email=_user_email(state, context.directory),
+        voicemail=result_of(state) is CallResult.VOICEMAIL,
+        person=caller.person() if caller else UNSET,
+        company=caller.employer() if caller else None,
+        deals=caller.business() if caller else None,
+    )
 
 
 def _seconds(state: CallState) -> float:

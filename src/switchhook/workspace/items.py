@@ -6,12 +6,15 @@ the API see the same. An event that comes twice leaves one item.
 
 import msgspec
 
-from switchhook.clock import parse_iso
+from switchhook.clock import iso_millis, parse_iso
+from switchhook.events.envelope import publish as check
+from switchhook.events.further import FurtherData, SummaryUpdated
 from switchhook.events.ids import normalise_id
 from switchhook.events.payloads import CallCompleted, CallResult, CallType, EventData, SmsReceived, SmsSent
-from switchhook.storage import conversations, people
+from switchhook.storage import conversations, outbox, people
 from switchhook.storage.conversations import Item, Said
 from switchhook.storage.store import Transaction
+from switchhook.workspace.publish import new_event
 
 # Of `call.completed`, what an item has no place of its own for and what is shown again as it was.
 _DETAILS = (
@@ -28,7 +31,7 @@ _DETAILS = (
 )
 
 
-async def record(tx: Transaction, workspace: str, data: EventData, now: int) -> bool:
+async def record(tx: Transaction, workspace: str, data: EventData | FurtherData, now: int) -> bool:
     """Keep what an event tells of; False when it tells of no call or text that is over, or of one that is known.
 
     `now` (wall ms) stands for a time that cannot be read.
@@ -97,3 +100,15 @@ def _time(text: str, now: int) -> int:
         return parse_iso(text)
     except ValueError:
         return now  # the catalogue's times may be finer than what is read here
+
+
+async def tell_summary(tx: Transaction, item: Item, now: int) -> None:
+    """`summary.updated`, for those who asked for it."""
+    data = SummaryUpdated(
+        call_id=item.id,
+        content=item.summary,
+        version=item.summary_version,
+        updated_at=iso_millis(item.summary_updated_at or now),
+        updated_by=item.summary_updated_by,
+    )
+    await outbox.accept_operational(tx, [(new_event(item.workspace, check(data), now), "")])

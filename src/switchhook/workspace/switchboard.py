@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from switchhook.clock import Clock
+from switchhook.events.catalogue import FURTHER
 from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
@@ -95,6 +96,9 @@ class Switchboard:
         for draft in drafts:
             # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
             event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
+            if draft.topic in FURTHER:
+                await outbox.accept_operational(tx, [(event, "")])  # only where somebody asked for it
+                continue
             await outbox.accept(tx, event)
             await record(tx, self._workspace, draft.data, now)
 

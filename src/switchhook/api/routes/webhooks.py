@@ -14,6 +14,15 @@ ROUTES: tuple[Route, ...] = (
         answer=list[shapes.EventType],
     ),
     Route(
+        "list_further_event_types",
+        "GET",
+        "/v2/api/webhooks/further_event_types",
+        "List the topics that are told beside the event types",
+        "Nobody gets these but who names them: somebody has answered a call, nobody has, a summary was written anew.",
+        scopes=(WEBHOOKS,),
+        answer=list[shapes.EventType],
+    ),
+    Route(
         "list_operational_event_types",
         "GET",
         "/v2/api/webhooks/operational_event_types",
