@@ -91,8 +91,8 @@ def fold(text: str) -> str:
     """`text` as names are compared and sorted: without case, accents and double blanks."""
     # Taken apart on both sides of the folding: each can make work for the other.
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    words = "".join(c for c in plain if not unicodedata.combining(c)).split()
-    return "".join(c for c in " ".join(words) if c.isprintable())
+    kept = "".join(c if c.isprintable() else " " * c.isspace() for c in plain if not unicodedata.combining(c))
+    return " ".join(kept.split())
 
 
 SEARCHED = ("name", "last_name", "job_title", "website", "company", "emails", "numbers")
