@@ -48,6 +48,7 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
         "http://u:s%40cret@10.0.0.1:3128",
         "http://u:s%40cret@10.0.0.1:3128",
     ),
+    "retention": ("12h", "12h", 43_200.0),
     "rate_limits": (False, "no", False),
     "log_level": ("debug", "debug", "debug"),
     "recording_link_days": (0.5, "0.5", 0.5),
@@ -104,6 +105,15 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("socks5://proxy.example:1080", "http://host:3128"),
         ("http://user@proxy.example:3128", "user:password"),
         ("http://pro xy:3128", "host"),
+    ],
+    "retention": [
+        ("", "like 90d"),
+        ("90", "like 90d"),
+        ("0d", "like 90d"),
+        ("-1d", "like 90d"),
+        ("1.5d", "like 90d"),
+        ("90 days", "like 90d"),
+        ("Forever", "or forever"),
     ],
     "rate_limits": [("maybe", "true or false"), ("", "true or false"), ("2", "true or false")],
     "log_level": [("loud", "debug, info, warning, error"), ("", "debug")],
@@ -437,3 +447,21 @@ def test_every_option_says_what_it_does_and_has_one_name_in_each_place() -> None
 
 def test_the_helper_of_this_test_writes_toml() -> None:
     assert tomllib.loads(f"x = {toml(USERS)}") == {"x": USERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "shown"),
+    [
+        ("90s", 90, "90s"),
+        ("60s", 60, "1m"),
+        ("36h", 129_600, "36h"),
+        ("90d", 7_776_000, "90d"),
+        ("14d", 1_209_600, "2w"),
+        ("2w", 1_209_600, "2w"),
+        ("forever", float("inf"), "forever"),
+    ],
+)
+def test_a_duration_is_read_and_written_with_its_unit(text: str, seconds: float, shown: str) -> None:
+    found = load({"retention": text}, {}).retention
+    assert (found, str(found)) == (seconds, shown)
+    assert load({"retention": shown}, {}).retention == found

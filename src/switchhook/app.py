@@ -29,6 +29,7 @@ from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.handover import Handover
 from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.recovery import Recoveries
+from switchhook.delivery.retention import Retention
 from switchhook.delivery.sending import Settings
 from switchhook.installation import (
     ADMIN_KEY_FILE,
@@ -162,9 +163,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         )
         policy = AddressPolicy(config.allow_networks)
         dispatcher = await _dispatcher(config, store, clock, policy, stack)
-        recoveries = Recoveries(store, clock)
-        stack.push_async_callback(recoveries.stop)
-        recoveries.kick()
+        recoveries, retention = _chores(config, store, clock, stack)
 
         link_key = await recording_key(store)
 
@@ -189,6 +188,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 serves_api=API in config.role,
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
+                retention=retention.snapshot,
                 telephony=line.status,
                 limits=Limits()
                 if config.rate_limits
@@ -249,6 +249,19 @@ async def _dispatcher(
     await dispatcher.start()
     stack.push_async_callback(dispatcher.stop, STOP_GRACE)
     return dispatcher
+
+
+def _chores(
+    config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[Recoveries, Retention]:
+    """What is done in the background, at work; `stack` stops it."""
+    recoveries = Recoveries(store, clock)
+    stack.push_async_callback(recoveries.stop)
+    recoveries.kick()
+    retention = Retention(store, clock, config.retention)
+    stack.push_async_callback(retention.stop)
+    retention.start()
+    return recoveries, retention
 
 
 def listen(config: Config) -> socket.socket:

@@ -19,8 +19,9 @@ from switchhook import __version__, workers
 from switchhook.api.scopes import parse_scopes
 from switchhook.app import serve
 from switchhook.clock import SystemClock, iso_seconds
-from switchhook.config import OPTIONS, Config, ConfigError, Option, load
-from switchhook.installation import InstallationError, create_key, first_workspace, open_store
+from switchhook.config import OPTIONS, Config, ConfigError, Option, is_shared, load
+from switchhook.delivery.retention import FOREVER, Retention, Run
+from switchhook.installation import InstallationError, ServeLock, create_key, first_workspace, open_store
 from switchhook.storage import keys
 from switchhook.storage.store import StorageError, Store
 from switchhook.storage.vault import new_key
@@ -96,6 +97,36 @@ def serve_command(config_file: Path | None, **flags: Any) -> None:
         workers.run(config, SystemClock(), _say)
     else:
         uvloop.run(serve(config, SystemClock(), _say))
+
+
+@cli.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@settings(*_STORE_OPTIONS, "retention")
+def prune_command(dry_run: bool, config_file: Path | None, **flags: Any) -> None:
+    """Remove events that are over and older than the retention, now.
+
+    A server does so by itself every minute; this is for cron beside `serve --retention forever` on PostgreSQL, and for
+    an SQLite database that nobody serves from at the moment.
+    """
+    config = load(flags, file=config_file)
+    if config.retention == FOREVER:
+        raise ConfigError("nothing is ever old with retention = forever; name a time: --retention 90d")
+
+    async def prune(store: Store) -> Run | None:
+        return await Retention(store, SystemClock(), config.retention).run(claim=False, dry=dry_run)
+
+    lock = ServeLock(config)
+    if not is_shared(config):
+        lock.take()
+    try:
+        done = _with_store(config, prune)
+    finally:
+        lock.release()
+    assert done is not None
+    click.echo(
+        f"{'would remove' if dry_run else 'removed'} {done.events} events and {done.attempts} attempts; "
+        f"{done.kept} old events are kept because they are not over"
+    )
 
 
 @cli.group("keys")

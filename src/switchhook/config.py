@@ -73,6 +73,7 @@ class Config:
     retry_schedule: tuple[float, ...]
     delivery_timeout: float
     egress_proxy: str = field(repr=False)  # may hold a password
+    retention: float
     rate_limits: bool
     log_level: str
     recording_link_days: float
@@ -179,6 +180,13 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "HTTP proxy that deliveries go out through, by CONNECT.",
         "http://[USER:PASSWORD@]HOST:PORT",
+    ),
+    Option(
+        "retention",
+        parsers.duration,
+        parsers.Duration(90 * 86_400),
+        "How long events are kept once they are delivered or given up: 90d, 12h, forever.",
+        "TIME",
     ),
     Option(
         "rate_limits", parsers.switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"

@@ -2,6 +2,8 @@
 
 import ipaddress
 import json
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,30 @@ def networks(value: Any) -> tuple[Network, ...]:
         except ValueError:
             raise ValueError(f"{item!r} is not a network; write it like 10.0.0.0/8 or fd00::/8") from None
     return tuple(found)
+
+
+class Duration(float):
+    """Seconds that are written as people write them; infinite is `forever`."""
+
+    def __str__(self) -> str:
+        if self == math.inf:
+            return "forever"
+        unit = next(unit for unit, seconds in _UNITS.items() if self % seconds == 0)
+        return f"{int(self // _UNITS[unit])}{unit}"
+
+
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])").fullmatch
+
+
+def duration(value: Any) -> Duration:
+    """A time with its unit, or `forever`."""
+    if value == "forever":
+        return Duration(math.inf)
+    found = _DURATION(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be a whole number with s, m, h, d or w, like 90d, or forever")
+    return Duration(int(found.group(1)) * _UNITS[found.group(2)])
 
 
 def schedule(value: Any) -> tuple[float, ...]:

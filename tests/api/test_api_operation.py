@@ -89,6 +89,8 @@ async def test_the_figures_are_prometheus_text(world: World, key: str) -> None:
         "# TYPE switchhook_deliveries_failed_total counter",
         "switchhook_deliveries_queued 3",
         "switchhook_dispatcher_up 1",
+        "# TYPE switchhook_retention_events_removed_total counter",
+        "switchhook_retention_events_removed_total 5",
         'switchhook_publish_seconds_bucket{le="+Inf"} 2',
         "switchhook_publish_seconds_count 2",
     ):

@@ -19,6 +19,7 @@ ORDERED = {"events": "seq", "people": "seq", "companies": "seq", "deals": "seq",
 ACROSS_WORKSPACES = {
     "endpoint_keys": "the dispatcher opens a lane for every endpoint when it starts",
     "deleted_endpoints": "tidying up",
+    "oldest_events": "retention, in the order of acceptance",
     "unsettled": "after a crash, everything above the low-water mark",
     "newest_seq": "events of all workspaces are numbered in one series",
     "seqs_after": "the same series",
@@ -160,6 +161,7 @@ def test_the_queries_of_an_event_on_its_way_use_their_keys(schema: apsw.Connecti
     assert "INTEGER PRIMARY KEY (rowid>?)" in plan("seqs_after")
     assert "events_dedupe (workspace_id=? AND topic=? AND dedupe_key=?)" in plan("event_by_dedupe_key")
     assert "INTEGER PRIMARY KEY (rowid>?)" in plan("unsettled")
+    assert "INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan("oldest_events")
     for name in ("due", "next_due"):
         assert "TEMP B-TREE" not in plan(name)  # millions that wait are not sorted for a hundred
 

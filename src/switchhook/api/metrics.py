@@ -17,6 +17,11 @@ _HELP = {
     "deliveries_in_flight": "Requests to receivers under way.",
     "deliveries_queued": "Deliveries waiting in memory.",
     "events_above_low_water": "Accepted events of which not every delivery has left a trace.",
+    "retention_events_removed_total": "Events removed because they were over and old.",
+    "retention_attempts_removed_total": "Attempts removed with their events.",
+    "retention_events_kept": "Old events that are kept because they are not over.",
+    "retention_oldest_event_seconds": "Age of the oldest event.",
+    "retention_last_run_timestamp_seconds": "When old events were looked for last.",
 }
 
 
@@ -73,7 +78,7 @@ class Metrics:
             ),
             self._histogram(),
         ]
-        for name, value in services.dispatcher.snapshot().items():
+        for name, value in {**services.dispatcher.snapshot(), **services.retention()}.items():
             if figures.is_name(name):
                 kind = "counter" if name.endswith("_total") else "gauge"
                 found.append(_one(f"switchhook_{name}", kind, _HELP.get(name, "Of the dispatcher."), value))

@@ -58,6 +58,7 @@ class Services:
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict
+    retention: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

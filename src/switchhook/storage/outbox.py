@@ -120,8 +120,11 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
             lined_up += _announce(tx, event, seq, targets, ordered)
             accepted.append(Accepted(event.id, duplicate=False))
         else:
-            ((id_,),) = next(first)
-            accepted.append(Accepted(id_, duplicate=True))
+            known_as = next(first)
+            if known_as:
+                accepted.append(Accepted(known_as[0][0], duplicate=True))
+            else:  # retention removed the first one between the two questions
+                accepted.append(await accept(tx, event))
     if lined_up:
         await _line_up(tx, lined_up)
     return accepted

@@ -103,6 +103,9 @@ class Reader(Protocol):
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """All rows of the named query."""
 
+    async def fetch_each(self, query: str, rows: Sequence[Row]) -> list[list[Row]]:
+        """Run the named query once for each row; what came back for each, in the same order."""
+
 
 class Transaction(Reader, Protocol):
     """Reads and writes that become durable together or not at all."""
@@ -120,9 +123,6 @@ class Transaction(Reader, Protocol):
 
     async def many(self, query: str, rows: Iterable[Row]) -> None:
         """Run the named query once for each row."""
-
-    async def fetch_each(self, query: str, rows: Sequence[Row]) -> list[list[Row]]:
-        """Run the named query once for each row; what came back for each, in the same order."""
 
 
 class Store(Protocol):
