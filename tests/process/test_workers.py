@@ -223,6 +223,9 @@ def test_the_line_is_open_in_one_server_and_another_takes_over_when_it_is_gone(
         assert sip(second) == "standby"
         log = (tmp_path / "second" / "data" / "serve.log").read_text()
         assert re.search(r"the SIP line is open in \S+ process \d+; this process stands by", log)
+        assert (
+            "stands by" not in (tmp_path / "first" / "data" / "serve.log").read_text()
+        )  # one worker has the role
         first.kill()
         other = second
         until(lambda: sip(other) == "up")

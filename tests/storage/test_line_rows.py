@@ -1,5 +1,6 @@
 """A line of telephones belongs to one process of a shared store at a time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -75,6 +76,15 @@ async def test_a_process_that_is_gone_has_no_line_and_comes_back_without_it(
     assert await take(one) == "two"
 
 
+async def test_a_takeover_that_has_only_begun_has_freed_the_line(
+    two: tuple[PostgresStore, PostgresStore],
+) -> None:
+    one, other = two
+    await take(one)
+    await other.run(lambda tx: tx.execute("mark_lost", one.process), lane=Lane.OUTCOMES)
+    assert await take(other) is None
+
+
 async def test_lines_of_other_names_are_apart(two: tuple[PostgresStore, PostgresStore]) -> None:
     one, other = two
     await take(one)
@@ -83,8 +93,6 @@ async def test_lines_of_other_names_are_apart(two: tuple[PostgresStore, Postgres
 
 
 async def test_two_who_take_it_at_once_do_not_both_get_it(two: tuple[PostgresStore, PostgresStore]) -> None:
-    import asyncio
-
     found = await asyncio.gather(*[take(store) for store in (*two, *two)])
     assert {found[0] is None, found[1] is None} == {True, False}
     assert found[2:] == found[:2]
