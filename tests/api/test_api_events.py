@@ -26,7 +26,7 @@ async def test_every_example_of_the_catalogue_is_accepted_and_stored_as_it_came(
     assert answer.status == 202
     assert list(answer.json()) == ["data"]
     assert list(answer.data) == ["id"]
-    ((_, workspace, id_, stored, body, _, at),) = await world.rows("event", "wsp_a", answer.data["id"])
+    ((_, workspace, id_, stored, body, _, at, _),) = await world.rows("event", "wsp_a", answer.data["id"])
     assert (workspace, id_, stored, at) == ("wsp_a", answer.data["id"], topic, world.clock.now())
     assert body.endswith(b'"data":' + raw + b"}")
 

@@ -86,7 +86,7 @@ async def accept(
 
 async def targets(store: Store, id: str, workspace: str = WORKSPACE) -> list[str]:
     """The endpoints an event was accepted for."""
-    ((_, _, _, _, _, found, _),) = await store.read(lambda reader: reader.fetch("event", workspace, id))
+    ((_, _, _, _, _, found, *_),) = await store.read(lambda reader: reader.fetch("event", workspace, id))
     return sorted(found.split())
 
 

@@ -31,6 +31,7 @@ from switchhook.delivery.tasks import Tasks
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
+from switchhook.storage.variants import body_for
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,8 @@ class Dispatcher:
                 if lane.state is LaneState.OPEN:
                     self._backlog.watch(lane, self._clock.now())
                 continue
-            delivery = Delivery(event.id, event.body, event.accepted_at, seq=event.seq, era=self._era)
+            body = body_for(event.body, event.variant, target)
+            delivery = Delivery(event.id, body, event.accepted_at, seq=event.seq, era=self._era)
             if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
             elif lane.state is LaneState.GONE:

@@ -32,6 +32,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `rate_limit` is in deliveries a second; where an option is None the installation's own number holds. `ordered`: one
     delivery at a time, in the order of acceptance. `paused`: nothing is sent, what comes waits.
+    `additive_fields`: events may have more fields than the catalogue.
     """
 
     workspace: str
@@ -53,6 +54,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None = None
     ordered: bool = False
     paused: bool = False
+    additive_fields: bool = False
 
 
 _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
@@ -61,7 +63,7 @@ _headers = msgspec.json.Decoder(dict[str, str])
 
 def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
     workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *rest = row
-    first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused = rest
+    first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive = rest
     headers = vault.open(headers, workspace, id_, HEADERS)
     return Endpoint(
         workspace=workspace,
@@ -83,6 +85,7 @@ def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
         timeout_seconds=timeout_seconds,
         ordered=bool(ordered),
         paused=bool(paused),
+        additive_fields=bool(additive),
     )
 
 
@@ -99,6 +102,7 @@ def _options(vault: Vault, endpoint: Endpoint) -> Row:
         endpoint.timeout_seconds,
         int(endpoint.ordered),
         int(endpoint.paused),
+        int(endpoint.additive_fields),
     )
 
 
@@ -196,7 +200,7 @@ async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
 
 
 async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:
-    ordered = int(endpoint.ordered)
-    rows = [(endpoint.workspace, topic, endpoint.id, n, ordered) for n, topic in enumerate(endpoint.topics)]
+    flags = int(endpoint.ordered), int(endpoint.additive_fields)
+    rows = [(endpoint.workspace, topic, endpoint.id, n, *flags) for n, topic in enumerate(endpoint.topics)]
     await tx.many("add_endpoint_topic", rows)
     tx.committed.endpoints.add((endpoint.workspace, endpoint.id))

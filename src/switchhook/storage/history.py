@@ -4,6 +4,7 @@ import msgspec
 
 from switchhook.storage.outbox import StoredResponse, decode_response, low_water
 from switchhook.storage.store import Reader
+from switchhook.storage.variants import body_for
 
 STATUSES = ("pending", "succeeded", "failed")
 
@@ -47,7 +48,7 @@ async def find_delivery(reader: Reader, workspace: str, endpoint: str, event: st
     rows = await reader.fetch("event", workspace, event)
     if not rows:
         return None
-    _, _, _, topic, body, targets, accepted_at = rows[0]
+    _, _, _, topic, body, targets, accepted_at, variant = rows[0]
     if endpoint not in targets.split():
         return None
     attempts = tuple(
@@ -60,7 +61,17 @@ async def find_delivery(reader: Reader, workspace: str, endpoint: str, event: st
         status, next_at = attempts[-1].state, None
     else:
         status, next_at = "pending", accepted_at
-    return DeliveryRow(workspace, endpoint, event, topic, accepted_at, status, next_at, attempts, body)
+    return DeliveryRow(
+        workspace,
+        endpoint,
+        event,
+        topic,
+        accepted_at,
+        status,
+        next_at,
+        attempts,
+        body_for(body, variant, endpoint),
+    )
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.storage.store import AcceptedEvent, Reader, Row, Transaction
+from switchhook.storage.variants import body_for, mark
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -197,6 +198,18 @@ async def accept_operational(tx: Transaction, events: Sequence[tuple[NewEvent, s
         await _line_up(tx, lined_up)
 
 
+async def add_call(tx: Transaction, event: NewEvent, call: str) -> None:
+    """Let those who want additive fields have the id of the call in an event that was just accepted."""
+    wanted = await tx.fetch("additive_subscribers", event.workspace, event.topic)
+    if not wanted:
+        return
+    variant = mark(call, (endpoint for (endpoint,) in wanted))
+    await tx.execute("set_variant", event.workspace, event.id, variant)
+    told = tx.committed.events
+    if told and told[-1].id == event.id:
+        told[-1] = msgspec.structs.replace(told[-1], variant=variant)
+
+
 def _announce(
     tx: Transaction, event: NewEvent, seq: int, targets: tuple[str, ...], ordered: tuple[str, ...]
 ) -> list[Row]:
@@ -307,12 +320,19 @@ async def recover_unsettled(tx: Transaction, now: int, limit: int) -> tuple[int,
 
 async def due(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """Deliveries of one endpoint whose time has come, the longest waiting first."""
-    return [Due(*row) for row in await reader.fetch("due", workspace, endpoint, now, limit)]
+    return _due(await reader.fetch("due", workspace, endpoint, now, limit), endpoint)
 
 
 async def claim_due(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """The same in a shared store, where they belong to this process from now on."""
-    return [Due(*row) for row in await tx.fetch("claim_due", workspace, endpoint, now, limit)]
+    return _due(await tx.fetch("claim_due", workspace, endpoint, now, limit), endpoint)
+
+
+def _due(rows: Iterable[Row], endpoint: str) -> list[Due]:
+    return [
+        Due(event, attempts, base, next_at, topic, body_for(body, variant, endpoint), accepted_at)
+        for event, attempts, base, next_at, topic, body, accepted_at, variant in rows
+    ]
 
 
 async def first_in_turn(reader: Reader, workspace: str, endpoint: str) -> int | None:
@@ -326,7 +346,7 @@ async def first_in_turn(reader: Reader, workspace: str, endpoint: str) -> int | 
 
 async def in_turn(reader: Reader, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """The first in line, in the order of acceptance, up to what is not due yet: that one holds those behind it."""
-    rows = [Due(*row) for row in await reader.fetch("in_turn", workspace, endpoint, limit)]
+    rows = _due(await reader.fetch("in_turn", workspace, endpoint, limit), endpoint)
     return list(itertools.takewhile(lambda row: row.attempts == 0 or row.next_at <= now, rows))
 
 
@@ -338,7 +358,7 @@ async def lock_turns(tx: Transaction, workspace: str, endpoint: str) -> bool:
 
 async def claim_in_turn(tx: Transaction, workspace: str, endpoint: str, now: int, limit: int) -> list[Due]:
     """`in_turn` in a shared store, where they belong to this process from now on."""
-    return [Due(*row) for row in await tx.fetch("claim_in_turn", workspace, endpoint, now, limit)]
+    return _due(await tx.fetch("claim_in_turn", workspace, endpoint, now, limit), endpoint)
 
 
 async def release_claims(tx: Transaction, workspace: str, endpoint: str, events: Sequence[str]) -> None:

@@ -66,6 +66,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
     accepted_at: int
     lined_up: tuple[str, ...] = ()
+    variant: str | None = None  # see variants.py
 
 
 class Committed(msgspec.Struct):

@@ -98,8 +98,10 @@ class Switchboard:
             event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
             if draft.topic in FURTHER:
                 await outbox.accept_operational(tx, [(event, "")])  # only where somebody asked for it
-                continue
-            await outbox.accept(tx, event)
+            else:
+                await outbox.accept(tx, event)
+            if draft.call is not None:
+                await outbox.add_call(tx, event, draft.call)
             await record(tx, self._workspace, draft.data, now)
 
     async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:

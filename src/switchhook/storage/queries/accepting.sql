@@ -91,5 +91,11 @@ FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (workspace_
 JOIN events e ON e.workspace_id = a.workspace_id AND e.topic = a.topic AND e.dedupe_key = a.dedupe_key
   AND e.dedupe_key IS NOT NULL
 
+-- name: additive_subscribers
+SELECT endpoint_id FROM endpoint_topics WHERE workspace_id = $1 AND topic = $2 AND additive = 1 ORDER BY endpoint_id
+
+-- name: set_variant
+UPDATE events SET variant = $3 WHERE workspace_id = $1 AND id = $2
+
 -- name: event
-SELECT seq, workspace_id, id, topic, body, targets, accepted_at FROM events WHERE workspace_id = $1 AND id = $2
+SELECT seq, workspace_id, id, topic, body, targets, accepted_at, variant FROM events WHERE workspace_id = $1 AND id = $2

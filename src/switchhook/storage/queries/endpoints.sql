@@ -2,19 +2,19 @@
 
 -- name: add_endpoint
 INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, created_at, updated_at,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13)
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14)
 
 -- name: endpoints
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
   failing_first, failing_last, failing_clock,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields
 FROM endpoints WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id
 
 -- name: endpoint
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
   failing_first, failing_last, failing_clock,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields
 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: endpoint_keys
@@ -25,6 +25,7 @@ SELECT workspace_id, id FROM endpoints WHERE deleted_at IS NULL
 -- One that is enabled again, or resumed, begins healthy: what it failed before says nothing about it any more.
 UPDATE endpoints SET url = $3, description = $4, enabled = $5, disabled_why = $6, updated_at = $7,
   headers = $8, rate_limit = $9, max_in_flight = $10, timeout_seconds = $11, ordered = $12, paused = $13,
+  additive_fields = $14,
   failing_first = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_first END,
   failing_last = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_last END,
   failing_clock = CASE WHEN enabled < $5 OR paused > $13 THEN NULL ELSE failing_clock END
@@ -61,7 +62,7 @@ SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2 O
 SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1 ORDER BY position, topic
 
 -- name: add_endpoint_topic
-INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position, ordered) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position, ordered, additive) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
 
 -- name: clear_endpoint_topics
