@@ -177,8 +177,15 @@ async def accept_old(store: Store, *ids: str, at: int = OLD) -> None:
 
 
 async def there(store: Store) -> list[str]:
-    """The events that are there."""
-    return [row[2] for row in await store.read(lambda r: r.fetch("oldest_events", 0, pruning.MOST, 10_000))]
+    """The events that are there, but for what `newest` made."""
+    rows = await store.read(lambda r: r.fetch("oldest_events", 0, pruning.MOST, 10_000))
+    return [id_ for _, workspace, id_, _, _ in rows if workspace == WORKSPACE]
+
+
+async def newest(store: Store) -> None:
+    """Another event, so that none that matters is the newest: that one stays in a store of one process."""
+    new = outbox.NewEvent(OTHER, "msg_newest", "tag.added", b"body", NOW)
+    await store.run(lambda tx: outbox.accept(tx, new))
 
 
 async def test_what_waits_for_a_disabled_endpoint_is_kept_until_it_is_delivered_or_the_endpoint_deleted(
@@ -189,6 +196,7 @@ async def test_what_waits_for_a_disabled_endpoint_is_kept_until_it_is_delivered_
     pruner = Retention(store, clock, KEEP)
     await subscribe(store, "ep_b")
     await accept_old(store, "msg_1", "msg_2")
+    await newest(store)
     waiting = [outbox.Waiting(WORKSPACE, e, m, 0, OLD) for e in ("ep_a", "ep_b") for m in ("msg_1", "msg_2")]
     await store.run(lambda tx: outbox.settle(tx, (), waiting, None))
     await record(store, low_water=2)
@@ -222,6 +230,21 @@ async def test_above_the_low_water_mark_nothing_goes(open_store: Open) -> None:
     await store.close()
 
 
+async def test_what_comes_after_everything_went_is_still_above_the_low_water_mark(open_store: Open) -> None:
+    """Or nobody would look at it after a crash."""
+    clock = PatientClock()
+    store = await store_with(open_store, clock)
+    await accept_old(store, "msg_1", "msg_2", "msg_3")
+    await record(store, *[an_outcome(f"msg_{n}", "ep_a") for n in (1, 2, 3)], low_water=3)
+    await finish(Retention(store, clock, KEEP), clock)
+    test = outbox.NewEvent(WORKSPACE, "msg_4", "sms.sent", b"x", NOW)
+    await store.run(lambda tx: outbox.accept_for(tx, test, "ep_a"))
+    await accept_old(store, "msg_5", at=NOW)
+    mark = await store.read(outbox.low_water)
+    assert [row[2] for row in await store.read(lambda r: r.fetch("unsettled", mark, 9))] == ["msg_4", "msg_5"]
+    await store.close()
+
+
 async def test_a_test_event_goes_like_any_other_and_a_key_means_something_new_afterwards(
     open_store: Open,
 ) -> None:
@@ -230,6 +253,7 @@ async def test_a_test_event_goes_like_any_other_and_a_key_means_something_new_af
     await accept_old(store, "msg_1")
     test = outbox.NewEvent(WORKSPACE, "msg_2", "sms.sent", b"x", OLD)
     await store.run(lambda tx: outbox.accept_for(tx, test, "ep_a"))
+    await newest(store)
     await record(store, *[an_outcome(f"msg_{n}", "ep_a") for n in (1, 2)], low_water=2)
     again = outbox.NewEvent(WORKSPACE, "msg_9", "tag.added", b"x", NOW, "key of msg_1")
     assert await store.run(lambda tx: outbox.accept(tx, again)) == outbox.Accepted("msg_1", True)
@@ -287,6 +311,7 @@ async def test_a_dry_run_tells_what_would_go_and_removes_nothing(open_store: Ope
     clock = PatientClock()
     store = await store_with(open_store, clock)
     await accept_old(store, "msg_1", "msg_2")
+    await newest(store)
     await record(store, an_outcome("msg_1", "ep_a"), low_water=2)
     pruner = Retention(store, clock, KEEP)
     assert await finish(pruner, clock, dry=True) == retention.Run(1, 1, 1)

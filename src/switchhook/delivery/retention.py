@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.clock import Clock, iso_seconds
-from switchhook.storage import outbox, pruning
+from switchhook.storage import pruning
 from switchhook.storage.pruning import OldEvent, Span
 from switchhook.storage.store import Reader, Store, Transaction
 
@@ -98,7 +98,7 @@ def choose(
 
 async def look(reader: Reader, after: int, cutoff: int, now: int) -> tuple[list[OldEvent], Step]:
     """What goes in the step after `after` (a `seq`), and what that step is."""
-    events = await pruning.oldest(reader, after, await outbox.low_water(reader), LOOK)
+    events = await pruning.oldest(reader, after, await pruning.bound(reader), LOOK)
     spans = await pruning.spans(reader, {event.workspace for event in events})
     return choose(events, spans, cutoff, now)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.events.ids import JOB, lower_bound
+from switchhook.storage import outbox
 from switchhook.storage.keys import workspaces
 from switchhook.storage.store import Reader, Transaction
 
@@ -44,6 +45,19 @@ class Span(msgspec.Struct, frozen=True):
     endpoint: str
     above: str
     upto: str
+
+
+async def bound(reader: Reader) -> int:
+    """The `seq` up to which events may go: each of them has left a trace for each of its targets.
+
+    Not the newest event of a store of one process: the next one is numbered after it, and a number below the low-water
+    mark would be passed by after a crash.
+    """
+    mark = await outbox.low_water(reader)
+    if reader.shared:
+        return mark
+    ((newest,),) = await reader.fetch("newest_seq")
+    return min(mark, int(newest) - 1)
 
 
 async def oldest(reader: Reader, after: int, upto: int, limit: int) -> list[OldEvent]:
