@@ -137,6 +137,8 @@ class Api:
             "create_webhook": webhooks.create,
             "update_webhook": webhooks.update,
             "delete_webhook": webhooks.delete,
+            "pause_webhook": webhooks.pause,
+            "resume_webhook": webhooks.resume,
             "retry_delivery": replays.retry,
             "recover_webhook": replays.recover,
             "rotate_secret": replays.rotate_secret,

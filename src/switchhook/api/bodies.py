@@ -19,6 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _WORDS = {
     "`str`": "string",
     "`int`": "integer",
+    "`float`": "number",
     "`bool`": "boolean",
     "`array`": "array",
     "`object`": "object",

@@ -47,6 +47,7 @@ CODES: dict[str, Code] = {
         400, "validation_error", "The data is not as the catalogue describes it for the topic."
     ),
     "BATCH_TOO_LARGE": Code(400, "validation_error", "More items than one request may carry."),
+    "INVALID_HEADERS": Code(400, "validation_error", "A header of the webhook cannot be sent."),
     "INVALID_URL": Code(400, "validation_error", "Deliveries cannot go to this URL."),
     "INVALID_PAGE_SIZE": Code(400, "validation_error", "`size` is not between 1 and 100."),
     "INVALID_PARAMETER": Code(

@@ -5,6 +5,7 @@ from msgspec import UNSET
 
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.deliveries import delivery_of, find_requested
+from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, signature_of
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
@@ -26,9 +27,7 @@ from switchhook.events.envelope import render
 from switchhook.events.ids import JOB, MESSAGE, delivery_id, lower_bound, new_id, normalise_id
 from switchhook.storage import endpoints, history, outbox, replay
 from switchhook.storage.store import Reader, Transaction
-from switchhook.webhooks.signing import Secret
 
-OVERLAP_SECONDS = 86_400
 DAY_MS = 86_400_000
 
 
@@ -111,7 +110,7 @@ class Replays:
             now = self._clock.now()
             seconds = OVERLAP_SECONDS if asked.overlap_seconds is UNSET else asked.overlap_seconds
             until = now + seconds * 1000
-            changed = await endpoints.rotate_secret(tx, found, Secret.generate().reveal(), until, now)
+            changed = await endpoints.rotate_secret(tx, found, new_key(signature_of(found)), until, now)
             return data(webhook_of(changed, secret=True))
 
         return work

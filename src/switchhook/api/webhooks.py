@@ -6,6 +6,14 @@ import msgspec
 from msgspec import UNSET
 
 from switchhook.api.bodies import data, read_shape
+from switchhook.api.endpoint_options import (
+    OVERLAP_SECONDS,
+    new_key,
+    options_in,
+    see_that_they_agree,
+    shown,
+    signature_of,
+)
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
@@ -20,10 +28,9 @@ from switchhook.events.ids import ENDPOINT, new_id, normalise_id
 from switchhook.storage import endpoints
 from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.store import Transaction
-from switchhook.webhooks.signing import Secret
 
 # Clients that read a webhook, change a field and send the whole object back are right to do so.
-READ_ONLY = ("id", "signing_secret", "created_at", "disabled_reason")
+READ_ONLY = ("id", "signing_secret", "public_key", "created_at", "disabled_reason")
 
 
 class Webhooks:
@@ -64,6 +71,7 @@ class Webhooks:
         """POST /v2/api/webhooks."""
         asked = read_shape(await self._body(request), NewWebhook, READ_ONLY)
         self._check(asked.url, asked.topics)
+        options = options_in(asked)
 
         async def work(tx: Transaction) -> Response:
             now = self._clock.now()
@@ -74,11 +82,13 @@ class Webhooks:
                 topics=tuple(dict.fromkeys(asked.topics)),
                 description=asked.description,
                 enabled=True,
-                secrets=(SigningSecret(Secret.generate().reveal()),),
+                secrets=(SigningSecret(new_key(asked.signature)),),
                 disabled_why=None,
                 created_at=now,
                 updated_at=now,
+                **options,
             )
+            see_that_they_agree(endpoint)
             await endpoints.add_endpoint(tx, endpoint)
             return data(webhook_of(endpoint, secret=True), 201)
 
@@ -89,6 +99,7 @@ class Webhooks:
         id_ = webhook_id(request)
         asked = read_shape(await self._body(request), WebhookChange, READ_ONLY)
         self._check(None if asked.url is UNSET else asked.url, () if asked.topics is UNSET else asked.topics)
+        options = options_in(asked)
 
         async def work(tx: Transaction) -> Response:
             found = await endpoints.find_endpoint(tx, request.workspace, id_)
@@ -104,10 +115,37 @@ class Webhooks:
                 enabled=enabled,
                 disabled_why=None if enabled else found.disabled_why,
                 updated_at=now,
+                **options,
             )
+            see_that_they_agree(changed)
             await endpoints.change_endpoint(tx, changed)
             await operational.switched(tx, found, changed, now)
+            if asked.signature is not UNSET and asked.signature != signature_of(found):
+                until = now + OVERLAP_SECONDS * 1000
+                changed = await endpoints.rotate_secret(tx, changed, new_key(asked.signature), until, now)
             return data(webhook_of(changed))
+
+        return work
+
+    async def pause(self, request: Request) -> Work:
+        """POST /v2/api/webhooks/{webhook_id}/pause."""
+        return self._switch(request, paused=True)
+
+    async def resume(self, request: Request) -> Work:
+        """POST /v2/api/webhooks/{webhook_id}/resume."""
+        return self._switch(request, paused=False)
+
+    def _switch(self, request: Request, *, paused: bool) -> Work:
+        id_ = webhook_id(request)
+
+        async def work(tx: Transaction) -> Response:
+            found = await endpoints.find_endpoint(tx, request.workspace, id_)
+            if found is None:
+                raise webhook_not_found(id_)
+            if found.paused is not paused:
+                found = msgspec.structs.replace(found, paused=paused, updated_at=self._clock.now())
+                await endpoints.change_endpoint(tx, found)
+            return data(webhook_of(found))
 
         return work
 
@@ -178,15 +216,14 @@ def webhook_not_found(id_: str) -> ApiError:
 
 
 def webhook_of(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
-    """An endpoint as the API shows it; its current secret only where it may be seen."""
-    current = endpoint.secrets[0].secret if endpoint.secrets else None
+    """An endpoint as the API shows it; its current secret and its headers only where they may be seen."""
     return Webhook(
         id=endpoint.id,
         url=endpoint.url,
         topics=list(endpoint.topics),
         description=endpoint.description,
         enabled=endpoint.enabled,
-        signing_secret=current if secret else UNSET,
         created_at=iso_seconds(endpoint.created_at),
         disabled_reason=UNSET if endpoint.disabled_why is None else endpoint.disabled_why,
+        **shown(endpoint, secret=secret),
     )

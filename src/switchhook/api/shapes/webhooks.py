@@ -1,6 +1,6 @@
 """Endpoints, their secrets, tests and figures."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -9,6 +9,24 @@ Topics = Annotated[
     list[str], Meta(min_length=1, max_length=100, description="Topics of the catalogue; at least one.")
 ]
 Description = Annotated[str, Meta(max_length=1000)]
+Headers = Annotated[
+    dict[str, str],
+    Meta(
+        description="Sent with every request, at most 20; what says how the request is to be read, and everything that "
+        "begins with webhook-, cannot be asked for. Values are visible ASCII. Replaces the whole set."
+    ),
+]
+SignatureVersion = Literal["v1", "v1a"]
+RateLimit = Annotated[
+    float, Meta(ge=0.1, le=10_000, description="Attempts a second, at most; null: no limit.")
+]
+InFlight = Annotated[
+    int, Meta(ge=1, le=64, description="Attempts under way at a time, at most; null: the installation's own.")
+]
+Timeout = Annotated[
+    float,
+    Meta(ge=1, le=30, description="Seconds for a complete answer; null: the installation's own."),
+]
 
 
 class NewWebhook(Struct, frozen=True, kw_only=True):
@@ -18,21 +36,41 @@ class NewWebhook(Struct, frozen=True, kw_only=True):
     topics: Topics
     description: Description | None = None
     enabled: bool | None = None
+    headers: Headers | UnsetType | None = UNSET
+    signature: SignatureVersion = "v1"
+    rate_limit: RateLimit | UnsetType | None = UNSET
+    max_in_flight: InFlight | UnsetType | None = UNSET
+    timeout_seconds: Timeout | UnsetType | None = UNSET
+    ordered: bool | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
 
 
 class WebhookChange(Struct, frozen=True, kw_only=True):
-    """What is to change of an endpoint; what is absent stays. `topics` replaces the whole set."""
+    """What is to change of an endpoint; what is absent stays. `topics` and `headers` replace the whole set.
+
+    Another `signature` makes a new key of that kind; the former one signs beside it for a day.
+    """
 
     url: Url | UnsetType = UNSET
     topics: Topics | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    headers: Headers | UnsetType | None = UNSET
+    signature: SignatureVersion | UnsetType = UNSET
+    rate_limit: RateLimit | UnsetType | None = UNSET
+    max_in_flight: InFlight | UnsetType | None = UNSET
+    timeout_seconds: Timeout | UnsetType | None = UNSET
+    ordered: bool | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
 
 
 class Webhook(Struct, frozen=True, kw_only=True):
     """An endpoint. `signing_secret` is only there on creation and when one endpoint is asked for by id.
 
     `disabled_reason` is there when the server disabled it.
+
+    Options are there when they are in use; `headers` only where `signing_secret` is. With `signature` v1a there is no
+    secret to share: `signing_secret` is null, and `public_key` is what to verify with.
     """
 
     id: str
@@ -43,6 +81,14 @@ class Webhook(Struct, frozen=True, kw_only=True):
     signing_secret: str | UnsetType | None = UNSET
     created_at: str | None
     disabled_reason: str | UnsetType = UNSET
+    headers: dict[str, str] | UnsetType = UNSET
+    signature: SignatureVersion | UnsetType = UNSET
+    public_key: str | UnsetType = UNSET
+    rate_limit: float | UnsetType = UNSET
+    max_in_flight: int | UnsetType = UNSET
+    timeout_seconds: float | UnsetType = UNSET
+    ordered: bool | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
 
 
 class EventType(Struct, frozen=True):
