@@ -16,6 +16,7 @@ OPTIONS: dict[str, Any] = {
     "max_in_flight": 3,
     "timeout_seconds": 7.5,
     "paused": True,
+    "additive_fields": True,
 }
 
 
@@ -34,6 +35,7 @@ async def test_options_are_taken_and_shown_when_they_are_in_use(world: World, ke
     assert got.data == made
     row = await stored(world, made["id"])
     assert (row.rate_limit, row.max_in_flight, row.timeout_seconds, row.paused) == (2.5, 3, 7.5, True)
+    assert row.additive_fields
     assert [(header.name, header.value) for header in row.headers] == list(OPTIONS["headers"].items())
 
 

@@ -13,7 +13,7 @@ from switchhook.webhooks.signing import Secret
 
 OVERLAP_SECONDS = 86_400  # how long a former key signs beside a new one
 
-_PLAIN = ("rate_limit", "max_in_flight", "timeout_seconds", "ordered", "paused")
+_PLAIN = ("rate_limit", "max_in_flight", "timeout_seconds", "ordered", "paused", "additive_fields")
 
 
 def options_in(asked: NewWebhook | WebhookChange) -> dict[str, Any]:

@@ -29,6 +29,12 @@ Timeout = Annotated[
 ]
 
 
+AdditiveFields = Annotated[
+    bool,
+    Meta(description="Whether events may have fields beside the catalogue's: `call_id` where that has none."),
+]
+
+
 class NewWebhook(Struct, frozen=True, kw_only=True):
     """An endpoint to be created. It starts enabled; `enabled` is taken from clients that send it, and not looked at."""
 
@@ -43,6 +49,7 @@ class NewWebhook(Struct, frozen=True, kw_only=True):
     timeout_seconds: Timeout | UnsetType | None = UNSET
     ordered: bool | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
+    additive_fields: AdditiveFields | UnsetType = UNSET
 
 
 class WebhookChange(Struct, frozen=True, kw_only=True):
@@ -62,6 +69,7 @@ class WebhookChange(Struct, frozen=True, kw_only=True):
     timeout_seconds: Timeout | UnsetType | None = UNSET
     ordered: bool | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
+    additive_fields: AdditiveFields | UnsetType = UNSET
 
 
 class Webhook(Struct, frozen=True, kw_only=True):
@@ -89,6 +97,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     timeout_seconds: float | UnsetType = UNSET
     ordered: bool | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
+    additive_fields: AdditiveFields | UnsetType = UNSET
 
 
 class EventType(Struct, frozen=True):
