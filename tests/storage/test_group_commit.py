@@ -215,6 +215,23 @@ async def test_the_loop_goes_on_while_a_large_group_is_committed(
     assert len(await store.read(lambda reader: reader.fetch("event", WORKSPACE, "msg_1"))) == 1
 
 
+async def test_a_read_between_a_commit_and_the_telling_of_it_sees_what_was_told(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "ASIDE", 1)
+    on = threading.Event()
+    store._writer.submit(on.wait, 30)
+    asked = asyncio.create_task(store.run(write("a")))
+    while store._aside is None:
+        await asyncio.sleep(0)
+    on.set()
+    while not seen_from_outside(path, "a"):
+        pass  # the loop stands still: it cannot have been told
+    assert await store.read(look("a")) is None
+    await asked
+    assert await store.read(look("a")) == "x"
+
+
 async def test_a_long_read_sees_one_moment_while_others_write(store: SqliteStore) -> None:
     looked, written = threading.Event(), threading.Event()
 

@@ -135,10 +135,10 @@ class SqliteStore:
             raise StorageError("the store is closed")
         if heavy:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
-        if self._aside is not None:
-            return _read(self._beside, work, self.vault)
+        # Whoever asks between a commit and the telling of it hears what was told: it would act twice otherwise.
+        connection = self._connection if self._aside is None else self._beside
         try:
-            return _drive(work(_Session(self._connection, self.vault)))
+            return _drive(work(_Session(connection, self.vault)))
         except apsw.Error as error:
             raise translate(error) from error
 
@@ -191,7 +191,9 @@ class SqliteStore:
             for command in group:
                 self._apply(command)
             large = connection.total_changes() - before >= ASIDE
-            if not large:
+            if large:
+                self._hold_moment()
+            else:
                 self._commit()
         except BaseException as error:
             self._refuse(group, error)
@@ -207,7 +209,16 @@ class SqliteStore:
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
 
+    def _hold_moment(self) -> None:
+        """Have reads see the database as it is before the commit that follows, until that is told."""
+        self._beside.execute("BEGIN")
+        self._beside.execute(
+            "SELECT count(*) FROM workspaces"
+        ).fetchall()  # a moment begins with the first read
+
     def _committed(self, group: list[_Command], error: BaseException | None) -> None:
+        if self._beside.in_transaction:
+            self._beside.execute("COMMIT")
         if error is not None:
             self._refuse(group, error)
         else:
@@ -228,8 +239,9 @@ class SqliteStore:
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _refuse(self, group: list[_Command], error: BaseException) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        for connection in (self._connection, self._beside):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
         failure = error if isinstance(error, StorageError) else translate(error)
         for command in group:
             if not command.future.done():
@@ -287,7 +299,14 @@ class SqliteStore:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = connect_to_read(self._path)
-        return _read(connection, work, self.vault)
+        try:
+            connection.execute("BEGIN")  # all reads of one work see the same moment
+            try:
+                return _drive(work(_Session(connection, self.vault)))
+            finally:
+                connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise translate(error) from error
 
     # -- the write-ahead log ---------------------------------------------------------------------------------------
 
@@ -323,18 +342,6 @@ class SqliteStore:
         self._put_aside(
             partial(self._connection.wal_checkpoint, mode=apsw.SQLITE_CHECKPOINT_PASSIVE), finished
         )
-
-
-def _read(connection: apsw.Connection, work: Callable[[Reader], Awaitable[T]], vault: Vault) -> T:
-    """All reads of one work see the same moment."""
-    try:
-        connection.execute("BEGIN")
-        try:
-            return _drive(work(_Session(connection, vault)))
-        finally:
-            connection.execute("COMMIT")
-    except apsw.Error as error:
-        raise translate(error) from error
 
 
 def _drive(work: Awaitable[T]) -> T:
