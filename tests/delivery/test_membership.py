@@ -1,5 +1,6 @@
 """Two dispatchers on one database: who is taken over records nothing more, joins again, and goes on."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
+from switchhook.delivery import membership
 from switchhook.delivery.membership import Shared
 from switchhook.storage import processes
 from switchhook.storage.postgres import PostgresStore
-from switchhook.storage.store import Lane, Store
+from switchhook.storage.store import Lane, StorageError, Store, Transaction
 from tests.delivery.dispatching import Answer, PatientClock, Rig, Seen, make
 from tests.postgres import expire
 
@@ -128,6 +130,42 @@ async def test_what_failed_is_tried_again_by_one_of_them(rigs: Start) -> None:
     for event in ids:
         assert await attempts(first, event) == [(1, "retrying"), (2, "succeeded")]
     assert len(first.receiver.seen) + len(second.receiver.seen) == 40
+
+
+async def test_a_process_leaves_in_time_while_its_database_stands_still(
+    rigs: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "LEAVE", 0.1)
+    rig = await rigs(lambda _: 204)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_of(rig), "run", lambda *_, **__: asyncio.Event().wait())
+        async with asyncio.timeout(10):
+            await membership_of(rig).leave()
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_up_and_made_again(
+    rigs: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await rigs(lambda _: 500)
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(0.1)
+    rig.receiver.script = lambda _: 204
+    real = store_of(rig).run
+    lost = 0
+
+    async def run(work: Callable[[Transaction], Awaitable[object]], *, lane: Lane = Lane.RULES) -> object:
+        nonlocal lost
+        result = await real(work, lane=lane)
+        if work.__name__ == "claim" and not lost:
+            lost += 1
+            raise StorageError("the database went away in the middle of a commit")
+        return result
+
+    monkeypatch.setattr(store_of(rig), "run", run)
+    await rig.clock.advance(20)
+    assert lost == 1
+    assert await attempts(rig, event) == [(1, "retrying"), (2, "succeeded")]
 
 
 async def test_an_endpoint_disabled_by_one_is_closed_for_the_other(rigs: Start) -> None:

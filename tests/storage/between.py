@@ -24,6 +24,8 @@ class Between:
         self.cuts = 0
         self.open = True
         self.close_after_cut = False
+        self.flows = asyncio.Event()  # while it is clear, nothing comes through and nobody is told
+        self.flows.set()
         self.port = 0
 
     async def start(self) -> None:
@@ -34,7 +36,10 @@ class Between:
         assert self._server is not None
         self._server.close()
         self.hang_up()
+        self.flows.set()
         await self._server.wait_closed()
+        while self._lines:
+            await asyncio.sleep(0.001)
 
     def hang_up(self) -> None:
         for line in list(self._lines):
@@ -50,6 +55,9 @@ class Between:
 
         async def forth() -> None:
             while data := await reader.read(65536):
+                await self.flows.wait()
+                if up.is_closing():
+                    return
                 if b"COMMIT\x00" in data and self.cut is not Cut.NOTHING:
                     cut, self.cut = self.cut, Cut.NOTHING
                     self.cuts += 1

@@ -150,6 +150,26 @@ async def test_events_of_a_commit_in_doubt_are_told_of_when_it_is_known(
     assert (await heard.accept("fact")) == heard.ids[1]
 
 
+async def test_a_store_closes_in_time_while_its_database_stands_still(
+    between: tuple[Between, Heard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pg_writer, "CLOSE_SECONDS", 0.1)
+    line, heard = between
+    stuck = asyncio.Event()
+
+    async def work(tx: Transaction) -> None:
+        line.flows.clear()
+        stuck.set()
+        await outbox.accept(tx, event())
+
+    asked = asyncio.create_task(heard.store.run(work, lane=Lane.ACCEPTS))
+    await stuck.wait()
+    async with asyncio.timeout(10):
+        await heard.store.close()
+        with pytest.raises(StorageError, match="ends"):
+            await asked
+
+
 async def test_works_that_wait_for_each_other_crosswise_both_succeed(heard: Heard, database: str) -> None:
     other = await PostgresStore.open(database)
     gate = asyncio.Barrier(2)

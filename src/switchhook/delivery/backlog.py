@@ -46,6 +46,8 @@ class Backlog:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._generation = 0
+        # Lanes whose last claim may have been made without our hearing of it.
+        self._doubtful: set[Lane] = set()
         self._pace = Pace()
         self._held: deque[Lane] = deque()  # lanes whose turn has not come; they count as loading
         self._held_timer: Timer | None = None
@@ -201,6 +203,7 @@ class Backlog:
             return 0  # this process joins again, and then every lane is looked at
         except StorageError as error:
             log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error)
+            self._doubtful.add(lane)
             self._clock.call_later(AFTER_ERROR, lambda: self.watch(lane, now))
             return 0
         if generation != self._generation:
@@ -220,12 +223,18 @@ class Backlog:
     async def _read(self, lane: Lane, now: int, room: int) -> tuple[list[Due], int | None]:
         """What is due, and when to look again."""
         if self._store.shared:
+            doubtful = lane in self._doubtful
 
             async def claim(tx: Transaction) -> tuple[list[Due], int | None]:
+                if doubtful:
+                    known = sorted(lane.claimed)
+                    await outbox.release_other_claims(tx, lane.workspace, lane.endpoint, known)
                 rows = await outbox.claim_due(tx, lane.workspace, lane.endpoint, now, room)
                 return rows, await self._again(tx, lane, rows, now, room)
 
-            return await self._store.run(claim, lane=Writes.OUTCOMES)
+            claimed = await self._store.run(claim, lane=Writes.OUTCOMES)
+            self._doubtful.discard(lane)
+            return claimed
         limit = room + len(lane.claimed)
 
         async def read(reader: Reader) -> tuple[list[Due], int | None]:

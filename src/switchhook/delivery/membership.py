@@ -28,6 +28,7 @@ GROUP = 500  # events looked at in one transaction of a recovery
 VERSIONS_EVERY = 5  # ticks between two looks at all endpoints
 HEARD = 1  # ticks of ours, after which every other process has had one too
 REJOIN = 1.0  # seconds between two tries
+LEAVE = 1.5  # seconds for handing over what is left: a stop may take ten in all
 
 
 class Dispatching(Protocol):
@@ -156,10 +157,11 @@ class Shared:
         if not own:
             return
         try:
-            await self._store.run(processes.expire, lane=Lane.OUTCOMES)
-            self._store.leave()
-            await self._take_over(own)
-        except StorageError as error:
+            async with asyncio.timeout(LEAVE):
+                await self._store.run(processes.expire, lane=Lane.OUTCOMES)
+                self._store.leave()
+                await self._take_over(own)
+        except (StorageError, TimeoutError) as error:
             log.warning(
                 "could not hand over what is left; another process does when the lease runs out: %s", error
             )

@@ -366,6 +366,11 @@ async def release_claims(tx: Transaction, workspace: str, endpoint: str, events:
     await tx.execute("release_claims", workspace, endpoint, list(events))
 
 
+async def release_other_claims(tx: Transaction, workspace: str, endpoint: str, events: Sequence[str]) -> None:
+    """Give up every claim of this process on deliveries of an endpoint, but for these."""
+    await tx.execute("release_other_claims", workspace, endpoint, list(events))
+
+
 async def next_due(reader: Reader, workspace: str, endpoint: str, after: int) -> int | None:
     """When the first delivery of an endpoint that waits beyond `after` is due (wall ms); None when none does.
 

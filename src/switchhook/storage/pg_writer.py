@@ -43,6 +43,7 @@ PAUSE = 0.002  # seconds before the second try; doubles, with jitter, up to PAUS
 PAUSE_MAX = 0.25
 RECONNECTS = 2  # times that a group survives the loss of its connection
 ASK_AGAIN = 0.2  # seconds between two questions about it
+CLOSE_SECONDS = 1.0
 DOUBT_SECONDS = 10.0  # how long those who asked wait to hear what became of a commit
 
 _BEGIN = {
@@ -98,13 +99,16 @@ class Writer:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def close(self) -> None:
-        """Finish what was asked for, and disconnect."""
+        """Finish what was asked for, in `CLOSE_SECONDS` at most, and disconnect."""
         self._closing = True
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
         if self._connection is not None:
             self._connection.terminate()
-            self._connection = None
+        if self._task is not None:
+            self._task.cancel()  # the database stands still
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._connection = None
 
     # -- groups
 

@@ -186,8 +186,7 @@ class PostgresStore:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
-        for lane in self._lanes.values():
-            await lane.close()
+        await asyncio.gather(*[lane.close() for lane in self._lanes.values()])
         for connection in self._readers:
             connection.terminate()
         self._readers.clear()

@@ -148,6 +148,10 @@ ORDER BY m.seq
 UPDATE schedule SET claimed_by = NULL
 WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = ANY($3::text[]) AND claimed_by = $4
 
+-- name: release_other_claims (postgresql owned)
+UPDATE schedule SET claimed_by = NULL
+WHERE workspace_id = $1 AND endpoint_id = $2 AND NOT (event_id = ANY($3::text[])) AND claimed_by = $4
+
 -- name: still_claimed (postgresql each owned)
 SELECT a.n - 1, 1
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (w, p, e, n)
