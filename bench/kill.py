@@ -40,7 +40,7 @@ def run(folder: Path, *, kills: int, events: int, seed: int) -> Report:
     port = server.port
     try:
         server.endpoint(sink.url, ["tag.added"])
-        crowd = Crowd([port], server.key, events)
+        crowd = Crowd([server.place], server.key, events)
         for kill in range(kills):
             # Spread over the run by progress, not by time, so that every kill falls into traffic.
             crowd.until(int((kill + moment.random()) * events / (kills + 1)))

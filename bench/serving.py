@@ -7,10 +7,19 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+
+
+class NotReady(RuntimeError):
+    """A child ended, with `code`, before it was ready."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Process:
@@ -35,7 +44,8 @@ class Process:
             if self._log:
                 self._log.close()
             shown = log.read_text()[-2000:] if log else ""
-            raise RuntimeError(f"{args} ended with {self.child.returncode} before it was ready: {shown}")
+            code = self.child.returncode
+            raise NotReady(code, f"{args} ended with {code} before it was ready: {shown}")
         # Whatever it prints later must not fill the pipe and stop it.
         self._drain = threading.Thread(target=self.child.stdout.read, daemon=True)
         self._drain.start()
@@ -43,7 +53,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL: no clean-up of any kind."""
         self.child.send_signal(signal.SIGKILL)
-        self._reap()
+        self.reap()
 
     def stop(self, seconds: float = 15) -> int:
         """SIGTERM, and the exit code."""
@@ -53,9 +63,10 @@ class Process:
         finally:
             if self.child.poll() is None:
                 self.child.kill()
-            self._reap()
+            self.reap()
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """Wait for its end, and let go of what belonged to it."""
         self.child.wait()
         self._drain.join()
         assert self.child.stdout is not None
@@ -67,7 +78,17 @@ class Process:
 class Server(Process):
     """`switchhook serve` on `data`, on a free port of 127.0.0.1."""
 
-    def __init__(self, data: Path, *, port: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        program: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        seen: Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """`program` runs it when it is not the plain command; `seen` is how its data directory looks from here."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("SWITCHHOOK_")}
         env |= {
             "SWITCHHOOK_DATA": str(data),
@@ -77,14 +98,17 @@ class Server(Process):
             "SWITCHHOOK_RATE_LIMITS": "off",
         }
         env |= {f"SWITCHHOOK_{name.upper()}": str(value) for name, value in settings.items()}
+        env |= environment or {}
         data.mkdir(parents=True, exist_ok=True)
         # cwd must not matter: a switchhook.toml of the developer's would be read.
         env["SWITCHHOOK_CONFIG"] = str(data / "empty.toml")
         (data / "empty.toml").touch()
-        super().__init__([sys.executable, "-m", "switchhook", "serve"], "ready ", env, data / "serve.log")
+        command = list(program) or [sys.executable, "-m", "switchhook", "serve"]
+        super().__init__(command, "ready ", env, data / "serve.log")
         self.url = self.lines[-1].split()[1]
         self.port = int(self.url.rsplit(":", 1)[1])
-        self.key = (data / "admin.key").read_text().strip()
+        self.place = ("127.0.0.1", self.port)
+        self.key = ((seen or data) / "admin.key").read_text().strip()
 
     def workers(self) -> list[int]:
         """The process ids of its workers, the first one first."""

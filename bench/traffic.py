@@ -18,6 +18,7 @@ DATA = {"call_id": "cll_0", "tag_key": "urgent", "tag_name": "Urgent", "user_ema
 TOPIC = "tag.added"
 AGAIN = 0.02  # seconds
 
+Place = tuple[str, int]  # host and port
 Arrival = tuple[str, int, str]
 
 
@@ -39,17 +40,20 @@ class Publisher(threading.Thread):
     def __init__(
         self,
         number: int,
-        ports: Sequence[int],
+        places: Sequence[Place],
         key: str,
         share: int,
         *,
         pause: float = 0.0,
-        host: str = "127.0.0.1",
+        timeout: float = 20.0,
     ) -> None:
         super().__init__(daemon=True)
-        self.number, self.ports, self.key, self.share = number, list(ports), key, share
-        self.host, self.pause = host, pause
+        self.number, self.places, self.key, self.share = number, list(places), key, share
+        self.pause, self.timeout = pause, timeout
         self.accepted: dict[str, str] = {}  # dedupe key → id
+        self.asked: dict[
+            str, int
+        ] = {}  # id → when the request began that was confirmed, in monotonic nanoseconds
         self.answers: Counter[int] = Counter()
         self.broken = 0
         self.stopping = False
@@ -65,6 +69,7 @@ class Publisher(threading.Thread):
             while not self.stopping:
                 try:
                     connection = connection or self._connect()
+                    asked = time.monotonic_ns()
                     connection.request(
                         "POST",
                         "/v2/api/events",
@@ -75,7 +80,8 @@ class Publisher(threading.Thread):
                     content = answer.read()
                     self.answers[answer.status] += 1
                     if answer.status in (200, 202):
-                        self.accepted[dedupe] = json.loads(content)["data"]["id"]
+                        self.accepted[dedupe] = id_ = json.loads(content)["data"]["id"]
+                        self.asked[id_] = asked
                         break
                 except (OSError, http.client.HTTPException):
                     self.broken += 1
@@ -89,20 +95,35 @@ class Publisher(threading.Thread):
             connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
-        port = self.ports[self._turn % len(self.ports)]
+        host, port = self.places[self._turn % len(self.places)]
         self._turn += 1
-        return http.client.HTTPConnection(self.host, port, timeout=20)
+        return http.client.HTTPConnection(host, port, timeout=self.timeout)
 
 
 class Crowd:
     """Several publishers at once, which share `events`."""
 
     def __init__(
-        self, ports: Sequence[int], key: str, events: int, *, publishers: int = 8, pause: float = 0.0
+        self,
+        places: Sequence[Place],
+        key: str,
+        events: int,
+        *,
+        publishers: int = 8,
+        pause: float = 0.0,
+        timeout: float = 20.0,
     ) -> None:
-        shift = [*ports, *ports]
+        self.events = events
+        shift = [*places, *places]
         self.members = [
-            Publisher(n, shift[n % len(ports) :][: len(ports)], key, events // publishers, pause=pause)
+            Publisher(
+                n,
+                shift[n % len(places) :][: len(places)],
+                key,
+                (events + n) // publishers,
+                pause=pause,
+                timeout=timeout,
+            )
             for n in range(publishers)
         ]
         for publisher in self.members:

@@ -35,7 +35,7 @@ def test_killing_one_of_two_servers_under_load_loses_nothing(
     second = serve(tmp_path, database)
     try:
         first.endpoint(sink.url, ["tag.added"])  # the other one delivers to it too
-        crowd = Crowd([first.port, second.port], first.key, 1200)
+        crowd = Crowd([first.place, second.place], first.key, 1200)
         crowd.until(400)
         first.kill()
         accepted = crowd.finish()
@@ -58,7 +58,7 @@ def test_a_server_that_stops_leaves_what_waits_to_the_other_at_once(
     second = serve(tmp_path, database)
     try:
         first.endpoint(sink.url, ["tag.added"])
-        crowd = Crowd([first.port], first.key, 50, publishers=2)
+        crowd = Crowd([first.place], first.key, 50, publishers=2)
         accepted = crowd.finish(60)
         assert first.stop() == 0
         until_alone(cluster, database)

@@ -1,0 +1,30 @@
+"""The quick part of the fault matrix, with real processes: nothing accepted is lost and it stays the same message.
+
+All of it, and longer: `python -m bench.faults`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.faults import crowds, kills
+from bench.faults.world import SQLITE, Tally, World, world
+
+pytestmark = pytest.mark.process
+
+QUICK: list[Callable[[World], Tally]] = [
+    kills.before_commit,
+    kills.before_settle,
+    kills.during_send,
+    kills.during_recover,
+    crowds.stop_under_load,
+]
+
+
+@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.__name__)
+def test_whatever_goes_wrong_nothing_is_lost(fault: Callable[[World], Tally], tmp_path: Path) -> None:
+    with world(tmp_path, SQLITE) as here:
+        here.times = 2
+        tally = fault(here)
+    assert tally.ok, tally
