@@ -57,7 +57,7 @@ def test_workers_share_the_port_evenly_and_show_one_page_of_figures(tmp_path: Pa
         assert [line.split()[0] for line in server.lines] == ["admin", "ready"]
         assert len(server.workers()) == 3
         server.endpoint(sink.url, ["tag.added"])
-        accepted = Crowd([server.port], server.key, 120, publishers=6).finish()
+        accepted = Crowd([server.place], server.key, 120, publishers=6).finish()
         assert reconcile(accepted, wait_for(sink, accepted)).lost == 0
         until(lambda: sum(figures(server, "events_accepted_total").values()) == 120)
         # Each of the six had one connection, and the others one each for a moment: two for every worker.
@@ -83,7 +83,7 @@ def test_killing_a_worker_under_load_loses_nothing_and_it_comes_back(
     try:
         server.endpoint(sink.url, ["tag.added"])
         before = cluster.execute("SELECT id FROM processes WHERE id > 0", database=name_of(database))
-        crowd = Crowd([server.port], server.key, 800)
+        crowd = Crowd([server.place], server.key, 800)
         crowd.until(300)
         killed, other = server.workers()
         os.kill(killed, signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_workers_end_with_their_parent_and_nothing_is_lost(tmp_path: Path, datab
     try:
         port = server.port
         server.endpoint(sink.url, ["tag.added"])
-        crowd = Crowd([server.port], server.key, 800)
+        crowd = Crowd([server.place], server.key, 800)
         crowd.until(300)
         workers = server.workers()
         server.kill()
@@ -170,7 +170,7 @@ def test_roles_are_split_and_killing_either_side_loses_nothing(
     try:
         port = servers["api"].port
         servers["api"].endpoint(sink.url, ["tag.added"])
-        crowd = Crowd([servers["api"].port], servers["api"].key, 800)
+        crowd = Crowd([servers["api"].place], servers["api"].key, 800)
         crowd.until(300)
         servers[killed].kill()
         if killed == "api":
