@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from bench.deliver import percentile
@@ -183,7 +184,7 @@ class Switchhook(Contender):
         self._port = 0
 
     def start(self) -> None:
-        more = {"database": self._database.url} if self._database else {}
+        more: dict[str, Any] = {"database": self._database.url} if self._database else {}
         self.server = Server(self.folder / "data", port=self._port, **more)
         if not self._port:
             self._port = int(self.server.url.rsplit(":", 1)[1])
