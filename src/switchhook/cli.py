@@ -21,7 +21,16 @@ from switchhook.app import serve
 from switchhook.clock import SystemClock, iso_seconds
 from switchhook.config import OPTIONS, Config, ConfigError, Option, is_shared, load
 from switchhook.delivery.retention import FOREVER, Retention, Run
-from switchhook.installation import InstallationError, ServeLock, create_key, first_workspace, open_store
+from switchhook.installation import (
+    InstallationError,
+    ServeLock,
+    check_workspace_name,
+    create_key,
+    create_workspace,
+    find_workspace,
+    first_workspace,
+    open_store,
+)
 from switchhook.storage import keys
 from switchhook.storage.store import StorageError, Store
 from switchhook.storage.vault import new_key
@@ -129,6 +138,39 @@ def prune_command(dry_run: bool, config_file: Path | None, **flags: Any) -> None
     )
 
 
+@cli.group("workspaces")
+def workspaces_group() -> None:
+    """Make and list workspaces. Nothing crosses from one to another; a key opens one of them."""
+
+
+@workspaces_group.command("create")
+@click.argument("name")
+@settings(*_STORE_OPTIONS)
+def workspaces_create(name: str, config_file: Path | None, **flags: Any) -> None:
+    """Make a workspace called NAME and print its id. Works while `serve` is running."""
+    try:
+        name = check_workspace_name(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="NAME") from None
+    clock = SystemClock()
+    made = _with_store(load(flags, file=config_file), lambda store: create_workspace(store, clock, name))
+    click.echo(made.id)
+
+
+@workspaces_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@settings(*_STORE_OPTIONS)
+def workspaces_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
+    """List the workspaces. The first one has the SIP line, and the keys made without --workspace."""
+    rows = _with_store(load(flags, file=config_file), lambda store: store.read(keys.workspaces))
+    found = [{"id": row.id, "name": row.name, "created_at": iso_seconds(row.created_at)} for row in rows]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for one in found:
+        click.echo("\t".join([one["id"], one["name"]]))
+
+
 @cli.group("keys")
 def keys_group() -> None:
     """Make, list and revoke API keys."""
@@ -137,8 +179,13 @@ def keys_group() -> None:
 @keys_group.command("create")
 @click.option("--scopes", required=True, help="ALL, or scopes with commas between: WEBHOOKS_READ_WRITE,…")
 @click.option("--name", default="", help="What the key is for.")
+@click.option(
+    "--workspace", metavar="ID|NAME", default=None, help="What the key opens; the first workspace without it."
+)
 @settings(*_STORE_OPTIONS)
-def keys_create(scopes: str, name: str, config_file: Path | None, **flags: Any) -> None:
+def keys_create(
+    scopes: str, name: str, workspace: str | None, config_file: Path | None, **flags: Any
+) -> None:
     """Make a key and print it, this once. Works while `serve` is running."""
     try:
         wanted = parse_scopes(scopes)
@@ -147,8 +194,10 @@ def keys_create(scopes: str, name: str, config_file: Path | None, **flags: Any) 
     clock = SystemClock()
 
     async def make(store: Store) -> str:
-        workspace = await first_workspace(store, clock)
-        _, key = await create_key(store, clock, workspace.id, wanted, name)
+        opened = await (
+            first_workspace(store, clock) if workspace is None else find_workspace(store, workspace)
+        )
+        _, key = await create_key(store, clock, opened.id, wanted, name)
         return key
 
     click.echo(_with_store(load(flags, file=config_file), make))
@@ -165,6 +214,8 @@ def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
             "id": row.id,
             "name": row.name,
             "scopes": sorted(row.scopes),
+            "workspace": row.workspace_name,
+            "workspace_id": row.workspace,
             "created_at": iso_seconds(row.created_at),
             "revoked_at": iso_seconds(row.revoked_at) if row.revoked_at else None,
         }
@@ -175,7 +226,8 @@ def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
         return
     for key in found:
         state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "in force"
-        click.echo("\t".join([str(key["id"]), state, str(key["name"]), ",".join(key["scopes"] or [])]))
+        scopes = ",".join(key["scopes"] or [])
+        click.echo("\t".join([str(key["id"]), state, str(key["name"]), scopes, str(key["workspace"])]))
 
 
 @keys_group.command("revoke")

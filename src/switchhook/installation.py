@@ -8,6 +8,7 @@ from typing import IO
 
 from switchhook.clock import Clock
 from switchhook.config import DISPATCH, Config, database_path, is_shared
+from switchhook.events.faults import nearest
 from switchhook.events.ids import API_KEY, new_id
 from switchhook.storage import keys
 from switchhook.storage.sealing import RECORDING_KEY
@@ -16,6 +17,8 @@ from switchhook.storage.store import Store, Transaction
 from switchhook.storage.vault import Vault
 
 ADMIN_KEY_FILE = "admin.key"
+WORKSPACE_NAME_MAX = 100
+_WORKSPACE = "wsp"  # what the ids of workspaces begin with
 
 
 class InstallationError(Exception):
@@ -90,9 +93,61 @@ async def first_workspace(store: Store, clock: Clock) -> keys.Workspace:
         known = await keys.workspaces(tx)
         if known:
             return known[0]
-        return await keys.add_workspace(tx, new_id("wsp", clock.now()), "Workspace", clock.now())
+        return await keys.add_workspace(tx, new_id(_WORKSPACE, clock.now()), "Workspace", clock.now())
 
     return await store.run(find_or_make)
+
+
+def check_workspace_name(name: str) -> str:
+    """The name of a new workspace without blanks around it.
+
+    Raises:
+        ValueError: it is empty or too long, cannot be printed in a line, or reads like an id.
+    """
+    name = name.strip()
+    if not 0 < len(name) <= WORKSPACE_NAME_MAX or not name.isprintable():
+        raise ValueError(f"a name has 1 to {WORKSPACE_NAME_MAX} characters, all of which can be printed")
+    if name.startswith(f"{_WORKSPACE}_"):
+        raise ValueError(f"a name does not begin with {_WORKSPACE}_, as ids do")
+    return name
+
+
+async def create_workspace(store: Store, clock: Clock, name: str) -> keys.Workspace:
+    """Make a workspace beside those there are; on an empty database, the first one.
+
+    Raises:
+        InstallationError: there is one of this name.
+    """
+
+    async def make(tx: Transaction) -> keys.Workspace:
+        known = await keys.workspaces(tx)
+        for one in known:
+            if one.name == name:
+                raise InstallationError(f"there is a workspace {name!r} already: {one.id}")
+        # After all others, even when the clock was put back: the first one stays the first.
+        now = max([clock.now(), *(one.created_at + 1 for one in known)])
+        return await keys.add_workspace(tx, new_id(_WORKSPACE, now), name, now)
+
+    return await store.run(make)
+
+
+async def find_workspace(store: Store, wanted: str) -> keys.Workspace:
+    """The workspace of an id or a name.
+
+    Raises:
+        InstallationError: there is none, or several of this name.
+    """
+    known = await store.read(keys.workspaces)
+    found = [one for one in known if one.id == wanted] or [one for one in known if one.name == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InstallationError(f"{wanted!r} is the name of several workspaces; name one by its id")
+    like = nearest(wanted, [one.name for one in known])
+    advice = f"did you mean {like!r}? " if like else ""
+    raise InstallationError(
+        f"there is no workspace {wanted!r}; {advice}`switchhook workspaces list` shows those there are"
+    )
 
 
 async def create_key(

@@ -143,6 +143,31 @@ def test_a_key_made_while_serving_works_at_once_and_is_printed_alone(tmp_path: P
     assert "EVENTS_WRITE" in wrong.stderr
 
 
+def test_a_workspace_made_while_serving_has_its_own_key_and_webhooks_at_once(
+    tmp_path: Path, catcher: Catcher
+) -> None:
+    server = Server(tmp_path / "data")
+
+    def switchhook(*args: str) -> str:
+        command = [sys.executable, "-m", "switchhook", *args, "--data", str(tmp_path / "data")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, cwd=tmp_path)
+        return done.stdout.removesuffix("\n")
+
+    try:
+        server.endpoint(f"{catcher.url}&whose=first", ["tag.added"])
+        switchhook("workspaces", "create", "Harbour Dental")
+        server.key = switchhook("keys", "create", "--scopes", "ALL", "--workspace", "Harbour Dental")
+        assert server.call("GET", "/v2/api/webhooks")["data"] == []
+        secret = server.endpoint(catcher.url, ["tag.added"])["signing_secret"]
+        data = {"call_id": "cll_1", "tag_key": "a", "tag_name": "A", "user_email": None}
+        server.call("POST", "/v2/api/events", {"topic": "tag.added", "data": data})
+        headers, body = catcher.caught.get(timeout=20)
+        assert Webhook(secret).verify(body, headers)["data"] == data
+    finally:
+        server.stop()
+    assert catcher.caught.empty()
+
+
 def test_an_unknown_option_anywhere_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     def serve(*flags: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
