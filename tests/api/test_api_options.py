@@ -67,7 +67,7 @@ async def test_an_update_changes_the_options_it_names_and_null_takes_one_away(wo
     assert "rate_limit" not in await put(rate_limit=None)
     assert (await put(headers={"x-new": "1"}))["headers"] == {"x-new": "1"}
     assert "headers" not in await put(headers=None)
-    last = await put(max_in_flight=None, timeout_seconds=None, paused=False)
+    last = await put(max_in_flight=None, timeout_seconds=None, paused=False, additive_fields=False)
     assert last == {name: value for name, value in made.items() if name not in OPTIONS}
     assert (await put(ordered=True))["ordered"] is True
     assert "ordered" not in await put(ordered=False)
