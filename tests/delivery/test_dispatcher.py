@@ -361,3 +361,25 @@ async def test_an_outcome_that_no_row_can_hold_costs_itself_only(
     # Nobody can say that they arrived, so they are delivered once more.
     await rig.clock.advance(settler.KEEP)
     assert [(await rig.delivery("ep_a", event)).status for event in poisoned] == ["succeeded"] * 6
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_a_retry_whose_outcome_no_row_can_hold_is_made_again(
+    rigs: Starter, monkeypatch: pytest.MonkeyPatch, ordered: bool
+) -> None:
+    rig = await rigs(lambda _: 500)
+    await rig.endpoint("ep_a", ordered=ordered)
+    (first,) = await rig.accept()
+    await rig.settle()
+    rig.receiver.script = lambda _: 204
+    with monkeypatch.context() as patch:
+
+        def broken(*args: Any, **kw: Any) -> outbox.Settlement:
+            return msgspec.structs.replace(settlement(*args, **kw), kind=object())
+
+        patch.setattr(aftermath, "settlement", broken)
+        await rig.clock.advance(6)
+    (second,) = await rig.accept()
+    await rig.clock.advance(settler.KEEP + 1)
+    assert [(await rig.delivery("ep_a", event)).status for event in (first, second)] == ["succeeded"] * 2
+    assert [seen.message for seen in rig.receiver.seen].count(first) == 3

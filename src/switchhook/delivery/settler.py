@@ -210,14 +210,14 @@ class Settler(Generic[D]):
             return
 
     async def _keep(self, item: tuple[D, Settlement | Waiting]) -> None:
-        """A delivery whose first outcome cannot be recorded must leave a trace all the same: it is made once more."""
+        """A delivery whose outcome cannot be recorded must go on all the same: it is made once more."""
         delivery, row = item
-        if isinstance(row, Waiting) or row.scheduled:
+        if isinstance(row, Waiting):
             return
         later = self._clock.now() + int(KEEP * 1000)
         waiting = Waiting(row.workspace, row.endpoint, row.event, row.number, later)
         try:
-            await self._store.run(lambda tx: outbox.settle(tx, [], [waiting], None), lane=Lane.OUTCOMES)
+            await self._store.run(lambda tx: outbox.put_off(tx, row, later), lane=Lane.OUTCOMES)
         except Exception:
             log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
         else:

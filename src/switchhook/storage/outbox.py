@@ -285,6 +285,14 @@ async def settle(
     return settled
 
 
+async def put_off(tx: Transaction, outcome: Settlement, later: int) -> None:
+    """Have a delivery made once more at `later` (wall ms), in place of recording what became of it."""
+    if tx.shared and not await _still_ours(tx, [outcome]):
+        return
+    row = (outcome.workspace, outcome.endpoint, outcome.event, outcome.number, later, outcome.base)
+    await tx.many("put_schedule", [row])
+
+
 async def _still_ours(tx: Transaction, settled: Sequence[Settlement]) -> Sequence[Settlement]:
     """Without the outcomes of claims that were lost: somebody else sends those. (A fresh event needs no claim.)"""
     claimed = [s for s in settled if s.scheduled]
