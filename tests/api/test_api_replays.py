@@ -1,6 +1,4 @@
-"""Retry, recover, rotate, test and stats, as the API offers them."""
-
-from typing import Any
+"""Retry, rotate, test and stats, as the API offers them."""
 
 import pytest
 
@@ -61,60 +59,6 @@ async def test_retry_of_nothing_and_of_another_workspace_is_not_found(
     for path, who in ((f"/v2/api/deliveries/{id_}/retry", other), ("/v2/api/deliveries/dlv_x/retry", key)):
         answer = await world.call("POST", path, key=who)
         assert (answer.status, answer.code) == (404, "DELIVERY_NOT_FOUND")
-
-
-async def test_recover_takes_what_failed_since_the_date_and_nothing_else(
-    world: World, key: str, hook: str
-) -> None:
-    await failed(world, key, hook, 3)
-    await world.clock.advance(DAY)
-    since = iso_millis(world.clock.now())
-    wanted = await failed(world, key, hook, 1200)
-    done = (await world.publish(key)).data["id"]
-    await attempt(world, hook, done, 1, "succeeded")
-    answer = await world.call("POST", f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": since})
-    assert answer.status == 202
-    job = answer.data
-    assert (job["webhook_id"], job["since"], job["status"]) == (hook, since, "running")
-    await world.clock.advance(1)
-    finished = (await world.call("GET", f"/v2/api/recoveries/{job['id']}", key=key)).data
-    assert (finished["status"], finished["queued"]) == ("completed", 1200)
-    assert finished["finished_at"] is not None
-    assert sorted(await schedule(world, hook)) == sorted((event, 1, 1) for event in wanted)
-
-
-async def test_recover_makes_due_what_was_never_attempted(world: World, key: str, hook: str) -> None:
-    event = (await world.publish(key)).data["id"]
-    later = world.clock.now() + 10**9
-    await world.store.run(lambda tx: tx.execute("put_schedule_once", "wsp_a", hook, event, 0, later))
-    answer = await world.call(
-        "POST", f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": "2025-03-01T00:00:00Z"}
-    )
-    assert answer.data["queued"] == 1
-    assert await schedule(world, hook) == [(event, 0, 0)]
-
-
-@pytest.mark.parametrize("since", ["yesterday", "", "2999-01-01T00:00:00Z", "1960-01-01T00:00:00Z", 5, None])
-async def test_a_since_that_is_no_past_moment_is_refused(
-    world: World, key: str, hook: str, since: Any
-) -> None:
-    answer = await world.call("POST", f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": since})
-    assert (answer.status, answer.code, answer.error["param"]) == (400, "INVALID_REQUEST_BODY", "since")
-
-
-async def test_another_workspace_sees_no_recovery(world: World, key: str, hook: str) -> None:
-    job = (
-        await world.call(
-            "POST", f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": "2025-01-01T00:00:00Z"}
-        )
-    ).data
-    other = await world.key(workspace="wsp_b")
-    answer = await world.call("GET", f"/v2/api/recoveries/{job['id']}", key=other)
-    assert (answer.status, answer.code) == (404, "RECOVERY_NOT_FOUND")
-    refused = await world.call(
-        "POST", f"/v2/api/webhooks/{hook}/recover", key=other, json={"since": "2025-01-01T00:00:00Z"}
-    )
-    assert (refused.status, refused.code) == (404, "WEBHOOK_NOT_FOUND")
 
 
 async def secrets_in_force(world: World, hook: str) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from switchhook.delivery.recovery import Recoveries
+from switchhook.delivery.recovery import PAUSE, Recoveries
 from switchhook.delivery.sending import Settings
 from switchhook.storage import endpoints, replay
-from tests.delivery.dispatching import WORKSPACE, Answer, Open, PatientClock, Rig, Seen, make
+from switchhook.storage.selection import FAILED, Selection, Tried
+from tests.delivery.dispatching import TIMED_OUT, WORKSPACE, Answer, Open, PatientClock, Rig, Seen, make
 
 HOUR = 3_600
 ONCE = Settings(schedule=(0,), jitter=lambda: 0.5)
@@ -228,3 +229,95 @@ async def test_an_overloaded_endpoint_gets_a_pause_as_a_whole(rigs: Starter) -> 
     await rig.clock.advance(40)
     arrived = {seen.message for seen in rig.receiver.seen if seen.key == "ep_a"}
     assert arrived == set(rig.accepted)
+
+
+def mixed(seen: Seen) -> Answer:
+    """What a receiver in trouble answers: always the same to the same message."""
+    return (500, 404, 501, 204, TIMED_OUT)[sum(seen.message.encode()) % 5]
+
+
+async def retry(rig: Rig, name: str, selection: Selection, id: str = "job_1") -> str:
+    """Ask for a retry as the API does; its id."""
+    now = rig.clock.now()
+    job = await rig.store.run(
+        lambda tx: replay.begin_selected(
+            tx, selection, workspace=WORKSPACE, id=id, endpoint=name, since=0, until=None, now=now
+        )
+    )
+    return job.id
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(answers=("5xx",)),
+        Selection(became=("succeeded",)),
+        Selection(became=(), answers=("404", "2xx")),
+        Selection(results=("response_timeout",)),
+        Selection(became=()),
+    ],
+)
+@pytest.mark.parametrize("groups", [0, 1, 5])
+async def test_a_retry_that_is_killed_again_and_again_sends_what_it_selects_once(
+    rigs: Starter, selection: Selection, groups: int
+) -> None:
+    rig = await rigs(mixed, ONCE)
+    await rig.endpoint("ep_a")
+    ids = await rig.accept(300)
+    await rig.clock.advance(60)
+    rows = [await rig.delivery("ep_a", id_) for id_ in ids]
+    wanted = [
+        row.event
+        for row in rows
+        if selection.takes(
+            Tried(
+                *(row.event, len(row.attempts), row.status, row.attempts[-1].kind, row.attempts[-1].status),
+                *(row.topic, False),
+            )
+        )
+    ]
+    assert 0 < len(wanted) <= 300
+    rig.receiver.script = lambda _: 204
+    rig.receiver.seen.clear()
+    job = await retry(rig, "ep_a", selection)
+    for _ in range(3):
+        for _ in range(groups):
+            await rig.store.run(lambda tx: replay.advance(tx, WORKSPACE, job, rig.clock.now(), 17))
+        await rig.clock.advance(0.1)
+        await rig.crash()
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(5)
+    assert Counter(seen.message for seen in rig.receiver.seen) == dict.fromkeys(wanted, 1)
+    found = await rig.store.read(lambda r: replay.find(r, WORKSPACE, job))
+    assert found is not None
+    assert (found.queued, found.finished_at is not None, found.cancelled) == (len(wanted), True, False)
+    assert len(wanted) <= found.looked_at <= 300
+
+
+async def test_a_long_recovery_does_not_keep_a_short_one_waiting(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    await rig.accept(1000)
+    await rig.endpoint("ep_b", topics=("tag.removed",))
+    await rig.clock.advance(1)
+    rig.receiver.script = lambda _: None
+    long, short = await retry(rig, "ep_a", FAILED), await retry(rig, "ep_b", FAILED, "job_2")
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(0.1)
+    assert [job.id for job in await rig.store.read(replay.unfinished)] == [long]
+    found = await rig.store.read(lambda r: replay.find(r, WORKSPACE, short))
+    assert found is not None
+    assert found.finished_at is not None
+
+
+async def test_what_is_not_selected_is_passed_over_in_larger_steps(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 204, ONCE)
+    await rig.endpoint("ep_a")
+    await rig.accept(1200)
+    await rig.clock.advance(1)
+    job = await retry(rig, "ep_a", Selection(became=("succeeded",), topics=("sms.sent",)))
+    Recoveries(rig.store, rig.clock).kick()
+    await rig.clock.advance(8 * PAUSE)  # 50, 100, 200 and then 400 at a time
+    found = await rig.store.read(lambda r: replay.find(r, WORKSPACE, job))
+    assert found is not None
+    assert (found.looked_at, found.queued, found.finished_at is not None) == (1200, 0, True)

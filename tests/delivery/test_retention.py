@@ -53,7 +53,10 @@ class Kept:
         if recovered:
             first, last = recovered[0], recovered[-1]
             await self.store.run(
-                lambda tx: tx.execute("add_recovery", WORKSPACE, "job_1", "ep_a", 0, last, first[:-1], 0, NOW)
+                lambda tx: tx.execute(
+                    *("add_recovery", WORKSPACE, "job_1", "ep_a", 0, None, last),
+                    *(None, first, first[:-1], 0, 0, NOW),
+                )
             )
             self.go -= set(recovered)
             self.stay |= set(recovered)
@@ -294,9 +297,9 @@ async def test_finished_recoveries_go_and_others_stay(open_store: Open) -> None:
 
     async def make(tx: Transaction) -> None:
         for id_ in (old, young, unfinished):
-            await tx.execute("add_recovery", WORKSPACE, id_, "ep_a", 0, "", "", 0, OLD)
+            await tx.execute("add_recovery", WORKSPACE, id_, "ep_a", 0, None, "", None, "", "", 0, 0, OLD)
         for id_ in (old, young):
-            await tx.execute("advance_recovery", WORKSPACE, id_, "", 0, NOW)
+            await tx.execute("advance_recovery", WORKSPACE, id_, "", 0, 0, NOW, 0)
 
     async def left(reader: Reader) -> list[str]:
         return [id_ for id_ in (old, young, unfinished) if await reader.fetch("recovery", WORKSPACE, id_)]

@@ -27,6 +27,7 @@ from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
 from switchhook.api.people import People
 from switchhook.api.recordings import Recordings
+from switchhook.api.recoveries import Recoveries
 from switchhook.api.replays import Replays
 from switchhook.api.route import Route, Router, real_path
 from switchhook.api.routes import BATCH, EVENT, ROUTES
@@ -83,6 +84,7 @@ class Api:
         webhooks = Webhooks(services)
         deliveries = Deliveries(services)
         replays = Replays(services)
+        recoveries = Recoveries(services)
         operation = Operation(services, self._metrics)
         document = openapi.document(services.public_url, services.version)
         pages = docs.Pages(document)
@@ -102,7 +104,8 @@ class Api:
             "get_webhook": webhooks.get,
             "list_deliveries": deliveries.list,
             "get_delivery": deliveries.get,
-            "get_recovery": replays.get_recovery,
+            "get_recovery": recoveries.get,
+            "list_recoveries": recoveries.list,
             "get_stats": replays.stats,
             "get_person": people.get,
             "list_properties": people.list_properties,
@@ -140,7 +143,9 @@ class Api:
             "pause_webhook": webhooks.pause,
             "resume_webhook": webhooks.resume,
             "retry_delivery": replays.retry,
-            "recover_webhook": replays.recover,
+            "recover_webhook": recoveries.recover,
+            "retry_webhook": recoveries.retry,
+            "cancel_recovery": recoveries.cancel,
             "rotate_secret": replays.rotate_secret,
             "test_webhook": replays.test,
             "change_summary": talks.change_summary,

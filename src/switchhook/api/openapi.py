@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, generated from the table of routes and the types that validate and render."""
 
+import dataclasses
 import re
 from typing import Any
 
@@ -66,7 +67,7 @@ def document(public_url: str, version: str) -> Json:
 
 
 def _types(route: Route) -> list[type]:
-    found = [] if route.body is None else [route.body]
+    found = [one for one in (route.body, route.instead) if one is not None]
     answer = route.answer
     if answer is not None:
         arguments = getattr(answer, "__args__", None)
@@ -156,6 +157,8 @@ def _responses(route: Route) -> Json:
     made: Json = {str(route.status): _success(route)}
     if route is EVENT:
         made["200"] = {**_success(route), "description": "The fact was known: the first event's id."}
+    if route.instead is not None:
+        made["200"] = _success(dataclasses.replace(route, status=200, answer=route.instead))
     if route.name == "get_recording":
         made["206"] = {**_success(route), "description": "The part that Range asked for."}
         made["304"] = {"description": "Not changed since (If-None-Match)."}

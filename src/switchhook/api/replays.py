@@ -1,4 +1,4 @@
-"""Sending again and looking after an endpoint: retry, recover, rotate the secret, a test event, figures."""
+"""Looking after an endpoint: retry one delivery, rotate the secret, a test event, figures."""
 
 import msgspec
 from msgspec import UNSET
@@ -6,11 +6,10 @@ from msgspec import UNSET
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.deliveries import delivery_of, find_requested
 from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, signature_of
-from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.errors import FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
-from switchhook.api.shapes.deliveries import Recovery, RecoveryAsked
 from switchhook.api.shapes.webhooks import (
     LatencyFigures,
     RecentFigures,
@@ -20,11 +19,11 @@ from switchhook.api.shapes.webhooks import (
     TestSent,
 )
 from switchhook.api.webhooks import unknown_topic, webhook_id, webhook_not_found, webhook_of
-from switchhook.clock import iso_millis, parse_iso
+from switchhook.clock import iso_millis
 from switchhook.delivery.breaker import CLOCK_MS
 from switchhook.events.catalogue import TOPICS
 from switchhook.events.envelope import render
-from switchhook.events.ids import JOB, MESSAGE, delivery_id, lower_bound, new_id, normalise_id
+from switchhook.events.ids import MESSAGE, delivery_id, lower_bound, new_id
 from switchhook.storage import endpoints, history, outbox, replay
 from switchhook.storage.store import Reader, Transaction
 
@@ -59,42 +58,6 @@ class Replays:
             return data(delivery_of(found), 202)
 
         return work
-
-    async def recover(self, request: Request) -> Work:
-        """POST /v2/api/webhooks/{webhook_id}/recover."""
-        id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), RecoveryAsked)
-        try:
-            since = parse_iso(asked.since)
-        except ValueError:
-            raise _bad(
-                "since", f"{asked.since[:50]!r} is no ISO 8601 date-time, such as 2026-01-31T08:00:00Z."
-            ) from None
-        now = self._clock.now()
-        if not 0 <= since <= now:
-            raise _bad("since", "This must be a moment in the past.")
-
-        async def work(tx: Transaction) -> Response:
-            await self._endpoint(tx, request.workspace, id_)
-            job = await replay.begin(
-                tx,
-                workspace=request.workspace,
-                id=new_id(JOB, now),
-                endpoint=id_,
-                since=since,
-                now=now,
-            )
-            return data(_recovery(job), 202)
-
-        return work
-
-    async def get_recovery(self, request: Request) -> Response:
-        """GET /v2/api/recoveries/{recovery_id}."""
-        id_ = normalise_id(request.params["recovery_id"])
-        job = await self._store.read(lambda reader: replay.find(reader, request.workspace, id_))
-        if job is None:
-            raise ApiError("RECOVERY_NOT_FOUND", f"There is no recovery {id_[:100]!r}.", param="recovery_id")
-        return data(_recovery(job))
 
     async def rotate_secret(self, request: Request) -> Work:
         """POST /v2/api/webhooks/{webhook_id}/rotate-secret."""
@@ -164,22 +127,6 @@ class Replays:
     async def _body(self, request: Request) -> bytes:
         require_json(request.headers)
         return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
-
-
-def _bad(field: str, message: str) -> ApiError:
-    return from_faults([FieldFault(field, "INVALID_REQUEST_BODY", message)])
-
-
-def _recovery(job: replay.Recovery) -> Recovery:
-    return Recovery(
-        id=job.id,
-        webhook_id=job.endpoint,
-        since=iso_millis(job.since),
-        status="running" if job.finished_at is None else "completed",
-        queued=job.queued,
-        created_at=iso_millis(job.created_at),
-        finished_at=None if job.finished_at is None else iso_millis(job.finished_at),
-    )
 
 
 def _recent(latencies: list[float], refused: int) -> RecentFigures:

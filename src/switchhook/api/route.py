@@ -23,7 +23,8 @@ class Route:
 
     `access`: anybody (`public`), an API key with one of `scopes`, or a signed `link` in place of the key. `answer` is
     what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has,
-    `unprocessable` those that come with 422 here. One that `searches` changes nothing, though it is a POST.
+    `unprocessable` those that come with 422 here. One that `searches` changes nothing, though it is a POST. `instead`
+    is what stands in `data` when it is answered 200 and not `status`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Route:
     enveloped: bool = True
     paged: bool = False
     searches: bool = False
+    instead: type | None = None
     query: tuple[Param, ...] = ()
     codes: tuple[str, ...] = ()
     unprocessable: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Carries recoveries on in the background, a group at a time, also over a restart.
+"""Carries recoveries on in the background, a group of each in turn, also over a restart.
 
 A recovery begins when the commit that asked for it is told, never sooner: a look that comes before the commit finds
 nothing to do. In a shared store whoever kicks goes on with what a lost process left; two at the same one do no harm.
@@ -13,13 +13,14 @@ from switchhook.storage.store import StorageError, Store
 
 log = logging.getLogger(__name__)
 
-GROUP = 50  # deliveries put back in one transaction: it is short, so that accepting is never held up
+GROUP = 50  # deliveries looked at in one transaction: it is short, so that accepting is never held up
+GROUP_MOST = 400  # the same while none of them is put back, which takes most of the time
 PAUSE = 0.02  # seconds between two groups
 AFTER_ERROR = 2.0
 
 
 class Recoveries:
-    """Works on every unfinished recovery of the store, the oldest first."""
+    """Works on every unfinished recovery of the store; a long one does not keep a short one waiting."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -50,20 +51,26 @@ class Recoveries:
         while self._again:
             self._again = False
             try:
-                for job in await self._store.read(replay.unfinished):
-                    await self._finish(job)
+                jobs = {job.id: job for job in await self._store.read(replay.unfinished)}
+                groups = dict.fromkeys(jobs, GROUP)
+                while jobs and not self._again:
+                    for job in list(jobs.values()):
+                        state = await self._step(job, groups[job.id])
+                        if state is None or state.finished_at is not None:
+                            log.info(
+                                "recovery %s put %d deliveries back", job.id, state.queued if state else 0
+                            )
+                            del jobs[job.id]
+                        else:
+                            idle = state.queued == job.queued
+                            groups[job.id] = min(groups[job.id] * 2, GROUP_MOST) if idle else GROUP
+                            jobs[job.id] = state
+                        await self._clock.sleep(PAUSE)
             except StorageError as error:
                 log.error("a recovery must wait for the store: %s", error)
                 await self._clock.sleep(AFTER_ERROR)
                 self._again = True
 
-    async def _finish(self, job: replay.Recovery) -> None:
-        while True:
-            now = self._clock.now()
-            state = await self._store.run(
-                lambda tx: replay.advance(tx, job.workspace, job.id, now, GROUP)  # noqa: B023
-            )
-            if state is None or state.finished_at is not None:
-                log.info("recovery %s put %d deliveries back", job.id, state.queued if state else 0)
-                return
-            await self._clock.sleep(PAUSE)
+    async def _step(self, job: replay.Recovery, group: int) -> replay.Recovery | None:
+        now = self._clock.now()
+        return await self._store.run(lambda tx: replay.advance(tx, job.workspace, job.id, now, group))

@@ -1,29 +1,51 @@
-"""Sending again: one delivery on request, or everything an endpoint missed since a date as a durable job.
+"""Sending again: one delivery on request, or many of an endpoint as a durable job.
 
-A recovery walks the endpoint's failed deliveries in the order of their events, a group in each transaction, and moves
-its cursor in the same one: after a crash it goes on where it was, skips nothing and takes nothing twice. Deliveries
-that were never attempted wait in the schedule already; they are made due.
+A job walks the endpoint's deliveries in the order of their events, a group in each transaction, puts back those that it
+selects, and moves its cursor in the same one: after a crash it goes on where it was, skips nothing and takes nothing
+twice. Recover takes what failed; what was never attempted waits in the schedule already, and is made due.
 """
+
+from collections.abc import Sequence
 
 import msgspec
 
 from switchhook.events.ids import lower_bound
+from switchhook.storage import endpoints
 from switchhook.storage.keys import workspaces
-from switchhook.storage.store import Reader, Transaction
+from switchhook.storage.selection import FAILED, Selection, Tried
+from switchhook.storage.store import Reader, Row, Transaction
 
 
-class Recovery(msgspec.Struct, frozen=True):
-    """A recovery as stored. `queued` is how many deliveries it has put back so far."""
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as stored. `queued` is how many deliveries it has put back so far, `looked_at` how many it has seen.
+
+    `selection` is None for recover. It looks at events after `cursor`, in the beginning from `first` on, up to `upto`.
+    """
 
     workspace: str
     id: str
     endpoint: str
     since: int
+    until: int | None
     upto: str
+    selection: Selection | None
+    first: str
     cursor: str
+    looked_at: int
     queued: int
     created_at: int
     finished_at: int | None
+    cancelled: bool
+
+
+_selection = msgspec.json.Decoder(Selection).decode
+
+
+def _recovery(row: Row) -> Recovery:
+    values = dict(zip(Recovery.__struct_fields__, row, strict=True))
+    values["selection"] = None if values["selection"] is None else _selection(values["selection"])
+    values["cancelled"] = bool(values["cancelled"])
+    return Recovery(**values)
 
 
 async def replay(
@@ -37,45 +59,158 @@ async def replay(
 async def begin(tx: Transaction, *, workspace: str, id: str, endpoint: str, since: int, now: int) -> Recovery:
     """Begin to replay what failed, or was never attempted, among the events since `since` (wall ms) until now."""
     start = lower_bound("msg", since)
-    # The newest id and not the time: a wall clock that was set back must not hide what came before that.
-    ((upto,),) = await tx.fetch("newest_event", workspace)
     await tx.execute("hasten", workspace, endpoint, start, now)
     ((untried,),) = await tx.fetch("count_untried", workspace, endpoint, start)
-    await tx.execute("add_recovery", workspace, id, endpoint, since, upto, start, untried, now)
     tx.committed.endpoints.add((workspace, endpoint))
+    return await _add(tx, workspace=workspace, id=id, endpoint=endpoint, since=since, queued=untried, now=now)
+
+
+async def begin_selected(
+    tx: Transaction,
+    selection: Selection,
+    *,
+    workspace: str,
+    id: str,
+    endpoint: str,
+    since: int,
+    until: int | None,
+    now: int,
+) -> Recovery:
+    """Begin to replay what `selection` takes of the events since `since` and before `until` (wall ms; None: now)."""
+    return await _add(
+        tx, selection, workspace=workspace, id=id, endpoint=endpoint, since=since, until=until, now=now
+    )
+
+
+async def _add(
+    tx: Transaction,
+    selection: Selection | None = None,
+    *,
+    workspace: str,
+    id: str,
+    endpoint: str,
+    since: int,
+    until: int | None = None,
+    queued: int = 0,
+    now: int,
+) -> Recovery:
+    cursor, upto = await span(tx, workspace, since, until)
+    first = await tx.fetch("first_tried", workspace, endpoint, cursor)
+    job = Recovery(
+        workspace=workspace,
+        id=id,
+        endpoint=endpoint,
+        since=since,
+        until=until,
+        upto=upto,
+        selection=selection,
+        first=first[0][0] if first else upto,
+        cursor=cursor,
+        looked_at=queued,
+        queued=queued,
+        created_at=now,
+        finished_at=None,
+        cancelled=False,
+    )
+    encoded = None if selection is None else msgspec.json.encode(selection).decode()
+    await tx.execute(
+        "add_recovery",
+        *(workspace, id, endpoint, since, until, upto, encoded, job.first, cursor, queued, queued, now),
+    )
     tx.committed.recovery = True
-    return Recovery(workspace, id, endpoint, since, upto, start, untried, now, None)
+    return job
+
+
+async def span(reader: Reader, workspace: str, since: int, until: int | None) -> tuple[str, str]:
+    """What the ids of events since `since` and before `until` (wall ms) are above, and at most."""
+    # The newest id and not the time: a wall clock that was set back must not hide what came before that.
+    ((upto,),) = await reader.fetch("newest_event", workspace)
+    return lower_bound("msg", since), upto if until is None else min(upto, lower_bound("msg", until))
+
+
+async def look(
+    reader: Reader, selection: Selection, *, workspace: str, endpoint: str, cursor: str, upto: str, limit: int
+) -> list[Tried]:
+    """The next deliveries that were attempted and that `selection` may take, in the order of their events."""
+    query = "failed_after" if selection.became == FAILED.became else "tried_after"
+    rows = await reader.fetch(query, workspace, endpoint, cursor, upto, limit)
+    return [
+        Tried(event, number, state, kind, status, topic, next_at is not None)
+        for event, number, state, kind, status, topic, next_at in rows
+    ]
 
 
 async def advance(tx: Transaction, workspace: str, id: str, now: int, limit: int) -> Recovery | None:
-    """Put the next failed deliveries of a recovery back; what it is then. None when there is no such recovery."""
+    """Look at the next `limit` deliveries of a job and put back what it selects; what it is then.
+
+    None when there is no such job. One whose endpoint was deleted is over.
+    """
     job = await find(tx, workspace, id)
     if job is None or job.finished_at is not None:
         return job
-    rows = await tx.fetch("failed_after", workspace, job.endpoint, job.cursor, job.upto, limit)
-    await tx.many("replay", [(workspace, job.endpoint, event, number, now) for event, number in rows])
-    if rows:
-        tx.committed.endpoints.add((workspace, job.endpoint))
-    job = msgspec.structs.replace(
-        job,
-        cursor=rows[-1][0] if rows else job.cursor,
-        queued=job.queued + len(rows),
-        finished_at=now if len(rows) < limit else None,
+    if await endpoints.find_endpoint(tx, workspace, job.endpoint) is None:
+        return await _save(tx, msgspec.structs.replace(job, finished_at=now, cancelled=True))
+    selection = job.selection or FAILED
+    seen = await look(
+        tx,
+        selection,
+        workspace=workspace,
+        endpoint=job.endpoint,
+        cursor=job.cursor,
+        upto=job.upto,
+        limit=limit,
     )
-    await tx.execute("advance_recovery", workspace, id, job.cursor, job.queued, job.finished_at)
+    chosen = [tried for tried in seen if selection.takes(tried)]
+    await tx.many("replay", [(workspace, job.endpoint, one.event, one.number, now) for one in chosen])
+    if chosen:
+        tx.committed.endpoints.add((workspace, job.endpoint))
+    return await _save(
+        tx,
+        msgspec.structs.replace(
+            job,
+            cursor=seen[-1].event if seen else job.cursor,
+            looked_at=job.looked_at + len(seen),
+            queued=job.queued + len(chosen),
+            finished_at=now if len(seen) < limit else None,
+        ),
+    )
+
+
+async def cancel(tx: Transaction, workspace: str, id: str, now: int) -> Recovery | None:
+    """End a job where it is; what it has put back is sent all the same. One that is over stays as it is."""
+    job = await find(tx, workspace, id)
+    if job is None or job.finished_at is not None:
+        return job
+    return await _save(tx, msgspec.structs.replace(job, finished_at=now, cancelled=True))
+
+
+async def _save(tx: Transaction, job: Recovery) -> Recovery:
+    await tx.execute(
+        "advance_recovery",
+        *(job.workspace, job.id, job.cursor, job.looked_at, job.queued, job.finished_at, int(job.cancelled)),
+    )
     return job
 
 
 async def find(reader: Reader, workspace: str, id: str) -> Recovery | None:
-    """A recovery by its id."""
+    """A job by its id."""
     rows = await reader.fetch("recovery", workspace, id)
-    return Recovery(*rows[0]) if rows else None
+    return _recovery(rows[0]) if rows else None
+
+
+async def list_jobs(
+    reader: Reader, workspace: str, endpoint: str, *, page: int, size: int
+) -> tuple[Sequence[Recovery], int]:
+    """One page (from 1) of an endpoint's jobs, newest first, and how many there are in all."""
+    rows = await reader.fetch("recoveries_of", workspace, endpoint, size, (page - 1) * size)
+    ((total,),) = await reader.fetch("count_recoveries_of", workspace, endpoint)
+    return [_recovery(row) for row in rows], total
 
 
 async def unfinished(reader: Reader) -> list[Recovery]:
-    """Recoveries that are still to be carried on, the oldest first."""
+    """Jobs that are still to be carried on, the oldest first."""
     return [
-        Recovery(*row)
+        _recovery(row)
         for workspace in await workspaces(reader)
         for row in await reader.fetch("open_recoveries", workspace.id)
     ]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 DeliveryStatus = Literal["pending", "succeeded", "failed"]
 
@@ -83,12 +83,55 @@ class RecoveryAsked(Struct, frozen=True, kw_only=True):
     since: Annotated[str, Meta(description="ISO 8601 date-time; without a zone it is UTC.")]
 
 
-RecoveryStatus = Literal["running", "completed"]
+AnswerClass = Annotated[
+    # Nothing may follow, not even the newline that `$` would let through.
+    str, Meta(pattern=r"^[1-5]([0-9][0-9]|xx)(?![\s\S])", description="A status code, or a class: `5xx`.")
+]
+
+
+class RetryAsked(Struct, frozen=True, kw_only=True):
+    """Which deliveries are to be sent again: all that fit every field given; those that failed, without any.
+
+    `results` and `response_status` are of the last attempt. One that was never attempted is on its way and never meant.
+    """
+
+    status: Literal["failed", "succeeded", "pending", "any"] = "failed"
+    topics: Annotated[list[str], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    since: Annotated[str, Meta(description="Events accepted from then on; ISO 8601.")] | UnsetType = UNSET
+    until: Annotated[str, Meta(description="Events accepted before it; ISO 8601.")] | UnsetType = UNSET
+    results: Annotated[list[str], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    response_status: Annotated[list[AnswerClass], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    dry_run: bool = False
+
+
+class RetryPreview(Struct, frozen=True):
+    """How many deliveries would be sent again. When not `complete`, these are only what the first `looked_at` give."""
+
+    matching: int
+    looked_at: int
+    complete: bool
+
+
+class RetryFilter(Struct, frozen=True, kw_only=True):
+    """What was asked for; null where anything fits."""
+
+    status: str
+    topics: list[str] | None
+    until: str | None
+    results: list[str] | None
+    response_status: list[str] | None
+
+
+RecoveryStatus = Literal["running", "completed", "cancelled"]
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
-    """A recovery. `queued` is how many deliveries have been put back so far; they are sent beside the new ones, as fast
-    as the endpoint takes them."""
+    """A job that sends again. `queued` is how many deliveries have been put back so far; they are sent beside the new
+    ones, as fast as the endpoint takes them.
+
+    `looked_at` is how many deliveries it has seen, `progress` how far it has come, estimated by time, from 0 to 1.
+    `filter` is null for a recovery.
+    """
 
     id: str
     webhook_id: str
@@ -97,3 +140,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     queued: int
     created_at: str
     finished_at: str | None
+    kind: Literal["recover", "retry"]
+    looked_at: int
+    progress: float
+    filter: RetryFilter | None

@@ -39,14 +39,33 @@ ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET next_at = exclud
 UPDATE schedule SET next_at = $4
 WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0 AND next_at > $4
 
+-- name: tried_after
+-- Deliveries that were attempted, in the order of their events, with their last attempt and when the next one is due. What
+-- is asked of each is a subquery with one value, which no plan turns into a look at all that waits.
+SELECT c.event_id, a.number, a.state, a.kind, a.status,
+  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id),
+  (SELECT s.next_at FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id)
+FROM (SELECT DISTINCT event_id FROM attempts
+  WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id > $3 AND event_id <= $4 ORDER BY event_id LIMIT $5) AS c
+JOIN attempts a ON a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = c.event_id
+  AND a.number = (SELECT max(number) FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = c.event_id)
+ORDER BY c.event_id
+
 -- name: failed_after
--- Deliveries that have failed for good, in the order of their events.
-SELECT a.event_id, a.number FROM attempts a
-WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'failed' AND a.event_id > $3 AND a.event_id <= $4
-  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
-    AND b.event_id = a.event_id AND b.number > a.number)
-  AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
-ORDER BY a.event_id LIMIT $5
+-- The same of those that have failed for good at least once: few among many.
+SELECT c.event_id, a.number, a.state, a.kind, a.status,
+  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id),
+  (SELECT s.next_at FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id)
+FROM (SELECT DISTINCT event_id FROM attempts
+  WHERE workspace_id = $1 AND endpoint_id = $2 AND state = 'failed' AND event_id > $3 AND event_id <= $4
+  ORDER BY event_id LIMIT $5) AS c
+JOIN attempts a ON a.workspace_id = $1 AND a.endpoint_id = $2 AND a.event_id = c.event_id
+  AND a.number = (SELECT max(number) FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = c.event_id)
+ORDER BY c.event_id
+
+-- name: first_tried
+-- The oldest event from $3 (an id) on that was attempted.
+SELECT event_id FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_id LIMIT 1
 
 -- name: newest_event
 SELECT coalesce(max(id), '') FROM events WHERE workspace_id = $1
@@ -55,19 +74,30 @@ SELECT coalesce(max(id), '') FROM events WHERE workspace_id = $1
 SELECT count(*) FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0
 
 -- name: add_recovery
-INSERT INTO recoveries (workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO recoveries (workspace_id, id, endpoint_id, since, until, upto, selection, first, cursor, looked_at, queued,
+  created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: recovery
-SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+SELECT workspace_id, id, endpoint_id, since, until, upto, selection, first, cursor, looked_at, queued, created_at,
+  finished_at, cancelled
 FROM recoveries WHERE workspace_id = $1 AND id = $2
 
 -- name: open_recoveries
-SELECT workspace_id, id, endpoint_id, since, upto, cursor, queued, created_at, finished_at
+SELECT workspace_id, id, endpoint_id, since, until, upto, selection, first, cursor, looked_at, queued, created_at,
+  finished_at, cancelled
 FROM recoveries WHERE workspace_id = $1 AND finished_at IS NULL ORDER BY created_at LIMIT 100
 
+-- name: recoveries_of
+SELECT workspace_id, id, endpoint_id, since, until, upto, selection, first, cursor, looked_at, queued, created_at,
+  finished_at, cancelled
+FROM recoveries WHERE workspace_id = $1 AND endpoint_id = $2 ORDER BY id DESC LIMIT $3 OFFSET $4
+
+-- name: count_recoveries_of
+SELECT count(*) FROM recoveries WHERE workspace_id = $1 AND endpoint_id = $2
+
 -- name: advance_recovery
-UPDATE recoveries SET cursor = $3, queued = $4, finished_at = $5 WHERE workspace_id = $1 AND id = $2
+UPDATE recoveries SET cursor = $3, looked_at = $4, queued = $5, finished_at = $6, cancelled = $7
+WHERE workspace_id = $1 AND id = $2
 
 -- name: recent_attempts
 SELECT state, latency_ms FROM attempts
