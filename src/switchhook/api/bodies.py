@@ -45,7 +45,7 @@ def read_document(body: bytes) -> dict[str, Any]:
         raise ApiError(
             "INVALID_REQUEST_BODY", "The body must be a JSON object.", suggestion="Send one JSON object."
         )
-    if b"\\u0000" in body and "\0" in _texts(document):
+    if b"\\u0000" in body and _has_nul(document):
         raise ApiError(
             "INVALID_REQUEST_BODY",
             "The body holds the character U+0000, which no text may have.",
@@ -54,13 +54,18 @@ def read_document(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _texts(value: Any) -> str:
-    """All texts of a document, keys included, one after the other."""
-    if isinstance(value, dict):
-        return "".join([str(key) + _texts(item) for key, item in value.items()])
-    if isinstance(value, list):
-        return "".join([_texts(item) for item in value])
-    return value if isinstance(value, str) else ""
+def _has_nul(document: Any) -> bool:
+    """Whether U+0000 is in a text of a document, keys included. Without recursion: it may be nested deeply."""
+    left = [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str) and "\0" in value:
+            return True
+    return False
 
 
 def read_shape(

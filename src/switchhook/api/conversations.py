@@ -34,7 +34,7 @@ from switchhook.api.shapes.conversations import (
 )
 from switchhook.clock import iso_seconds
 from switchhook.storage import conversations
-from switchhook.storage.conversations import Item
+from switchhook.storage.conversations import Item, ItemSort
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace import tags
 from switchhook.workspace.e164 import normalise
@@ -113,7 +113,7 @@ class Conversations:
             asked = read_document(body)
         page, size = body_page(asked)
         transcript = read_extend(asked.get("extend"))
-        sort = SORTS.get(str(asked.get("sort")), "DATE_DESC")
+        sort = _sort(asked.get("sort"))
 
         async def read(reader: Reader) -> tuple[list[Any], int]:
             users = {user_id: email for user_id, email, *_ in await reader.fetch("users", request.workspace)}
@@ -301,6 +301,10 @@ class Conversations:
     async def _body(self, request: Request) -> bytes:
         require_json(request.headers)
         return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+
+
+def _sort(value: Any) -> ItemSort:
+    return SORTS.get(value, "DATE_DESC") if isinstance(value, str) else "DATE_DESC"
 
 
 def tag_not_found(key: str) -> ApiError:

@@ -17,6 +17,7 @@ SORTS: dict[str, ItemSort] = {
     # What clients also send.
     "OLDEST": "DATE_ASC",
 }
+WORDS_MAX = 64
 _KINDS = {"CALL": "CALL", "SMS": "SMS", "TEXT_MESSAGE": "SMS"}
 _RESULTS = {"MISSED": "FAILED"}  # a name that clients have for it
 
@@ -27,7 +28,7 @@ def item_filter(asked: Mapping[str, Any], region: str, users: Mapping[str, str])
     `users` are the addresses of users by their ids.
 
     Raises:
-        ApiError: 400, the dates are none, or no letter or digit is in the words.
+        ApiError: 400, the dates are none, no letter or digit is in the words, or there are too many.
     """
 
     def text(name: str) -> str:
@@ -45,6 +46,13 @@ def item_filter(asked: Mapping[str, Any], region: str, users: Mapping[str, str])
             "search needs at least one letter or digit.",
             param="search",
             suggestion="Leave it out to find everything.",
+        )
+    if len(words) > WORDS_MAX:
+        raise ApiError(
+            "INVALID_SEARCH_QUERY",
+            f"search takes at most {WORDS_MAX} words, got {len(words)}.",
+            param="search",
+            suggestion="Leave out the words that tell the least.",
         )
     since, until = _days(asked.get("date"))
     user = text("user_id")
@@ -136,9 +144,10 @@ def read_extend(value: Any) -> bool:
     if not value:
         return False
     if value != "transcript":
+        told = repr(value[:50]) if isinstance(value, str) else "this"
         raise ApiError(
             "UNSUPPORTED_EXTEND_VALUE",
-            f"There is nothing to extend by {str(value)[:50]!r}.",
+            f"There is nothing to extend by {told}.",
             param="extend",
             suggestion="Use extend=transcript.",
         )

@@ -12,6 +12,8 @@ from switchhook.storage.store import Reader, Row, Transaction
 ItemSort = Literal["DATE_DESC", "DATE_ASC", "RELEVANCE"]
 
 FOREVER = 1 << 62  # a time after every other
+WORD_MAX = 64  # letters of a word that count; PostgreSQL takes 2,046 bytes
+WORDS_BYTES = 500_000  # of all words of an item; PostgreSQL takes a megabyte
 _WORD = re.compile(r"[^\W_]+")
 _QUERIES: dict[ItemSort, str] = {"DATE_DESC": "newest", "DATE_ASC": "oldest", "RELEVANCE": "best"}
 
@@ -103,14 +105,15 @@ class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text as they are looked for: folded, letters and digits only."""
-    return tuple(_WORD.findall(fold(text)))
+    """The words of a text as they are looked for: folded, letters and digits only, without the end of endless ones."""
+    return tuple(word[:WORD_MAX] for word in _WORD.findall(fold(text)))
 
 
 def words_text(item: Item) -> str:
     """What an item is found by: the words of its transcript, its summary and its text."""
     parts = [*(said.text for said in item.transcript), item.summary or "", item.content or ""]
-    return " ".join(dict.fromkeys(word for part in parts for word in words_of(part)))
+    words = " ".join(dict.fromkeys(word for part in parts for word in words_of(part)))
+    return words if len(words) * 4 <= WORDS_BYTES else words.encode()[:WORDS_BYTES].decode(errors="ignore")
 
 
 _said = msgspec.json.Decoder(tuple[Said, ...])

@@ -14,6 +14,8 @@ import msgspec
 from switchhook.storage.store import Reader, Row, Transaction
 
 DEALS_MAX = 100  # deals that are shown with a person
+SORT_BYTES = 2_000
+PATTERN_MAX = 2_000  # letters; SQLite takes 50,000 bytes
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +97,11 @@ def fold(text: str) -> str:
     return " ".join(kept.split())
 
 
+def sort_key(text: str) -> str:
+    """What a name is sorted by: folded, and no longer than an index of PostgreSQL can hold."""
+    return fold(text).encode()[:SORT_BYTES].decode(errors="ignore")
+
+
 SEARCHED = ("name", "last_name", "job_title", "website", "company", "emails", "numbers")
 """What people are found by, in the order in which it stands in their `search`."""
 
@@ -116,7 +123,7 @@ def contains(text: str, place: int | None = None) -> str:
 
     What is special in a pattern stands for any letter: no escaping, which would keep the database from its index.
     """
-    part = "".join("_" if c in "%_\\" else c for c in fold(text))
+    part = "".join("_" if c in "%_\\" else c for c in fold(text)[:PATTERN_MAX])
     return f"%{part}%" if place is None else f"%{chr(place + 1)}%{part}%{chr(place + 2)}%"
 
 
@@ -151,7 +158,7 @@ async def _person_row(reader: Reader, contact: Contact) -> Row:
         contact.last_activity_at,
         contact.created_at,
         contact.updated_at,
-        fold(contact.full_name),
+        sort_key(contact.full_name),
         contact.created_at if contact.last_activity_at is None else contact.last_activity_at,
         search_text(searched),
     )
@@ -282,8 +289,11 @@ async def find_company(reader: Reader, workspace: str, id_: str) -> Company | No
 
 async def company_named(reader: Reader, workspace: str, name: str) -> Company | None:
     """The oldest company of a name; case and accents do not matter."""
-    rows = await reader.fetch("companies_by_name", workspace, fold(name))
-    return await find_company(reader, workspace, rows[0][0]) if rows else None
+    for (id_,) in await reader.fetch("companies_by_name", workspace, sort_key(name)):
+        company = await find_company(reader, workspace, id_)
+        if company is not None and fold(company.name) == fold(name):
+            return company
+    return None
 
 
 def company_of(row: Row) -> Company:
@@ -297,7 +307,7 @@ _COMPANY = Company.__struct_fields__
 def _company_row(company: Company) -> Row:
     active = company.created_at if company.last_activity_at is None else company.last_activity_at
     search = search_text([getattr(company, field) for field in COMPANY_SEARCHED])
-    return (*(getattr(company, field) for field in _COMPANY), fold(company.name), active, search)
+    return (*(getattr(company, field) for field in _COMPANY), sort_key(company.name), active, search)
 
 
 async def add_deal(tx: Transaction, deal: Deal) -> None:
@@ -341,7 +351,7 @@ def _deal_row(deal: Deal) -> Row:
     values = [getattr(deal, field) for field in _DEAL]
     if deal.amount is not None:
         values[_DEAL.index("amount")] = str(deal.amount)
-    return (*values, fold(deal.name))
+    return (*values, sort_key(deal.name))
 
 
 async def properties(reader: Reader, workspace: str) -> list[Property]:

@@ -30,6 +30,8 @@ _DETAILS = (
     "ivr_result",
 )
 
+_YEAR_10000 = 253_402_300_800_000  # wall ms; no time from there on can be written
+
 
 async def record(tx: Transaction, workspace: str, data: EventData | FurtherData, now: int) -> bool:
     """Keep what an event tells of; False when it tells of no call or text that is over, or of one that is known.
@@ -97,9 +99,10 @@ def text_item(workspace: str, data: SmsReceived | SmsSent, now: int, status: str
 
 def _time(text: str, now: int) -> int:
     try:
-        return parse_iso(text)
+        at = parse_iso(text)
     except ValueError:
         return now  # the catalogue's times may be finer than what is read here
+    return at if 0 <= at < _YEAR_10000 else now
 
 
 async def tell_summary(tx: Transaction, item: Item, now: int) -> None:

@@ -8,6 +8,7 @@ from switchhook.api.shapes.crm import Named, PageNumber, PageSize
 
 ItemType = Literal["CALL", "SMS"]
 Direction = Literal["INBOUND", "OUTBOUND"]
+Number = Annotated[str, Meta(max_length=64)]
 Key = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
@@ -136,13 +137,13 @@ class ActionAsked(Struct, frozen=True, kw_only=True):
     """What is to become of the conversations with a number; without `allo_number`, on all of our numbers."""
 
     action: str
-    allo_number: str | UnsetType | None = UNSET
+    allo_number: Number | UnsetType | None = UNSET
 
 
 class PinAsked(Struct, frozen=True, kw_only=True):
     """Which of our numbers the conversation is on."""
 
-    allo_number: str
+    allo_number: Number
 
 
 class TagDetail(Struct, frozen=True):
