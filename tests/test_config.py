@@ -34,6 +34,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "secrets_key": (SECRETS_KEY, SECRETS_KEY, SECRETS_KEY),
     "workers": (1, "1", 1),
     "role": (["all"], "telephony,dispatch,api", ("api", "dispatch", "telephony")),
+    "max_connections": (7, "7", 7),
+    "max_connections_per_client": (7, "7", 7),
     "public_url": ("https://phone.example.com/", "https://phone.example.com/", "https://phone.example.com"),
     "region": ("DE", "de", "DE"),
     "allow_networks": (
@@ -50,6 +52,7 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     ),
     "retention": ("12h", "12h", 43_200.0),
     "rate_limits": (False, "no", False),
+    "min_free_mb": (7, "7", 7),
     "log_level": ("debug", "debug", "debug"),
     "recording_link_days": (0.5, "0.5", 0.5),
     "sip_listen": ("127.0.0.1:5062", "127.0.0.1:5062", "127.0.0.1:5062"),
@@ -89,6 +92,8 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     ],
     "workers": [("0", "1 to 64"), ("2", "postgresql://"), ("many", "1 to 64")],
     "role": [("", "or all"), ("worker", "dispatch"), ("api,sip", "telephony"), ("api", "postgresql://")],
+    "max_connections": [("0", "1 to 1000000"), ("x", "1 to 1000000")],
+    "max_connections_per_client": [("0", "1 to 1000000"), ("x", "1 to 1000000")],
     "public_url": [("phone.example.com", "https://"), ("ftp://x", "https://"), ("https://", "https://")],
     "region": [("France", "two letters"), ("XX", "two letters"), ("", "two letters")],
     "allow_networks": [("10.0.0.0/33", "10.0.0.0/8"), ("10.0.0.0/8,here", "here"), ("5", "10.0.0.0/8")],
@@ -116,6 +121,7 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("Forever", "or forever"),
     ],
     "rate_limits": [("maybe", "true or false"), ("", "true or false"), ("2", "true or false")],
+    "min_free_mb": [("-1", "0 to 1000000000"), ("some", "0 to")],
     "log_level": [("loud", "debug, info, warning, error"), ("", "debug")],
     "recording_link_days": [("0", "0.001 to 3650"), ("-1", "0.001 to 3650")],
     "sip_listen": [

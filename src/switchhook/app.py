@@ -13,16 +13,14 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
 from switchhook.clock import Clock
-from switchhook.config import API, DISPATCH, Config, is_shared
+from switchhook.config import API, DISPATCH, Config, database_path, is_shared
 from switchhook.delivery import operational
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
@@ -43,6 +41,7 @@ from switchhook.installation import (
 from switchhook.line import check_telephony, sip_line
 from switchhook.media.links import sign_path
 from switchhook.seat import Seat
+from switchhook.server import HttpServer
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
@@ -52,81 +51,9 @@ from switchhook.workspace.switchboard import Switchboard
 log = logging.getLogger(__name__)
 
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
-HEAD_MAX = 65_536  # bytes of a request's head beyond what came with its first packet
 HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
 HOUSEKEEPING_ROWS = 2_000
 FIGURES = 1.0  # seconds between two tellings of a worker's figures
-
-
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's, with a bound on the head of a request: the parser beneath has none, and it asks nobody for a key."""
-
-    _in_head = False
-    _head = 0
-
-    def on_message_begin(self) -> None:
-        self._in_head, self._head = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        before = self._in_head
-        super().data_received(data)
-        if before and self._in_head:
-            self._head += len(data)
-            if self._head > HEAD_MAX:
-                self._in_head = False
-                self.send_400_response("The head of the request is too large.")
-
-
-class _Http(uvicorn.Server):
-    """uvicorn without its own signal handling, telling when it listens."""
-
-    def __init__(self, application: Api) -> None:
-        super().__init__(
-            uvicorn.Config(
-                application,
-                loop="none",
-                http=_Protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-                backlog=2048,
-            )
-        )
-        self.listening = asyncio.Event()
-        self._taking: set[asyncio.Task[None]] = set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def take(self, connection: socket.socket) -> None:
-        """Serve a connection that somebody else has accepted."""
-        task = asyncio.get_running_loop().create_task(self._take(connection))
-        self._taking.add(task)
-        task.add_done_callback(self._taking.discard)
-
-    async def _take(self, connection: socket.socket) -> None:
-        def protocol() -> asyncio.Protocol:
-            return _Protocol(self.config, self.server_state, self.lifespan.state)
-
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
-        except OSError:
-            connection.close()  # it has gone already
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
 
 
 async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: Seat | None = None) -> None:
@@ -190,12 +117,11 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 others=seat.others if seat else dict,
                 retention=retention.snapshot,
                 telephony=line.status,
-                limits=Limits()
-                if config.rate_limits
-                else Limits(read_per_second=None, write_per_second=None),
+                disks=_disks(config),
+                limits=_limits(config),
             )
         )
-        http = _Http(api)
+        http = HttpServer(api, clock, config.max_connections, config.max_connections_per_client)
         serving = asyncio.create_task(http.serve(sockets=listeners))
         rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
         await http.listening.wait()
@@ -215,6 +141,25 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             task.cancel()
         # Side by side: each may take seconds, and all of it together ten.
         await asyncio.gather(serving, line.stop())
+
+
+def _limits(config: Config) -> Limits:
+    free = config.min_free_mb * 1_000_000
+    if config.rate_limits:
+        return Limits(free_bytes=free)
+    return Limits(read_per_second=None, write_per_second=None, free_bytes=free)
+
+
+def _disks(config: Config) -> dict[str, Path]:
+    """The directories that grow."""
+    if is_shared(config):
+        return {"recordings": config.data}
+    database = database_path(config).resolve().parent
+    return (
+        {"database": database}
+        if database == config.data.resolve()
+        else {"database": database, "recordings": config.data}
+    )
 
 
 def _asked_to_stop() -> asyncio.Event:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -102,6 +103,7 @@ def serve_command(config_file: Path | None, **flags: Any) -> None:
     """
     config = load(flags, file=config_file)
     _log_to_stderr(config.log_level)
+    _raise_file_limit()
     if config.workers > 1:
         workers.run(config, SystemClock(), _say)
     else:
@@ -264,6 +266,12 @@ def _with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
             await store.close()
 
     return asyncio.run(run())
+
+
+def _raise_file_limit() -> None:
+    """Let this process open as many files as it may: connections in and out are files, and the usual limit is low."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _say(line: str) -> None:

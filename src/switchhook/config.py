@@ -67,6 +67,8 @@ class Config:
     secrets_key: str = field(repr=False)
     workers: int
     role: tuple[str, ...]
+    max_connections: int
+    max_connections_per_client: int
     public_url: str
     region: str
     allow_networks: tuple[Network, ...]
@@ -75,6 +77,7 @@ class Config:
     egress_proxy: str = field(repr=False)  # may hold a password
     retention: float
     rate_limits: bool
+    min_free_mb: int
     log_level: str
     recording_link_days: float
     sip_listen: str
@@ -152,6 +155,20 @@ OPTIONS: tuple[Option, ...] = (
         "ROLES",
     ),
     Option(
+        "max_connections",
+        parsers.whole(1, 1_000_000),
+        2_000,
+        "HTTP connections at the same time, in each process.",
+        "N",
+    ),
+    Option(
+        "max_connections_per_client",
+        parsers.whole(1, 1_000_000),
+        500,
+        "Of these, how many one client address may have; a proxy in front is one.",
+        "N",
+    ),
+    Option(
         "public_url", parsers.url, "", "How others reach this server; used in links to recordings.", "URL"
     ),
     Option(
@@ -190,6 +207,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "rate_limits", parsers.switch, True, "Limit each API key to 20 reads and 5 writes a second.", "BOOL"
+    ),
+    Option(
+        "min_free_mb",
+        parsers.whole(0, 1_000_000_000),
+        200,
+        "Megabytes that must be free on disk, else /readyz says no; 0 for any.",
+        "MB",
     ),
     Option(
         "log_level",

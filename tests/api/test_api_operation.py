@@ -3,15 +3,19 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
+from switchhook.api.app import build
 from switchhook.api.errors import CODES
 from switchhook.api.figures import labels
 from switchhook.api.route import Route, Router
 from switchhook.api.routes import ROUTES
+from switchhook.api.services import Limits
 from switchhook.events.catalogue import TOPICS
 from switchhook.storage.store import StorageError
 from tests.api.world import PUBLIC_URL, World, call
@@ -59,6 +63,28 @@ async def test_a_store_that_hangs_is_not_waited_for(world: World) -> None:
     await world.clock.advance(2)
     answer = await task
     assert (answer.status, answer.json()["problems"]) == (503, ["store: no answer within 2 s"])
+
+
+async def test_not_ready_when_a_disk_is_nearly_full(world: World, tmp_path: Path) -> None:
+    """The real disk of this machine, and more or less of it that has to be free."""
+
+    async def ask(folder: Path, free: int) -> Any:
+        services = replace(
+            world.services(Limits(free_bytes=free)), disks={"database": tmp_path, "recordings": folder}
+        )
+        answer = await world.call("GET", "/readyz", app=build(services))
+        return answer.status, answer.json()["problems"]
+
+    assert await ask(tmp_path, 1) == (200, [])
+    status, problems = await ask(tmp_path, 10**18)
+    assert status == 503
+    assert [re.sub("[0-9]+", "N", problem) for problem in problems] == [
+        "disk: N MB are left for the database, fewer than N; free some space",
+        "disk: N MB are left for the recordings, fewer than N; free some space",
+    ]
+    gone = tmp_path / "gone"
+    assert await ask(gone, 1) == (503, ["disk: the one of the recordings does not answer"])
+    assert await ask(gone, 0) == (200, [])
 
 
 async def test_strangers_cannot_make_the_store_commit_more_than_once_a_second(world: World) -> None:

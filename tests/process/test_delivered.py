@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -191,6 +193,20 @@ def test_an_unknown_option_anywhere_is_refused_with_the_nearest_name(tmp_path: P
         assert near in done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "switchhook-data").exists()
+
+
+def test_a_server_may_open_as_many_files_as_the_system_lets_it(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        server = Server(tmp_path / "data")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        limits = Path(f"/proc/{server.child.pid}/limits").read_text()
+        assert re.search(rf"^Max open files +{hard} +{hard} ", limits, re.MULTILINE)
+    finally:
+        server.stop()
 
 
 def test_ctrl_c_is_a_clean_stop(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """What watches over the server: `/healthz`, `/readyz`, `/metrics`."""
 
+import asyncio
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -34,12 +37,12 @@ class Operation:
         return Response(200, b'{"status":"ok"}')
 
     async def readiness(self, request: Request) -> Response:
-        """GET /readyz: the store takes writes and the dispatcher works."""
+        """GET /readyz: the store takes writes, the dispatcher works, and the disks have room."""
         now = self._services.clock.monotonic()
         # Anybody may ask, and every check is a commit: one a second is enough to know.
         if now - self._checked_at >= _FRESH_SECONDS:
             self._checked_at = now
-            self._problems = await self._check_store()
+            self._problems = [*await self._check_store(), *await self._check_disks()]
         problems = list(self._problems)
         if not self._services.dispatcher.alive:
             problems.append("dispatcher: it does not deliver; see the log, and restart if it stays so")
@@ -63,6 +66,23 @@ class Operation:
             return [f"store: {error}"]
         return []
 
+    async def _check_disks(self) -> list[str]:
+        limits = self._services.limits
+        problems = []
+        for what, folder in self._services.disks.items() if limits.free_bytes else ():
+            try:
+                async with Deadline(self._services.clock, limits.check_seconds):
+                    free = await asyncio.to_thread(_free, folder)  # a disk of the network may hang
+            except (OSError, TimeoutError):
+                problems.append(f"disk: the one of the {what} does not answer")
+            else:
+                if free < limits.free_bytes:
+                    problems.append(
+                        f"disk: {free // 1_000_000} MB are left for the {what}, "
+                        f"fewer than {limits.free_bytes // 1_000_000}; free some space"
+                    )
+        return problems
+
     def _telephony(self) -> dict[str, Any]:
         """What the lines say of themselves. A line that is down does not stop events that come by HTTP."""
         try:
@@ -70,3 +90,8 @@ class Operation:
         except Exception:
             log.exception("telephony could not tell its status")
             return {"status": "unknown"}
+
+
+def _free(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize

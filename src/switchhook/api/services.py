@@ -36,7 +36,8 @@ class Limits:
     batch_bytes: int = 16 * 1024 * 1024
     body_seconds: float = 60  # from the head of a request to the last byte of its body
     key_cache_seconds: float = 1  # how long a revoked key may still be taken
-    check_seconds: float = 2  # how long /readyz waits for the store
+    check_seconds: float = 2  # how long /readyz waits for the store, and for the disks
+    free_bytes: int = 0  # that must be free on every disk for /readyz to say yes
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Services:
     """Everything the API serves from. `public_url` has no slash at its end.
 
     A process that `serves_api` not answers those who operate it only. `worker` names this one among several of one
-    server, `others` gives the figures of the rest by their names.
+    server, `others` gives the figures of the rest by their names. `disks` are the directories that grow, by what grows
+    there.
     """
 
     store: Store
@@ -58,6 +60,7 @@ class Services:
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict
+    disks: Mapping[str, Path] = field(default_factory=dict)
     retention: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__

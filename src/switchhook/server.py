@@ -1,0 +1,271 @@
+"""The HTTP server: uvicorn, with bounds on what strangers can make us hold. Nobody needs a key to open a connection.
+
+    accepted ─▶ too many, or too many of this client? 503, closed
+       └─▶ idle ─▶ head ─▶ answering ─▶ idle          each TICK every connection is looked at: who has been idle,
+            75 s    20 s      60 s without                in the middle of a head, or has not taken a byte of its
+                              a byte taken                answer for too long, is cut off
+
+The time for a body is the application's (`api.services.Limits`), which tells its sender. One timer looks at all
+connections, so that none of this costs a request more than a few attributes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from ipaddress import IPv6Address, ip_address
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from switchhook.api.app import Api
+from switchhook.clock import Clock, Timer
+
+log = logging.getLogger(__name__)
+
+HEAD_MAX = 65_536  # bytes of a head beyond what came with its first packet; also of chunk sizes and trailers in a row
+TICK = 5.0  # seconds between two looks at the connections: everything below is at most so much late
+HEAD_SECONDS = 20.0
+IDLE_SECONDS = 75
+STALL_SECONDS = 60.0
+BACKLOG = 2_048
+
+
+class _Ignored(list[tuple[bytes, bytes]]):
+    """Where headers go that come behind a body: nobody asks for them, and they have no end."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        pass
+
+
+_TRAILERS = _Ignored()
+
+
+def client_of(host: str) -> str:
+    """Who counts as one client: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return address.exploded[:19]
+    return host
+
+
+class Door:
+    """Counts who is inside: `most` connections, `most_each` of one client. `refused` is how many were sent away."""
+
+    def __init__(self, most: int, most_each: int) -> None:
+        self._most = most
+        self._most_each = most_each
+        self._inside: Counter[str] = Counter()
+        self._all = 0
+        self.refused = 0
+
+    def enter(self, client: str) -> bool:
+        """Whether there is room for one more of `client`; if so it is inside."""
+        if self._all >= self._most or self._inside[client] >= self._most_each:
+            self.refused += 1
+            return False
+        self._inside[client] += 1
+        self._all += 1
+        return True
+
+    def leave(self, client: str) -> None:
+        """A connection of `client` is gone."""
+        self._all -= 1
+        self._inside[client] -= 1
+        if not self._inside[client]:
+            del self._inside[client]
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with what the parser beneath does not bound."""
+
+    def __init__(self, door: Door, **given: Any) -> None:
+        """`given` are uvicorn's own arguments."""
+        super().__init__(**given)
+        self._door = door
+        self._inside: str | None = None
+        self._in_head = False
+        self._moved = False  # a message began, or a piece of its body came
+        self._bare = 0  # bytes since then
+        self._quiet = 0.0  # seconds without what is waited for
+        self._unsent = 0
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See `asyncio.BaseProtocol`."""
+        peer = transport.get_extra_info("peername")
+        client = client_of(peer[0]) if peer else ""
+        self.transport = transport
+        if not self._door.enter(client):
+            self._refuse(
+                b"503 Service Unavailable", b"There are too many connections. Close some, or try again later."
+            )
+            return
+        self._inside = client
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol`."""
+        if self._inside is not None:
+            self._door.leave(self._inside)
+            self._inside = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._moved = False
+        super().data_received(data)
+        if self._moved:
+            self._bare = 0
+            return
+        self._bare += len(data)
+        if self._bare > HEAD_MAX and not self.transport.is_closing():
+            self._too_large()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`. Some of the answer was taken, however much there is again at the next look."""
+        self._quiet = 0.0
+        super().resume_writing()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """See `httptools`."""
+        self._moved = self._in_head = True
+        self._quiet = 0.0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """See `httptools`."""
+        self._in_head = False
+        super().on_headers_complete()
+        self.headers = _TRAILERS
+
+    def on_body(self, body: bytes) -> None:
+        """See `httptools`."""
+        self._moved = True
+        super().on_body(body)
+
+    # bounds
+
+    def look(self, seconds: float) -> None:
+        """`seconds` have passed: cut the connection off when it has kept us waiting for too long."""
+        unsent = self.transport.get_write_buffer_size()
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if unsent != self._unsent or (answering and not unsent):
+            self._unsent = unsent
+            self._quiet = 0.0
+            return
+        self._quiet += seconds
+        if unsent:
+            if self._quiet > STALL_SECONDS:
+                self.transport.abort()
+        elif self._in_head:
+            if self._quiet > HEAD_SECONDS:
+                self._refuse(b"408 Request Timeout", b"The head of the request did not arrive in time.")
+        elif self._quiet > IDLE_SECONDS:
+            self.transport.close()
+
+    def _too_large(self) -> None:
+        if self._in_head:
+            self._refuse(b"400 Bad Request", b"The head of the request is too large.")
+        else:
+            self.transport.abort()
+
+    def _refuse(self, status: bytes, text: bytes) -> None:
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (status, len(text), text)
+        )
+        self.transport.close()
+
+
+class HttpServer(uvicorn.Server):
+    """Serves `application` until `should_exit`, without uvicorn's own signal handling.
+
+    At most `most` connections at the same time, `most_each` of one client. `listening` is set when it listens.
+    """
+
+    def __init__(self, application: Api, clock: Clock, most: int, most_each: int) -> None:
+        self._door = Door(most, most_each)
+        self._clock = clock
+        self._timer: Timer | None = None
+        super().__init__(
+            uvicorn.Config(
+                application,
+                loop="none",
+                http=cast(type[asyncio.Protocol], partial(Protocol, self._door)),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=3,
+                backlog=BACKLOG,
+            )
+        )
+        self.listening = asyncio.Event()
+        self._taking: set[asyncio.Task[None]] = set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See `uvicorn.Server`: signals are the business of whoever serves more than HTTP."""
+        yield
+
+    def take(self, connection: socket.socket) -> None:
+        """Serve a connection that somebody else has accepted."""
+        task = asyncio.get_running_loop().create_task(self._take(connection))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take(self, connection: socket.socket) -> None:
+        def protocol() -> asyncio.Protocol:
+            return Protocol(
+                self._door,
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+            )
+
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+        except OSError:
+            connection.close()  # it has gone already
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        await super().startup(sockets)
+        self._arm()
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        await super().shutdown(sockets)
+
+    def _arm(self) -> None:
+        self._timer = self._clock.call_later(TICK, self._look)
+
+    def _look(self) -> None:
+        for connection in cast(Iterable[Protocol], list(self.server_state.connections)):
+            connection.look(TICK)
+        if self._door.refused:
+            log.warning(
+                "%d connections were refused: there are too many, or too many of one client",
+                self._door.refused,
+            )
+            self._door.refused = 0
+        self._arm()
