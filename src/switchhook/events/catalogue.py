@@ -203,6 +203,11 @@ class _Reader:
 _READERS = {name: _Reader(row.struct) for name, row in TOPICS.items()}
 
 
+_DEDUPE_VALUES = {
+    name: tuple(operator.attrgetter(path) for path in row.dedupe_fields) for name, row in TOPICS.items()
+}
+
+
 def topic_of(data: msgspec.Struct) -> str:
     """The topic whose data this struct is.
 
@@ -270,7 +275,7 @@ def dedupe_key(topic: str, data: AnyData) -> str | None:
         raise UnknownTopic(topic, CATALOGUE)
     if not row.dedupe_fields:
         return None
-    values = [operator.attrgetter(name)(data) for name in row.dedupe_fields]
+    values = [read(data) for read in _DEDUPE_VALUES[topic]]
     # Several values go through JSON so that no number can be written to look like two.
     text = values[0] if len(values) == 1 else msgspec.json.encode(values).decode()
     # `key=` marks a sender's own key (see `Publish.key`), `sha256=` a hash: an id must not be able to pose as either.

@@ -64,9 +64,11 @@ def flaw(data: msgspec.Struct, raw: bytes) -> str | None:
 
     Both would be read differently by different receivers, and the bytes are passed on as they are. None when sound.
     """
-    # Every level needs a bracket, so few brackets are few levels.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper(UNTYPED.decode(raw), MAX_DEPTH):
-        return f"nested more than {MAX_DEPTH} levels deep"
+    # Only open values nest deeper than the catalogue itself does; the event is the first level, they are the second.
+    for name in _open_fields(type(data)):
+        value = getattr(data, name)
+        if _deeper(value.properties if isinstance(value, Person) else value, MAX_DEPTH - 1):
+            return f"nested more than {MAX_DEPTH} levels deep"
     # Encoded again and equal, byte for byte, proves that no key was dropped. Most compact senders pass here; the
     # others (spaces, escapes, 5.50) take the long way.
     if _ENCODER.encode(data) != raw:
@@ -75,6 +77,17 @@ def flaw(data: msgspec.Struct, raw: bytes) -> str | None:
         except _TwiceError as error:
             return f"the key `{error.key[:100]}` occurs twice in one object"
     return None
+
+
+@functools.cache
+def _open_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of an event that may hold any JSON."""
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        name
+        for name, hint in hints.items()
+        if any(part is Person or typing.get_origin(part) is dict for part in (hint, *typing.get_args(hint)))
+    )
 
 
 @functools.cache
