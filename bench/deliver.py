@@ -4,6 +4,7 @@
     python bench/deliver.py latency [--rate 200] [--seconds 20] [--rounds 3]      at a fixed pace, one event a request
     python bench/deliver.py latency --idle 2 [--seconds 60]                   one event at a time, after 2 s of silence
     python bench/deliver.py accept  [--seconds 5] [--rounds 3]                    accepting alone, by wrk
+    python bench/deliver.py accept  --batch 100 [--events 50000] [--rounds 3]     the same in batches of 1.3 kB events
 
 With --postgresql on a PostgreSQL started for it, which fsyncs; with --workers N there, or --split: one process accepts,
 another one delivers.
@@ -221,8 +222,31 @@ def latency(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     return {"p50": statistics.median(whole), "p99": percentile(whole, 0.99), "lost": counted.lost}
 
 
+def accept_batches(args: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """One round of `accept --batch`: every event is another fact, and nobody subscribed to any."""
+    serving = fleet(args, folder)
+    log = folder / "published"
+    try:
+        before = sum(map(cpu_seconds, serving.pids))
+        more = ("--count", str(args.events), "--batch", str(args.batch), "--connections", "4")
+        if publish(serving.front, log, *more).wait(600):
+            raise SystemExit("the publisher failed")
+        cpu = sum(map(cpu_seconds, serving.pids)) - before
+    finally:
+        serving.stop()
+    moments = [tuple(map(int, line.split()[1:])) for line in log.read_text().splitlines()]
+    rate = len(moments) / (max(got for _, got in moments) - min(sent for sent, _ in moments)) * 1e9
+    print(
+        f"  {rate:8.0f} events accepted/s in batches of {args.batch}, {cpu / len(moments) * 1e6:.1f} µs CPU each",
+        flush=True,
+    )
+    return {"rate": rate, "lost": args.events - len(moments)}
+
+
 def accept(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One round of `accept`."""
+    if args.batch > 1:
+        return accept_batches(args, folder)
     serving = fleet(args, folder)
     server = serving.front
     body = b'{"topic":"tag.added","data":{"call_id":"cll_1","tag_key":"a","tag_name":"A","user_email":null}}'
@@ -246,6 +270,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("drain", "latency", "accept"))
     parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--fan-out", type=int, default=1)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--idle", type=float, default=0)
