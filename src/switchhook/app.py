@@ -10,6 +10,7 @@ Started from the bottom up and stopped from the top down, so that nobody speaks 
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
 
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
 HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
+COLLECT_AFTER = 20_000  # new objects
 HOUSEKEEPING_ROWS = 2_000
 FIGURES = 1.0  # seconds between two tellings of a worker's figures
 
@@ -129,6 +131,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             seat.begin(http.take, dispatcher.bury, stop.set)
             stack.callback(seat.leave)
             rounds.append(asyncio.create_task(_publish(api, seat, clock)))
+        _collect_seldom()
         if admin_key is not None:
             say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
         say(f"ready {address}")
@@ -233,6 +236,16 @@ def address_of(listener: socket.socket) -> str:
     """The URL under which a listening socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _collect_seldom() -> None:
+    """Have the collector of cycles run less often, and not look again at what is there for good.
+
+    Events that wait in memory are no cycles; by default every seven hundred new objects have it look through them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 async def _tidy(store: Store, clock: Clock, recoveries: Recoveries) -> None:
