@@ -2,11 +2,14 @@
 
 import json
 import random
+import re
 import string
 from typing import Any
 
 import pytest
 
+from switchhook.api.route import Route
+from switchhook.api.routes import ROUTES
 from switchhook.workspace.items import record
 from tests.api.test_api_conversations import MARIE, OURS, a_text, keep
 from tests.api.world import Answer, World
@@ -176,3 +179,13 @@ async def test_days_at_the_end_of_time(world: World, key: str, day: str) -> None
     assert await world.store.run(lambda tx: record(tx, "wsp_a", a_text("msg_1", "hi", sent_at=day), 0))
     found = await ask(world, key, "POST", f"{ITEMS}/search", {})
     assert len(found.data) == 1
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.writes], ids=lambda route: route.name)
+async def test_an_idempotency_key_that_is_none_is_refused_as_documented(
+    world: World, key: str, route: Route
+) -> None:
+    path = re.sub(r"\{\w+\}", "x", route.path)
+    answer = await world.call(route.method, path, key=key, json={}, headers={"idempotency-key": "a b"})
+    assert 400 <= answer.status < 500 or route.searches

@@ -168,9 +168,9 @@ def _responses(route: Route) -> Json:
     if route.access != "public":
         codes += [*_EVERY_KEY, "RATE_LIMIT_EXCEEDED", "STORE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"]
         codes += ["API_KEY_INSUFFICIENT_SCOPE"] if route.scopes else []
-        codes += ["IDEMPOTENCY_KEY_REUSE"] if route.writes and not route.searches else []
+        codes += ["INVALID_PARAMETER", "IDEMPOTENCY_KEY_REUSE"] if route.writes and not route.searches else []
     by_status: dict[int, list[str]] = {}
-    for code in codes:
+    for code in dict.fromkeys(codes):
         by_status.setdefault(CODES[code].status, []).append(code)
     if route.unprocessable:
         by_status[422] = list(route.unprocessable)
