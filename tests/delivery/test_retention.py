@@ -13,6 +13,7 @@ from switchhook.delivery.retention import FOREVER, Retention
 from switchhook.events.ids import lower_bound
 from switchhook.storage import endpoints, history, keys, outbox, pruning, replay
 from switchhook.storage.postgres import PostgresStore
+from switchhook.storage.selection import Selection
 from switchhook.storage.store import Reader, Row, Store, Transaction
 from tests.delivery.dispatching import PatientClock
 from tests.storage.rows import NOW, OTHER, WORKSPACE, an_outcome, delete, subscribe
@@ -220,6 +221,34 @@ async def test_what_waits_for_a_disabled_endpoint_is_kept_until_it_is_delivered_
     await clock.advance(retention.ANEW)
     await finish(pruner, clock)
     assert await there(store) == []
+    await store.close()
+
+
+async def test_what_was_delivered_stays_while_a_job_that_sends_it_again_has_still_to_look_at_it(
+    open_store: Open,
+) -> None:
+    clock = PatientClock()
+    store = await store_with(open_store, clock)
+    await accept_old(store, "msg_1", "msg_2", "msg_3")
+    await record(store, *[an_outcome(f"msg_{n}", "ep_a") for n in (1, 2, 3)], low_water=3)
+    await store.run(
+        lambda tx: replay.begin_selected(
+            tx,
+            Selection(became=("succeeded",)),
+            workspace=WORKSPACE,
+            id="job_1",
+            endpoint="ep_a",
+            since=0,
+            until=None,
+            now=NOW,
+        )
+    )
+    await newest(store)
+    await store.run(lambda tx: replay.advance(tx, WORKSPACE, "job_1", NOW, 1))
+    await finish(Retention(store, clock, KEEP), clock)
+    job = await store.run(lambda tx: replay.advance(tx, WORKSPACE, "job_1", NOW, 10))
+    assert job is not None
+    assert (job.looked_at, job.queued) == (3, 3)
     await store.close()
 
 

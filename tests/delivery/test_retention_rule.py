@@ -63,6 +63,21 @@ def event(*traces: Trace, at: int = OLD, seq: int = 1, id: str = "msg_5") -> Old
             (Span("ep_b", "msg_1", "msg_9"),),
             True,
         ),
+        (
+            "delivered, and to be sent again",
+            (trace(),),
+            OLD,
+            (Span("ep_a", "msg_1", "msg_9", ("succeeded",)),),
+            False,
+        ),
+        ("whatever it became", (trace(),), OLD, (Span("ep_a", "msg_1", "msg_9", ()),), False),
+        (
+            "failed, only what was delivered is meant",
+            (trace("failed"),),
+            OLD,
+            (Span("ep_a", "msg_1", "msg_9", ("succeeded",)),),
+            True,
+        ),
         ("delivered, a recovery takes no notice", (trace(),), OLD, (Span("ep_a", "msg_1", "msg_9"),), True),
     ],
 )

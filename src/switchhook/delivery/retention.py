@@ -62,11 +62,14 @@ def may_go(event: OldEvent, spans: Iterable[Span], cutoff: int) -> bool:
             continue
         if trace.waits or trace.state not in ("succeeded", "failed"):
             return False
-        if trace.state == "failed" and any(
-            span.endpoint == trace.endpoint and span.above < event.id <= span.upto for span in spans
-        ):
+        if any(_means(span, trace.endpoint, event.id, trace.state) for span in spans):
             return False
     return True
+
+
+def _means(span: Span, endpoint: str, event: str, state: str) -> bool:
+    ahead = span.endpoint == endpoint and span.above < event <= span.upto
+    return ahead and (not span.became or state in span.became)
 
 
 def choose(

@@ -11,6 +11,7 @@ import msgspec
 from switchhook.events.ids import JOB, lower_bound
 from switchhook.storage import outbox
 from switchhook.storage.keys import workspaces
+from switchhook.storage.selection import FAILED, Selection
 from switchhook.storage.store import Reader, Transaction
 
 MOST = (1 << 63) - 1  # no `seq` is greater
@@ -40,11 +41,15 @@ class OldEvent(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Events that an unfinished recovery has still to look at: above `above`, up to `upto` (ids)."""
+    """Events that an unfinished recovery has still to look at: above `above`, up to `upto` (ids).
+
+    It means deliveries that became one of `became`, or any when that is empty.
+    """
 
     endpoint: str
     above: str
     upto: str
+    became: tuple[str, ...] = FAILED.became
 
 
 async def bound(reader: Reader) -> int:
@@ -90,7 +95,12 @@ async def accepted_first(reader: Reader) -> int | None:
 
 async def spans(reader: Reader, names: Iterable[str]) -> dict[str, list[Span]]:
     """By workspace, what unfinished recoveries have still to look at."""
-    return {name: [Span(*row) for row in await reader.fetch("open_spans", name)] for name in names}
+    return {name: [_span(*row) for row in await reader.fetch("open_spans", name)] for name in names}
+
+
+def _span(endpoint: str, above: str, upto: str, selection: str | None) -> Span:
+    chosen = FAILED if selection is None else msgspec.json.decode(selection, type=Selection)
+    return Span(endpoint, above, upto, chosen.became)
 
 
 async def remove(tx: Transaction, events: Sequence[OldEvent]) -> None:

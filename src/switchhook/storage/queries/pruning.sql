@@ -25,8 +25,9 @@ LEFT JOIN LATERAL (SELECT 1 AS it FROM endpoints
   WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL LIMIT 1) AS p ON true
 
 -- name: open_spans
--- The events that unfinished recoveries of a workspace have still to look at: above the second, up to the third.
-SELECT endpoint_id, cursor, upto FROM recoveries WHERE workspace_id = $1 AND finished_at IS NULL
+-- The events that unfinished recoveries of a workspace have still to look at: above the second, up to the third; and which
+-- deliveries each of them means.
+SELECT endpoint_id, cursor, upto, selection FROM recoveries WHERE workspace_id = $1 AND finished_at IS NULL
 
 -- name: prune_attempts
 DELETE FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
