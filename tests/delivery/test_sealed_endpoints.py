@@ -77,3 +77,29 @@ async def test_while_a_secret_does_not_open_nothing_is_sent_and_nothing_is_lost(
     assert verified(rig) == 3
     assert {seen.message for seen in rig.receiver.seen} == set(ids)
     await stop(rig)
+
+
+async def test_a_secret_that_does_not_open_any_more_keeps_no_outcome_of_others_from_being_recorded(
+    open_store: Open,
+) -> None:
+    """Another process has exchanged the key, or the row was damaged, after its lane was made."""
+    rig = await start(open_store)
+    await rig.endpoint("ep_a", topics=("tag.added",))
+    await rig.endpoint("ep_b", topics=("tag.added",))
+    rig.receiver.script = lambda seen: 500 if seen.key == "ep_a" else 204
+    await rig.accept()
+    await rig.settle()
+    (row,) = await rig.store.read(lambda reader: reader.fetch("endpoint", WORKSPACE, "ep_a"))
+    secrets, headers = row[5], row[12]
+    now = rig.clock.now()  # it has been failing for long: that it recovers is told
+    await rig.store.run(lambda tx: tx.execute("save_health", WORKSPACE, "ep_a", now - 1, now, now))
+    other = Vault([b"o" * 32]).seal("[]", WORKSPACE, "ep_a", "secrets")
+    await rig.store.run(
+        lambda tx: tx.execute("seal_endpoint", WORKSPACE, "ep_a", other, headers, secrets, headers)
+    )
+    rig.receiver.script = lambda _: 204
+    (id_,) = await rig.accept()
+    await rig.clock.advance(3)
+    assert rig.dispatcher.alive
+    assert [a.state for a in (await rig.delivery("ep_b", id_)).attempts] == ["succeeded"]
+    await stop(rig)

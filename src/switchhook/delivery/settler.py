@@ -24,6 +24,7 @@ from switchhook.delivery.health import Key, record
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import Conflict, Lane, ProcessLost, StorageError, Store
+from switchhook.storage.vault import SealBroken
 
 log = logging.getLogger(__name__)
 
@@ -186,11 +187,11 @@ class Settler(Generic[D]):
                 self.pending -= len(settled)
                 return
             except Exception as error:
-                if isinstance(error, StorageError) and not isinstance(error, Conflict):
+                if isinstance(error, StorageError) and not isinstance(error, Conflict | SealBroken):
                     self._stall(True, error)
                     await self._clock.sleep(RETRY)
                     continue
-                # Not the store but one of the rows: the others must not suffer for it.
+                # Not the store but one of the rows, or one endpoint: the others must not suffer for it.
                 if len(group) > 1 or (group and seen):
                     for item in group:
                         await self._commit([item], {})
