@@ -20,6 +20,7 @@ from switchhook.api.conversations import Conversations
 from switchhook.api.crm_search import CrmSearch
 from switchhook.api.deliveries import Deliveries
 from switchhook.api.errors import ApiError
+from switchhook.api.events import Events
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
 from switchhook.api.messages import Disconnected, Headers, Receive, Request, Response, Scope, Send
@@ -85,6 +86,7 @@ class Api:
         deliveries = Deliveries(services)
         replays = Replays(services)
         recoveries = Recoveries(services)
+        events = Events(services)
         operation = Operation(services, self._metrics)
         document = openapi.document(services.public_url, services.version)
         pages = docs.Pages(document)
@@ -106,6 +108,7 @@ class Api:
             "get_delivery": deliveries.get,
             "get_recovery": recoveries.get,
             "list_recoveries": recoveries.list,
+            "get_event": events.get,
             "get_stats": replays.stats,
             "get_person": people.get,
             "list_properties": people.list_properties,
@@ -146,6 +149,7 @@ class Api:
             "recover_webhook": recoveries.recover,
             "retry_webhook": recoveries.retry,
             "cancel_recovery": recoveries.cancel,
+            "expunge_event": events.expunge,
             "rotate_secret": replays.rotate_secret,
             "test_webhook": replays.test,
             "change_summary": talks.change_summary,

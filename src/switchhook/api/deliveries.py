@@ -1,6 +1,6 @@
 """What became of deliveries: `/v2/api/webhooks/{id}/deliveries` and `/v2/api/deliveries/{id}`."""
 
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -131,10 +131,15 @@ def _detail(row: DeliveryRow) -> DeliveryDetail:
         last_attempt_at=short.last_attempt_at,
         next_attempt_at=short.next_attempt_at,
         last_response_status=short.last_response_status,
-        # The very bytes that are sent; read again they might come out differently (25000.00).
-        payload=msgspec.Raw(row.body),  # type: ignore[arg-type]  # it stands for the object it spells
+        payload=payload_of(row.body),
         attempts=[_attempt(attempt) for attempt in row.attempts],
     )
+
+
+def payload_of(body: bytes) -> dict[str, Any] | None:
+    """The very bytes that are sent, standing for the object they spell; read again they might come out differently
+    (25000.00). None when they were removed."""
+    return msgspec.Raw(body) if body else None  # type: ignore[return-value]
 
 
 def _attempt(row: AttemptRow) -> Attempt:

@@ -70,6 +70,7 @@ CODES: dict[str, Code] = {
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
+    "EVENT_NOT_FOUND": Code(404, "not_found_error", "The workspace has no event of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
     "CONVERSATION_ITEM_NOT_FOUND": Code(404, "not_found_error", "The workspace has no item of this id."),
@@ -88,6 +89,11 @@ CODES: dict[str, Code] = {
     "PIN_LIMIT_REACHED": Code(409, "conflict_error", "As many conversations are pinned as may be."),
     "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
     "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
+    "EVENT_PENDING": Code(409, "conflict_error", "Deliveries of the event still wait to be sent."),
+    "EVENT_UNDER_WAY": Code(
+        409, "conflict_error", "The event is being sent for the first time.", retryable=True
+    ),
+    "EVENT_EXPUNGED": Code(409, "conflict_error", "The content of the event was removed."),
     "PAYLOAD_TOO_LARGE": Code(413, "validation_error", "The body is larger than this route takes."),
     "UNSUPPORTED_MEDIA_TYPE": Code(415, "validation_error", "The body is not declared as JSON."),
     "INVALID_RANGE": Code(416, "validation_error", "The range lies outside the recording."),

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.deliveries import delivery_of, find_requested
 from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, signature_of
-from switchhook.api.errors import FieldFault, from_faults
+from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
@@ -43,6 +43,12 @@ class Replays:
 
         async def work(tx: Transaction) -> Response:
             found = await find_requested(tx, request)
+            if not found.body:
+                raise ApiError(
+                    "EVENT_EXPUNGED",
+                    f"The content of event {found.event} was removed; there is nothing left to send.",
+                    param="delivery_id",
+                )
             if found.attempts:
                 # One that was never attempted is on its way, or waits for its endpoint to be enabled.
                 now = self._clock.now()

@@ -86,6 +86,12 @@ class Backlog:
         lane.claimed.difference_update(events)
         self._give_back(lane, events)
 
+    def recall(self, lane: Lane) -> None:
+        """Something that waits in the lane may not be sent any more: read anew what does."""
+        self.release(lane)
+        if lane.state is LaneState.OPEN:
+            self.reopen(lane)
+
     def _give_back(self, lane: Lane, events: Sequence[str]) -> None:
         if self._store.shared and events and not self._stopped:
             self._spawn(self._release(lane, list(events), self._generation))

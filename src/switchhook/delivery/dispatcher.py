@@ -137,6 +137,8 @@ class Dispatcher:
         for workspace, endpoint in committed.endpoints:
             lane = self._lane(workspace, endpoint)
             self._tasks.spawn(self._open(lane))
+        for key in committed.recalled & self._lanes.keys():
+            self._backlog.recall(self._lanes[key])
         if committed.events:
             self._backlog.make_way()
         for event in committed.events:
@@ -161,8 +163,6 @@ class Dispatcher:
             delivery = Delivery(event.id, body, event.accepted_at, seq=event.seq, era=self._era)
             if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
-            elif lane.state is LaneState.GONE:
-                self._drop(delivery)
             else:
                 lane.fresh.append(delivery)
                 self._pump(lane)
@@ -171,10 +171,8 @@ class Dispatcher:
         """Let a delivery wait in the store: its endpoint is disabled, or memory holds enough for it."""
         assert self._settler is not None
         self.counts["parked"] += 1
-        if lane.ordered:
-            lane.claimed.add(
-                delivery.event
-            )  # what stands behind it must not be looked at before it is in line
+        if lane.ordered:  # what stands behind it must not be looked at before it is in line
+            lane.claimed.add(delivery.event)
         row = Waiting(lane.workspace, lane.endpoint, delivery.event, delivery.attempts, self._clock.now())
         self._settler.put(Sent(lane, delivery), row)
 
@@ -252,8 +250,8 @@ class Dispatcher:
             self._sender.forget(lane.endpoint)
             while lane.fresh:
                 self._drop(lane.fresh.popleft())
-            lane.backlog.clear()
-            lane.claimed.clear()
+            lane.forget()
+            self._lanes.pop((lane.workspace, lane.endpoint), None)  # its endpoint never comes back
             return
         lane.prepared = prepare(endpoint, self._policy, self._settings.timeout)
         lane.asked = endpoint

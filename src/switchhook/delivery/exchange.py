@@ -59,6 +59,7 @@ class Kind(StrEnum):
     SENDER_EXHAUSTED = "sender_exhausted"
     SENDER_STOPPED = "sender_stopped"
     SENDER_ERROR = "sender_error"
+    EXPUNGED = "expunged"  # the content was removed before it was delivered; nothing was sent
 
 
 class Failure(NamedTuple):

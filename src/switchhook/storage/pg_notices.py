@@ -2,6 +2,7 @@
 
     TOKEN endpoint WORKSPACE ID      that endpoint is no longer what it was
     TOKEN due WORKSPACE ID ID …      deliveries for these endpoints were left to whoever delivers
+    TOKEN recalled WORKSPACE ID      deliveries for that endpoint are not to be sent after all
     TOKEN schedule                   deliveries were put back for any endpoint
 
 `TOKEN` is the sender, who knows already. The database takes up to 8,000 bytes at a time. Whatever gets lost is found by
@@ -22,13 +23,16 @@ DUE_MAX = 500  # endpoints that are named; more of them are told as any
 def notices(token: str, committed: Iterable[Committed]) -> list[str]:
     """The payloads that tell the others of these commits."""
     endpoints: set[tuple[str, str]] = set()
+    recalled: set[tuple[str, str]] = set()
     due: set[tuple[str, str]] = set()
     schedule = False
     for one in committed:
         endpoints |= one.endpoints
+        recalled |= one.recalled
         due |= one.due
         schedule = schedule or one.schedule
     told = [f"{token} endpoint {workspace} {id_}" for workspace, id_ in sorted(endpoints)]
+    told += [f"{token} recalled {workspace} {id_}" for workspace, id_ in sorted(recalled)]
     if schedule or len(due) > DUE_MAX:
         return [*told, f"{token} schedule"]
     ids: dict[str, list[str]] = {}
@@ -53,6 +57,8 @@ def heard(token: str, payload: str) -> Committed | None:
     match said.split(" "):
         case ["endpoint", workspace, id_]:
             return Committed(endpoints={(workspace, id_)})
+        case ["recalled", workspace, id_]:
+            return Committed(recalled={(workspace, id_)})
         case ["due", workspace, *ids]:
             return Committed(due={(workspace, id_) for id_ in ids})
         case ["schedule"]:

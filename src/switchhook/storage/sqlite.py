@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import apsw
 
 from switchhook.storage.sql import queries
-from switchhook.storage.sqlite_connection import connect, connect_to_read, describe, translate
+from switchhook.storage.sqlite_connection import BUSY_MS, connect, connect_to_read, describe, translate
 from switchhook.storage.store import Committed, Lane, Reader, Row, StorageError, Transaction
 from switchhook.storage.vault import Vault
 
@@ -101,6 +101,7 @@ class SqliteStore:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="switchhook-write")
         self._aside: asyncio.Future[object] | None = None
         self._log_pages = 0
+        self._erase = False  # the log holds what must not stay readable
         self.commits = 0
         self.commands = 0
         self._connection.set_wal_hook(self._log_grew)
@@ -229,7 +230,7 @@ class SqliteStore:
 
     def _again(self) -> None:
         """What was asked for meanwhile goes into the next group."""
-        if self._log_pages >= CHECKPOINT_PAGES and not self._checkpointing:
+        if (self._log_pages >= CHECKPOINT_PAGES or self._erase) and not self._checkpointing:
             self._checkpointing = True
             asyncio.get_running_loop().run_in_executor(self._threads, self._checkpoint).add_done_callback(
                 self._checkpointed
@@ -280,6 +281,7 @@ class SqliteStore:
     def _tell(self, group: list[_Command]) -> None:
         for command in group:
             if command.committed is not None:
+                self._erase = self._erase or command.committed.erased
                 for hook in self._hooks:
                     try:
                         hook(command.committed)
@@ -332,16 +334,30 @@ class SqliteStore:
             self._aside.add_done_callback(lambda _: self._checkpointed(done))
             return
 
+        erase, self._erase = self._erase, False
+
         # What was committed while the thread copied is little; copying it while nobody writes lets the log start over.
         # Without this the log would grow for as long as the load lasts.
-        def finished(_error: BaseException | None) -> None:
+        def finished(error: BaseException | None) -> None:
             self._checkpointing = False
             self._log_pages = 0
             self._again()
+            self._erase |= (
+                erase and error is not None
+            )  # somebody reads what is in it: after the next commit, then
 
-        self._put_aside(
-            partial(self._connection.wal_checkpoint, mode=apsw.SQLITE_CHECKPOINT_PASSIVE), finished
-        )
+        self._put_aside(self._cut_log if erase else self._copy_log, finished)
+
+    def _copy_log(self) -> None:
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _cut_log(self) -> None:
+        """Copy the log back and empty its file. Waits for nobody: all who want to write would wait with it."""
+        self._connection.set_busy_timeout(0)
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
 
 
 def _drive(work: Awaitable[T]) -> T:

@@ -74,8 +74,10 @@ class Committed(msgspec.Struct):
 
     New events, endpoints that changed (workspace, id), whether deliveries were put into the schedule that nobody in
     this process waits for, the endpoints (workspace, id) of those that were left to others when they were accepted,
-    whether a recovery was asked for, and the data of operational events, whether anybody subscribes to them or not.
-    Endpoints, the schedule and what was left are told to the other processes of a shared store.
+    whether a recovery was asked for, and the data of operational events, whether anybody subscribes to them or not;
+    endpoints (workspace, id) some of whose deliveries are not to be sent after all, and whether something was removed
+    that must not stay readable in the files of the database. Endpoints, the schedule, what was left and what was
+    recalled are told to the other processes of a shared store.
     """
 
     events: list[AcceptedEvent] = msgspec.field(default_factory=list)
@@ -84,10 +86,11 @@ class Committed(msgspec.Struct):
     due: set[tuple[str, str]] = msgspec.field(default_factory=set)
     recovery: bool = False
     happened: list[msgspec.Struct] = msgspec.field(default_factory=list)
+    recalled: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    erased: bool = False
 
     def __bool__(self) -> bool:
-        told = self.events or self.endpoints or self.schedule or self.due or self.recovery or self.happened
-        return bool(told)
+        return any(getattr(self, name) for name in self.__struct_fields__)
 
 
 class Reader(Protocol):

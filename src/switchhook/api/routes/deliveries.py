@@ -39,7 +39,7 @@ ROUTES: tuple[Route, ...] = (
         scopes=(WEBHOOKS,),
         answer=shapes.Delivery,
         status=202,
-        codes=("DELIVERY_NOT_FOUND",),
+        codes=("DELIVERY_NOT_FOUND", "EVENT_EXPUNGED"),
         tag="Deliveries",
     ),
     Route(

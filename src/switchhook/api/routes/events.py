@@ -1,7 +1,7 @@
 """The way in for events: the hot routes."""
 
 from switchhook.api.route import BODY, Route
-from switchhook.api.scopes import EVENTS_WRITE
+from switchhook.api.scopes import EVENTS_WRITE, WEBHOOKS
 from switchhook.api.shapes import events as shapes
 
 EVENT = Route(
@@ -31,4 +31,32 @@ BATCH = Route(
     tag="Events",
 )
 
-ROUTES: tuple[Route, ...] = (EVENT, BATCH)
+ROUTES: tuple[Route, ...] = (
+    EVENT,
+    BATCH,
+    Route(
+        "get_event",
+        "GET",
+        "/v2/api/events/{event_id}",
+        "Get an event with its payload and deliveries",
+        scopes=(WEBHOOKS,),
+        answer=shapes.Event,
+        codes=("EVENT_NOT_FOUND",),
+        tag="Events",
+    ),
+    Route(
+        "expunge_event",
+        "POST",
+        "/v2/api/events/{event_id}/expunge",
+        "Remove the content of an event for good",
+        "The payload and the stored answers of its receivers go; that it happened, when, and how its deliveries went, "
+        "stays, and so does its dedupe key. An event that still waits to be delivered is refused unless "
+        "`cancel_pending` is true: then its deliveries end as failed. An attempt under way at that moment may still "
+        "arrive. Asked again, it answers the same. The body may be left out.",
+        scopes=(WEBHOOKS,),
+        body=shapes.ExpungeAsked,
+        answer=shapes.Event,
+        codes=(*BODY, "EVENT_NOT_FOUND", "EVENT_PENDING", "EVENT_UNDER_WAY"),
+        tag="Events",
+    ),
+)

@@ -62,7 +62,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryDetail(Struct, frozen=True, kw_only=True):
-    """A delivery with what was sent and every attempt. `payload` is the body of the webhook."""
+    """A delivery with what was sent and every attempt. `payload` is the body of the webhook; null once the content of
+    its event was removed."""
 
     id: str
     webhook_id: str
@@ -73,7 +74,7 @@ class DeliveryDetail(Struct, frozen=True, kw_only=True):
     last_attempt_at: str | None
     next_attempt_at: str | None
     last_response_status: int | None
-    payload: dict[str, Any]
+    payload: dict[str, Any] | None
     attempts: list[Attempt]
 
 

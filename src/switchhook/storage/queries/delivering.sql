@@ -2,7 +2,7 @@
 
 -- The three that follow write nothing for an endpoint that was deleted while an attempt was under way: its history has
 -- gone, or goes, and nobody would come again for what is added now. In the schedule, every row carries its event's place
--- in the order of acceptance.
+-- in the order of acceptance, and no event that was expunged has any.
 
 -- name: add_attempt
 INSERT INTO attempts (workspace_id, endpoint_id, event_id, number, state, started_at, latency_ms, kind, status, fault,
@@ -21,7 +21,7 @@ ON CONFLICT DO NOTHING
 
 -- name: put_schedule
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base, seq)
-SELECT $1, $2, $3, $4, $5, $6, seq FROM events WHERE workspace_id = $1 AND id = $3
+SELECT $1, $2, $3, $4, $5, $6, seq FROM events WHERE workspace_id = $1 AND id = $3 AND expunged_at IS NULL
   AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at
 
@@ -30,7 +30,7 @@ ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET attempts = exclu
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base, seq)
 SELECT DISTINCT ON (1, 2, 3) w COLLATE "C", p COLLATE "C", e COLLATE "C", tried, at, base, v.seq
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS a (w, p, e, tried, at, base)
-JOIN events v ON v.workspace_id = a.w AND v.id = a.e
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e AND v.expunged_at IS NULL
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
 ORDER BY 1, 2, 3, 4 DESC
 ON CONFLICT (workspace_id, endpoint_id, event_id)
@@ -38,14 +38,14 @@ DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, claimed_
 
 -- name: put_schedule_once
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
-SELECT $1, $2, $3, $4, $5, seq FROM events WHERE workspace_id = $1 AND id = $3
+SELECT $1, $2, $3, $4, $5, seq FROM events WHERE workspace_id = $1 AND id = $3 AND expunged_at IS NULL
   AND EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL)
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 
 -- name: put_schedule_once (postgresql each)
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
 SELECT a.*, v.seq FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
-JOIN events v ON v.workspace_id = a.w AND v.id = a.e
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e AND v.expunged_at IS NULL
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
 ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
@@ -56,7 +56,7 @@ ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, seq)
 SELECT w, p, e, tried, least(at, (extract(epoch FROM clock_timestamp()) * 1000)::bigint), v.seq
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS a (w, p, e, tried, at)
-JOIN events v ON v.workspace_id = a.w AND v.id = a.e
+JOIN events v ON v.workspace_id = a.w AND v.id = a.e AND v.expunged_at IS NULL
 WHERE EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = a.w AND id = a.p AND deleted_at IS NULL)
 ORDER BY w COLLATE "C", p COLLATE "C", e COLLATE "C"
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO NOTHING

@@ -31,7 +31,7 @@ UPDATE endpoints SET secrets = $3, updated_at = $4 WHERE workspace_id = $1 AND i
 -- name: replay
 -- Put a delivery into the schedule for now, with a series of attempts of its own.
 INSERT INTO schedule (workspace_id, endpoint_id, event_id, attempts, next_at, base, seq)
-SELECT $1, $2, $3, $4, $5, $4, seq FROM events WHERE workspace_id = $1 AND id = $3
+SELECT $1, $2, $3, $4, $5, $4, seq FROM events WHERE workspace_id = $1 AND id = $3 AND expunged_at IS NULL
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET next_at = excluded.next_at, base = excluded.base
 
 -- name: hasten
