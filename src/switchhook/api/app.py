@@ -27,6 +27,7 @@ from switchhook.api.messages import Disconnected, Headers, Receive, Request, Res
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
 from switchhook.api.people import People
+from switchhook.api.people_csv import PeopleCsv
 from switchhook.api.recordings import Recordings
 from switchhook.api.recoveries import Recoveries
 from switchhook.api.replays import Replays
@@ -91,6 +92,7 @@ class Api:
         document = openapi.document(services.public_url, services.version)
         pages = docs.Pages(document)
         people = People(services)
+        files = PeopleCsv(services)
         companies = Companies(services)
         crm = CrmSearch(services)
         contacts = Contacts(services)
@@ -111,6 +113,8 @@ class Api:
             "get_event": events.get,
             "get_stats": replays.stats,
             "get_person": people.get,
+            "import_people": files.take_in,  # in transactions of its own
+            "export_people": files.give_out,
             "list_properties": people.list_properties,
             "get_company": companies.get_company,
             "get_deal": companies.get_deal,
@@ -299,7 +303,8 @@ async def _respond(request: Request, response: Response, send: Send) -> None:
     headers: list[tuple[bytes, bytes]] = [(b"x-request-id", request.id.encode()), *_SAFE]
     if status not in (204, 304):
         headers.append((b"content-type", response.content_type))
-        headers.append((b"content-length", b"%d" % response.length))
+        if response.length is not None:
+            headers.append((b"content-length", b"%d" % response.length))
     headers += request.rate_headers
     headers += response.headers
     if not any(name == b"cache-control" for name, _ in response.headers):

@@ -20,9 +20,9 @@ from switchhook.api.shapes.v1 import (
     PagesV1,
 )
 from switchhook.clock import iso_bare
-from switchhook.events.ids import COMPANY, CONTACT, contact_id, dashed, new_id
+from switchhook.events.ids import COMPANY, CONTACT, contact_id, dashed
 from switchhook.storage import people, search
-from switchhook.storage.people import Company, Contact
+from switchhook.storage.people import Contact
 from switchhook.storage.search import Page, PeopleFilter
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace import contacts
@@ -131,18 +131,7 @@ class Contacts:
         """The id of the company of a name, which is made when there is none."""
         if name is None or not name.strip():
             return None
-        found = await people.company_named(tx, workspace, name)
-        if found is None:
-            now = self._clock.now()
-            found = Company(
-                workspace=workspace,
-                id=new_id(COMPANY, now),
-                name=name.strip(),
-                created_at=now,
-                updated_at=now,
-            )
-            await people.add_company(tx, found)
-        return found.id
+        return await contacts.company_called(tx, workspace, name, self._clock.now())
 
     async def _shown(self, reader: Reader, contact: Contact) -> ContactV1:
         names = await company_names(reader, contact.workspace, [contact.company])

@@ -116,7 +116,9 @@ def _operation(method: str, path: str, operation: Json) -> str:
         parts.append("</table>")
     body = operation.get("requestBody")
     if body is not None:
-        parts.append(f"<p>Body: {_kind(body['content']['application/json']['schema'])}</p>")
+        ((media, content),) = body["content"].items()
+        said = "" if media == "application/json" else f" ({media})"
+        parts.append(f"<p>Body{said}: {_kind(content['schema'])}</p>")
     parts.append("<table><tr><th>Status<th>Answer<th></tr>")
     for status, answer in operation["responses"].items():
         schemas = [one["schema"] for one in answer.get("content", {}).values() if "schema" in one]

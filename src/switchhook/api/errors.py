@@ -95,7 +95,9 @@ CODES: dict[str, Code] = {
     ),
     "EVENT_EXPUNGED": Code(409, "conflict_error", "The content of the event was removed."),
     "PAYLOAD_TOO_LARGE": Code(413, "validation_error", "The body is larger than this route takes."),
-    "UNSUPPORTED_MEDIA_TYPE": Code(415, "validation_error", "The body is not declared as JSON."),
+    "UNSUPPORTED_MEDIA_TYPE": Code(
+        415, "validation_error", "The body is not declared as JSON, or CSV where that is taken."
+    ),
     "INVALID_RANGE": Code(416, "validation_error", "The range lies outside the recording."),
     "RATE_LIMIT_EXCEEDED": Code(
         429, "rate_limit_error", "The key has made too many requests.", retryable=True

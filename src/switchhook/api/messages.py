@@ -36,7 +36,10 @@ class Chunks(Protocol):
 
 
 class Response:
-    """What is answered. `chunks`, when given, is sent in place of `body`; `length` is then its size."""
+    """What is answered. `chunks`, when given, is sent in place of `body`; `length` is then its size.
+
+    `length` is None when nobody knows it before the last piece.
+    """
 
     __slots__ = ("body", "chunks", "content_type", "headers", "length", "status")
 
@@ -55,7 +58,7 @@ class Response:
         self.content_type = content_type
         self.headers = list(headers)
         self.chunks = chunks
-        self.length = len(body) if length is None else length
+        self.length = len(body) if chunks is None else length
 
 
 class Request:

@@ -96,7 +96,7 @@ def _operation(route: Route) -> Json:
         made["security"] = [{}, {"ApiKey": []}]
     body = _body(route)
     if body is not None:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        made["requestBody"] = {"required": True, "content": {route.takes: {"schema": body}}}
     return made
 
 
@@ -109,7 +109,7 @@ def _parameters(route: Route) -> list[Json]:
         {"name": one.name, "in": "query", "description": one.description, "schema": one.schema}
         for one in route.query
     ]
-    if route.writes and not route.searches:
+    if route.keyed:
         found.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return found
 
@@ -125,6 +125,8 @@ def _body(route: Route) -> Json | None:
             "additionalProperties": False,
             "properties": {"events": items},
         }
+    if route.takes == "text/csv":
+        return {"type": "string"}
     return None if route.body is None else {"$ref": _REF.format(name=route.body.__name__)}
 
 
@@ -168,7 +170,7 @@ def _responses(route: Route) -> Json:
     if route.access != "public":
         codes += [*_EVERY_KEY, "RATE_LIMIT_EXCEEDED", "STORE_UNAVAILABLE", "INTERNAL_SERVER_ERROR"]
         codes += ["API_KEY_INSUFFICIENT_SCOPE"] if route.scopes else []
-        codes += ["INVALID_PARAMETER", "IDEMPOTENCY_KEY_REUSE"] if route.writes and not route.searches else []
+        codes += ["INVALID_PARAMETER", "IDEMPOTENCY_KEY_REUSE"] if route.keyed else []
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         by_status.setdefault(CODES[code].status, []).append(code)

@@ -24,7 +24,7 @@ class Route:
     `access`: anybody (`public`), an API key with one of `scopes`, or a signed `link` in place of the key. `answer` is
     what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has,
     `unprocessable` those that come with 422 here. One that `searches` changes nothing, though it is a POST. `instead`
-    is what stands in `data` when it is answered 200 and not `status`.
+    is what stands in `data` when it is answered 200 and not `status`. `takes` is the media type of the body.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Route:
     body: type | None = None
     answer: Any = None
     status: int = 200
+    takes: str = "application/json"
     content_type: str = "application/json"
     enveloped: bool = True
     paged: bool = False
@@ -47,6 +48,11 @@ class Route:
     unprocessable: tuple[str, ...] = ()
     tag: str = "Webhooks"
     hidden: bool = field(default=False)
+
+    @property
+    def keyed(self) -> bool:
+        """Whether an Idempotency-Key makes it happen once. A file that comes twice changes nothing anyway."""
+        return self.writes and not self.searches and self.takes == "application/json"
 
     @property
     def writes(self) -> bool:

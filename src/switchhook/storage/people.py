@@ -253,6 +253,11 @@ async def find_contact(reader: Reader, workspace: str, id_: str) -> Contact | No
     return contact_of(rows[0]) if rows else None
 
 
+async def contacts_after(reader: Reader, workspace: str, id_: str, limit: int) -> list[Contact]:
+    """The contacts whose ids come after `id_`, in the order of their ids."""
+    return [contact_of(row) for row in await reader.fetch("people_after", workspace, id_, limit)]
+
+
 async def contact_of_number(reader: Reader, workspace: str, number: str) -> Contact | None:
     """Whose number (E.164) it is."""
     rows = await reader.fetch("person_by_number", workspace, number)

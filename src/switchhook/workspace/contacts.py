@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from switchhook.events.envelope import publish as check
-from switchhook.events.ids import CONTACT, new_id
+from switchhook.events.ids import COMPANY, CONTACT, new_id
 from switchhook.events.payloads import ContactCreated, ContactUpdated
 from switchhook.storage import outbox, people
 from switchhook.storage.people import Company, Contact
@@ -201,6 +201,16 @@ def merged(keep: Contact, gone: Contact) -> Contact:
         last_activity_at=max(activity, default=None),
         created_at=min(keep.created_at, gone.created_at),
     )
+
+
+async def company_called(tx: Transaction, workspace: str, name: str, now: int) -> str:
+    """The id of the company of a name, which is made when there is none."""
+    found = await people.company_named(tx, workspace, name)
+    if found is None:
+        id_ = new_id(COMPANY, now)
+        found = Company(workspace=workspace, id=id_, name=name.strip(), created_at=now, updated_at=now)
+        await people.add_company(tx, found)
+    return found.id
 
 
 async def change_company(tx: Transaction, old: Company, new: Company, now: int) -> Company:

@@ -1,6 +1,6 @@
 """People, companies and deals."""
 
-from switchhook.api.route import Route
+from switchhook.api.route import Param, Route
 from switchhook.api.scopes import CRM_DELETE, CRM_READ, CRM_WRITE
 from switchhook.api.shapes import crm as shapes
 
@@ -58,6 +58,39 @@ ROUTES: tuple[Route, ...] = (
         answer=shapes.Person,
         codes=(*_FORM, "PERSON_NOT_FOUND"),
         unprocessable=("INVALID_REQUEST_BODY", "MISSING_FIELD", "UNKNOWN_FIELD"),
+        tag=_TAG,
+    ),
+    Route(
+        "import_people",
+        "POST",
+        "/v2/api/crm/people/import",
+        "Import people as CSV",
+        "The first line names the columns; custom properties by their key. A row is about the person who owns one of "
+        "its numbers, else who has one of its addresses: they get what the row has, and keep the rest. Otherwise "
+        "somebody new is created. Nothing of a faulty row is stored; other rows are. "
+        "The same file again changes nothing.",
+        scopes=(CRM_WRITE,),
+        takes="text/csv",
+        answer=shapes.ImportReport,
+        query=(
+            Param(
+                "dry_run",
+                "Tell what would become of each row, and store nothing.",
+                {"type": "string", "enum": ["true", "false"], "default": "false"},
+            ),
+        ),
+        codes=(*_FORM, "INVALID_PARAMETER"),
+        unprocessable=("INVALID_FIELD",),
+        tag=_TAG,
+    ),
+    Route(
+        "export_people",
+        "GET",
+        "/v2/api/crm/people/export",
+        "Export people as CSV",
+        "Everybody, in the order of their ids, as the import takes them.",
+        scopes=(CRM_READ,),
+        content_type="text/csv",
         tag=_TAG,
     ),
     Route(

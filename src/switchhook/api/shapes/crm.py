@@ -83,6 +83,34 @@ class MergeAsked(Struct, frozen=True, kw_only=True):
     person_id: Text
 
 
+class ImportFault(Struct, frozen=True):
+    """What is wrong with a row, and what helps. `field` is empty when it is no one field."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ImportedRow(Struct, frozen=True, kw_only=True):
+    """What became of a row, or would become. `line` counts from 1, with the line that names the columns."""
+
+    line: int
+    outcome: Literal["created", "updated", "unchanged", "faulty"]
+    person_id: str | None
+    faults: list[ImportFault]
+
+
+class ImportReport(Struct, frozen=True, kw_only=True):
+    """What became of a file."""
+
+    dry_run: bool
+    created: int
+    updated: int
+    unchanged: int
+    faulty: int
+    rows: list[ImportedRow]
+
+
 class NewCompany(Struct, frozen=True, kw_only=True):
     """A company to be created."""
 

@@ -16,6 +16,11 @@ SELECT workspace_id, id, name, last_name, job_title, website, address, company_i
   interactions, last_activity_at, created_at, updated_at
 FROM people WHERE workspace_id = $1 AND id = $2
 
+-- name: people_after
+SELECT workspace_id, id, name, last_name, job_title, website, address, company_id, numbers, emails, properties,
+  interactions, last_activity_at, created_at, updated_at
+FROM people WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3
+
 -- name: person_by_number
 -- The owner of a number, or whoever had it first when it has none.
 SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers, p.emails,
