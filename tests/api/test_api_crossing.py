@@ -37,11 +37,13 @@ BODIES: dict[str, Any] = {
     "create_property": {"key": PLAN},
     "create_tag": {"name": "Harbour VIP"},
     "create_webhook": {"url": "https://hooks.example/in", "topics": ["tag.added"]},
+    "expunge_event": {},
     "merge_person": {"person_id": "{other_person}"},
     "pin_conversation": {"allo_number": OURS},
     "publish_event": {"topic": "tag.added", "data": TAG},
     "publish_events": {"events": [{"topic": "tag.added", "data": TAG}]},
     "recover_webhook": {"since": DATE},
+    "retry_webhook": {},
     "rotate_secret": {},
     "search_companies": {},
     "search_deals": {},
@@ -100,6 +102,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     user = (await world.call("GET", "/v2/api/users", key=key)).data[0]["id"]
     return {
         "webhook_id": hook,
+        "event_id": event,
         "delivery_id": delivery_id(event, hook),
         "recovery_id": recovery.data["id"],
         "company_id": company,
@@ -123,6 +126,10 @@ def nothing(places: dict[str, str]) -> dict[str, str]:
 
 async def ask(world: World, route: Route, key: str, places: dict[str, str]) -> Answer:
     path = re.sub(r"\{(\w+)\}", lambda place: quote(places[place[1]]), route.path)
+    if route.takes == "text/csv":
+        rows = f"name,number\nBen,{MARIE}\n".encode()
+        kind = {"content-type": "text/csv"}
+        return await world.call(route.method, f"{path}?dry_run=true", key=key, body=rows, headers=kind)
     body = BODIES[route.name] if route.body or route.name in BODIES else None
     if body is not None:
         body = json.loads(re.sub(r"\{(\w+)\}", lambda place: places[place[1]], json.dumps(body)))
