@@ -43,7 +43,7 @@ WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0
 -- Deliveries that were attempted, in the order of their events, with their last attempt and when the next one is due. What
 -- is asked of each is a subquery with one value, which no plan turns into a look at all that waits.
 SELECT c.event_id, a.number, a.state, a.kind, a.status,
-  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id),
+  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id AND e.expunged_at IS NULL),
   (SELECT s.next_at FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id)
 FROM (SELECT DISTINCT event_id FROM attempts
   WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id > $3 AND event_id <= $4 ORDER BY event_id LIMIT $5) AS c
@@ -54,7 +54,7 @@ ORDER BY c.event_id
 -- name: failed_after
 -- The same of those that have failed for good at least once: few among many.
 SELECT c.event_id, a.number, a.state, a.kind, a.status,
-  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id),
+  (SELECT e.topic FROM events e WHERE e.workspace_id = $1 AND e.id = c.event_id AND e.expunged_at IS NULL),
   (SELECT s.next_at FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = c.event_id)
 FROM (SELECT DISTINCT event_id FROM attempts
   WHERE workspace_id = $1 AND endpoint_id = $2 AND state = 'failed' AND event_id > $3 AND event_id <= $4
