@@ -31,7 +31,16 @@ HOT = [
     *("release_claims", "release_other_claims", "release_all_claims"),
     *("unsettled", "has_trace", "take_unsettled", "waiting_lanes"),
     *("oldest_events", "trace_of", "prune_attempts", "prune_event", "expunge_event", "expunge_attempts"),
-    *("replay", "failed_after", "event", "event_shown", "attempts_of", "schedule_of"),
+    *(
+        "replay",
+        "failed_after",
+        "tried_after",
+        "first_tried",
+        "event",
+        "event_shown",
+        "attempts_of",
+        "schedule_of",
+    ),
 ]
 
 # What only a store of one process asks.

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """A delivery that was attempted, as its last attempt left it. `topic` is None when its event is gone or expunged."""
+    """A delivery as its last attempt left it. `topic` is None when its event is gone, or expunged."""
 
     event: str
     number: int
