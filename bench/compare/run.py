@@ -10,8 +10,9 @@ seconds, from the planned moment of the publish to the receipt. The contenders t
 a tenth of the count, or it would take all day.
 
 `kills`: the workers are killed (SIGKILL) when a third has arrived, and started again; then, on a fresh one, the broker.
-`lost` is what was accepted and had not arrived when nothing had come for `--patience` seconds and the broker did not
-have it any more; `held` is what it still had then. How each is set up stands at the head of its file.
+Two new events a second go on coming: some look after what is left only when there is something new. `lost` is what was
+accepted and had not arrived when none of it had come for `--patience` seconds and the broker did not have it any more;
+`held` is what it still had then. How each is set up stands at the head of its file.
 """
 
 import argparse
@@ -138,9 +139,9 @@ class Contender:
         first = data.index('"id":"') + 6
         body.write_text(data[:first] + "@ID@" + data[data.index('"', first) :])
         more = ["--count", str(count), "--rate", str(rate), "--prefix", prefix, "--body", str(body)]
-        return subprocess.Popen(
-            [*self.publisher(), "publish", *more, "--log", str(self.folder / prefix)], cwd=HERE, env=self.env
-        )
+        words = [*self.publisher(), "publish", *more, "--log", str(self.folder / prefix)]
+        with (self.folder / "publisher.log").open("ab") as log:
+            return subprocess.Popen(words, cwd=HERE, env=self.env, stdout=log, stderr=log)
 
     def arrivals(self) -> dict[str, list[int]]:
         """When what was published under an id arrived."""
@@ -239,7 +240,8 @@ class Recipe(Contender):
 
     def start(self) -> None:
         if self.setup:
-            subprocess.run(self._command(self.setup), cwd=HERE, env=self.env, check=True)
+            words = self._command(self.setup)
+            subprocess.run(words, cwd=HERE, env=self.env, check=True, stdout=subprocess.DEVNULL)
             self.setup = None
         log = (self.folder / "workers.log").open("ab")
         self.children = [
@@ -386,7 +388,8 @@ def contending(name: str, environment: Path) -> Iterator[Contender]:
 
 def publish_all(made: Contender, prefix: str, count: int, rate: float = 0) -> None:
     if made.publish(prefix, count, rate).wait(600):
-        raise SystemExit(f"{made.name}: the publisher failed; see {made.folder}")
+        log = (made.folder / "publisher.log").read_text()
+        raise SystemExit(f"{made.name}: the publisher failed: {log[-2000:]}")
 
 
 def accepted(made: Contender, prefix: str) -> dict[str, int]:
@@ -410,6 +413,25 @@ def wait(made: Contender, prefix: str, patience: float) -> dict[str, list[int]]:
         elif time.monotonic() - quiet > patience:
             return made.arrivals()
         time.sleep(0.2)
+
+
+def wait_on(made: Contender, prefix: str, patience: float) -> dict[str, list[int]]:
+    """The same with a trickle of new events beside."""
+    expected = accepted(made, prefix).keys()
+    trickle = made.publish("cll_more", 4 * int(patience), 2)
+    try:
+        missing, quiet = -1, time.monotonic()
+        while True:
+            found = made.arrivals()
+            left = len(expected - found.keys())
+            if left == 0 or time.monotonic() - quiet > patience:
+                return found
+            if left != missing:
+                missing, quiet = left, time.monotonic()
+            time.sleep(1)
+    finally:
+        trickle.kill()
+        trickle.wait()
 
 
 def rates(name: str, args: argparse.Namespace) -> tuple[float, ...]:
@@ -453,7 +475,7 @@ def kills(name: str, args: argparse.Namespace) -> None:
                 made.restart_broker()
             if publisher.wait(600):
                 raise SystemExit(f"{made.name}: the publisher failed")
-            found = wait(made, "cll_kill", args.patience)
+            found = wait_on(made, "cll_kill", args.patience)
             sent = accepted(made, "cll_kill")
             missing = len(sent.keys() - found.keys())
             held = min(missing, made.held())
