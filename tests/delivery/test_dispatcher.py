@@ -193,6 +193,27 @@ async def test_an_endpoint_that_does_not_keep_up_holds_the_low_water_mark_back_o
     assert await rig.low_water() == 500
 
 
+async def test_what_is_put_aside_in_a_burst_is_recorded_in_pieces(
+    rigs: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    settle = outbox.settle
+
+    async def counted(tx: Any, settled: Any, waiting: Any, *more: Any) -> Any:
+        sizes.append(len(settled) + len(waiting))
+        return await settle(tx, settled, waiting, *more)
+
+    monkeypatch.setattr(outbox, "settle", counted)
+    rig = await rigs(lambda _: None)
+    await rig.endpoint("ep_a")
+    await rig.accept(3 * settler.GROUP)
+    await rig.turns()
+    rig.receiver.release(TIMED_OUT)  # only now it shows that the endpoint does not keep up
+    await rig.clock.advance(1.0)
+    assert max(sizes) <= settler.GROUP
+    assert sum(sizes) >= 3 * settler.GROUP - lanes.FRESH_MAX_SLOW - lanes.SLOW_CAP
+
+
 async def test_the_limit_for_all_is_shared_in_turn(rigs: Starter) -> None:
     rig = await rigs(lambda _: None, Settings(in_flight_each=8, in_flight_all=10, jitter=lambda: 0.5))
     names = [await rig.endpoint(f"ep_{n}") for n in range(5)]

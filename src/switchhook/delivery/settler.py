@@ -155,7 +155,8 @@ class Settler(Generic[D]):
 
     async def _record(self) -> None:
         while self._buffer or self._seen:
-            group, self._buffer = self._buffer, []
+            # What comes in a burst is recorded in pieces: others must get a turn of the loop between them.
+            group, self._buffer = self._buffer[:GROUP], self._buffer[GROUP:]
             for delivery, _ in group:
                 if delivery.seq is not None:
                     self.low_water.trace(delivery.seq)
