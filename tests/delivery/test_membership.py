@@ -10,10 +10,11 @@ import pytest
 
 from switchhook.delivery import membership
 from switchhook.delivery.membership import Shared
-from switchhook.storage import processes
+from switchhook.delivery.recovery import LOOK_AGAIN, Recoveries
+from switchhook.storage import processes, replay
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.store import Lane, StorageError, Store, Transaction
-from tests.delivery.dispatching import Answer, PatientClock, Rig, Seen, make
+from tests.delivery.dispatching import WORKSPACE, Answer, PatientClock, Rig, Seen, make
 from tests.postgres import expire
 
 Start = Callable[[Callable[[Seen], Answer]], Awaitable[Rig]]
@@ -141,6 +142,22 @@ async def test_a_process_leaves_in_time_while_its_database_stands_still(
         patch.setattr(store_of(rig), "run", lambda *_, **__: asyncio.Event().wait())
         async with asyncio.timeout(10):
             await membership_of(rig).leave()
+
+
+async def test_a_recovery_whose_process_is_gone_is_carried_on_by_another(rigs: Start) -> None:
+    first = await rigs(lambda _: 410)
+    second = await rigs(lambda _: 204)
+    recoveries = Recoveries(store_of(second), second.clock)
+    await first.endpoint("ep_a")
+    begun = first.clock.now()
+    await first.store.run(  # by a process that died before it did any of it, and told nobody
+        lambda tx: replay.begin(tx, workspace=WORKSPACE, id="job_1", endpoint="ep_a", since=begun, now=begun)
+    )
+    await second.clock.advance(2 * LOOK_AGAIN + 1)
+    found = await second.store.read(lambda reader: replay.find(reader, WORKSPACE, "job_1"))
+    await recoveries.stop()
+    assert found is not None
+    assert found.finished_at is not None
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_up_and_made_again(

@@ -1,7 +1,8 @@
 """Carries recoveries on in the background, a group of each in turn, also over a restart.
 
 A recovery begins when the commit that asked for it is told, never sooner: a look that comes before the commit finds
-nothing to do. In a shared store whoever kicks goes on with what a lost process left; two at the same one do no harm.
+nothing to do. In a shared store everybody looks now and then, and goes on with one that nobody has moved since the last
+look: whoever worked on it is gone. Two at the same one do no harm.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ GROUP = 50  # deliveries looked at in one transaction: it is short, so that acce
 GROUP_MOST = 400  # the same while none of them is put back, which takes most of the time
 PAUSE = 0.02  # seconds between two groups
 AFTER_ERROR = 2.0
+LOOK_AGAIN = 60.0  # seconds
 
 
 class Recoveries:
@@ -27,6 +29,10 @@ class Recoveries:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._again = False
+        self._seen: list[replay.Recovery] = []
+        self._looking: asyncio.Task[None] | None = None
+        if store.shared:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
         store.on_committed(lambda committed: self.kick() if committed.recovery else None)
 
     def kick(self) -> None:
@@ -38,9 +44,22 @@ class Recoveries:
 
     async def stop(self) -> None:
         """Stop where it is; the next start goes on from there."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in (self._looking, self._task):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _look(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_AGAIN)
+            try:
+                found = await self._store.read(replay.unfinished)
+            except StorageError as error:
+                log.warning("cannot look for recoveries that were left: %s", error)
+                continue
+            if any(job in self._seen for job in found):
+                self.kick()
+            self._seen = found
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = None
