@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchhook.delivery.pace import LATELY, PIECE, RATE, WHOLE, Pace
-from tests.delivery.dispatching import Open, PatientClock, Rig, make
+from tests.delivery.dispatching import WORKSPACE, Open, PatientClock, Rig, make
 
 
 def test_a_backlog_alone_is_read_without_a_pause() -> None:
@@ -76,6 +76,14 @@ async def test_what_waited_comes_at_once_when_nothing_is_new(rig: Rig) -> None:
     await rig.change("ep_a", enabled=True)
     await rig.turns(400)
     assert len(rig.receiver.seen) == 200
+
+
+async def test_the_room_kept_for_what_has_left_the_schedule_hides_nothing(rig: Rig) -> None:
+    lane = rig.dispatcher._lanes[WORKSPACE, "ep_a"]
+    lane.claimed.update(f"msg_gone_{n}" for n in range(500))
+    await rig.change("ep_a", enabled=True)
+    await rig.turns(400)
+    assert Counter(seen.message for seen in rig.receiver.seen) == Counter(rig.accepted)
 
 
 async def test_what_waited_comes_in_pieces_while_something_is_new(rig: Rig) -> None:

@@ -224,6 +224,10 @@ class Backlog:
                 self.watch(lane, now)
         elif fresh:
             self._loaded(lane, fresh[:room])
+            if (
+                len(fresh) > room
+            ):  # what is in memory has left the schedule: the room kept for it was taken by others
+                self.watch(lane, now)
         return len(fresh)
 
     async def _read(self, lane: Lane, now: int, room: int) -> tuple[list[Due], int | None]:

@@ -15,7 +15,8 @@ this one, its outcomes are dropped: they are no longer ours to record.
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from switchhook.clock import Clock
@@ -23,7 +24,7 @@ from switchhook.delivery.breaker import Seen
 from switchhook.delivery.health import Key, record
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Settlement, Waiting
-from switchhook.storage.store import Conflict, Lane, ProcessLost, StorageError, Store
+from switchhook.storage.store import Conflict, Lane, ProcessLost, StorageError, Store, Transaction
 from switchhook.storage.vault import SealBroken
 
 log = logging.getLogger(__name__)
@@ -169,17 +170,29 @@ class Settler(Generic[D]):
     async def _commit(self, group: list[tuple[D, Settlement | Waiting]], seen: dict[Key, list[Seen]]) -> None:
         settled = [row for _, row in group if isinstance(row, Settlement)]
         waiting = [row for _, row in group if isinstance(row, Waiting)]
+        told = False
+
+        def tell(mark: int) -> None:
+            nonlocal told
+            if told:
+                return  # a commit that was in doubt was made again
+            told = True
+            self.stored_mark = max(self.stored_mark, mark)
+            self._stall(False)
+            self.pending -= len(settled)
+            self._on_recorded(group)
+
         while True:
             mark = self.low_water.mark
             horizon = self._store.horizon()
             if horizon is not None:
                 mark = min(mark, horizon)  # an event that is still on its way in may have any number above it
             changed = mark if mark > self.stored_mark else None
+            now = self._clock.now()
             try:
-                now = self._clock.now()
-                await self._store.run(
+                await self._run(
                     lambda tx: record(tx, settled, waiting, changed, seen=seen, now=now),  # noqa: B023
-                    lane=Lane.OUTCOMES,
+                    partial(tell, mark),
                 )
             except ProcessLost:
                 log.warning(
@@ -204,12 +217,19 @@ class Settler(Generic[D]):
                     self.pending -= len(settled)  # it must not hold the others up for ever
                     log.exception("an outcome cannot be recorded; the history does not show this attempt")
                     await self._keep(group[0])
-                return
-            self.stored_mark = max(self.stored_mark, mark)
-            self._stall(False)
-            self.pending -= len(settled)
-            self._on_recorded(group)
             return
+
+    async def _run(self, work: Callable[[Transaction], Awaitable[None]], then: Callable[[], None]) -> None:
+        """Commit `work`. `then` is called before anybody on the loop can read what it wrote.
+
+        Later would not do: a row of the schedule that is read meanwhile would be sent, and once more when it is told.
+        """
+
+        async def telling(tx: Transaction) -> None:
+            await work(tx)
+            tx.committed.told.append(lambda _: None if self._abandoned else then())
+
+        await self._store.run(telling, lane=Lane.OUTCOMES)
 
     async def _keep(self, item: tuple[D, Settlement | Waiting]) -> None:
         """A delivery whose outcome cannot be recorded must go on all the same: it is made once more."""
@@ -219,11 +239,11 @@ class Settler(Generic[D]):
         later = self._clock.now() + int(KEEP * 1000)
         waiting = Waiting(row.workspace, row.endpoint, row.event, row.number, later)
         try:
-            await self._store.run(lambda tx: outbox.put_off(tx, row, later), lane=Lane.OUTCOMES)
+            await self._run(
+                lambda tx: outbox.put_off(tx, row, later), partial(self._on_recorded, [(delivery, waiting)])
+            )
         except Exception:
             log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
-        else:
-            self._on_recorded([(delivery, waiting)])
 
     def _stall(self, stalled: bool, error: Exception | None = None) -> None:
         if stalled is self.stalled:

@@ -264,7 +264,7 @@ class PostgresStore:
         return await connect(self._url)
 
     def _tell(self, committed: Committed) -> None:
-        for hook in self._hooks:
+        for hook in (*committed.told, *self._hooks):
             try:
                 hook(committed)
             except Exception:

@@ -282,7 +282,7 @@ class SqliteStore:
         for command in group:
             if command.committed is not None:
                 self._erase = self._erase or command.committed.erased
-                for hook in self._hooks:
+                for hook in (*command.committed.told, *self._hooks):
                     try:
                         hook(command.committed)
                     except Exception:

@@ -88,6 +88,8 @@ class Committed(msgspec.Struct):
     happened: list[msgspec.Struct] = msgspec.field(default_factory=list)
     recalled: set[tuple[str, str]] = msgspec.field(default_factory=set)
     erased: bool = False
+    told: list[Callable[["Committed"], None]] = msgspec.field(default_factory=list)
+    """What is called, on the loop, before anybody there can read what was committed. Not told to others."""
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__struct_fields__)
