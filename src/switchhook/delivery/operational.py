@@ -41,7 +41,7 @@ async def tell(tx: Transaction, workspace: str, facts: Sequence[OperationalData]
         body = render(topic, encode(fact), now)
         event = NewEvent(workspace, new_id(MESSAGE, now), topic, body, now, dedupe_key(topic, fact))
         events.append((event, "" if isinstance(fact, EndpointRecovered) else fact.webhook_id))
-    await outbox.accept_operational(tx, events)
+    await outbox.accept_wanted(tx, events)
     tx.committed.happened.extend(facts)
 
 

@@ -180,13 +180,13 @@ async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepte
     return Accepted(event.id, duplicate=False)
 
 
-async def accept_operational(tx: Transaction, events: Sequence[tuple[NewEvent, str]]) -> None:
-    """Make events durable that Switchhook reports about itself, each for all who asked for it but the endpoint named.
+async def accept_wanted(tx: Transaction, events: Sequence[tuple[NewEvent, str]]) -> None:
+    """Make events durable that are kept only when wanted, each for all who asked for it but the endpoint named.
 
     One that nobody asked for, and a fact that is known, leaves no row.
     """
     made = await tx.fetch_each(
-        "accept_operational",
+        "accept_wanted",
         [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body, without) for e, without in events],
     )
     lined_up: list[Row] = []

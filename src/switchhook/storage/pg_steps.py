@@ -20,7 +20,7 @@ from switchhook.storage.vault import Vault
 _QUERIES = queries("postgresql")
 _EACH = marked("postgresql", "each")
 _OWNED = marked("postgresql", "owned")
-ACCEPTING = frozenset({"accept_event", "accept_event_for", "accept_operational"})
+ACCEPTING = frozenset({"accept_event", "accept_event_for", "accept_wanted"})
 
 FETCH, EXECUTE, MANY, EACH = range(4)
 

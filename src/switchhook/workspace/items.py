@@ -114,4 +114,4 @@ async def tell_summary(tx: Transaction, item: Item, now: int) -> None:
         updated_at=iso_millis(item.summary_updated_at or now),
         updated_by=item.summary_updated_by,
     )
-    await outbox.accept_operational(tx, [(new_event(item.workspace, check(data), now), "")])
+    await outbox.accept_wanted(tx, [(new_event(item.workspace, check(data), now), "")])

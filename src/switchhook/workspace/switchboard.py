@@ -97,7 +97,7 @@ class Switchboard:
             # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
             event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
             if draft.topic in FURTHER:
-                await outbox.accept_operational(tx, [(event, "")])  # only where somebody asked for it
+                await outbox.accept_wanted(tx, [(event, "")])  # only where somebody asked for it
             else:
                 await outbox.accept(tx, event)
             if draft.call is not None:

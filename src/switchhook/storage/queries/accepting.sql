@@ -53,7 +53,7 @@ INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, b
 VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)
 RETURNING seq, targets, (SELECT e.id FROM endpoints e WHERE e.workspace_id = $1 AND e.id = $4 AND e.ordered = 1)
 
--- name: accept_operational
+-- name: accept_wanted
 -- For whoever asked for it but the endpoint it is about ($7). What nobody asked for is not stored.
 INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
 SELECT $1, $2, $3, $4, asked.targets, $5, $6
@@ -64,7 +64,7 @@ ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NO
 RETURNING seq, targets, (SELECT group_concat(endpoint_id, ' ') FROM endpoint_topics
   WHERE workspace_id = $1 AND topic = $3 AND endpoint_id <> $7 AND ordered = 1)
 
--- name: accept_operational (postgresql each owned)
+-- name: accept_wanted (postgresql each owned)
 WITH asked AS (
   SELECT a.*, (SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
     WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.endpoint_id <> a.without) AS targets
