@@ -102,12 +102,12 @@ async def drive(
         left -= 1
         under_way += 1
         headers = join_blocks(constant, header_block(HEADERS))
-        client.send(Request(pool_key="ep", target=target, headers=headers, body=BODY)).add_done_callback(done)
+        client.begin(Request(pool_key="ep", target=target, headers=headers, body=BODY), done)
 
-    def done(future: asyncio.Future[Exchange]) -> None:
+    def done(exchange: Exchange) -> None:
         nonlocal under_way
         under_way -= 1
-        outcome = classify(future.result(), 1_742_049_000_000)
+        outcome = classify(exchange, 1_742_049_000_000)
         if not outcome.ok:
             raise SystemExit(outcome.message_operator)
         if left > 0:

@@ -66,12 +66,12 @@ class Receiver:
         self.script = script
         self.seen: list[Seen] = []
         self.headers: list[tuple[tuple[bytes, bytes], ...]] = []
-        self.held: list[tuple[Request, asyncio.Future[Exchange]]] = []
+        self.held: list[tuple[Request, Callable[[Exchange], None]]] = []
         self.under_way: Counter[str] = Counter()
         self.most_under_way: Counter[str] = Counter()
         self.answer_headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    def send(self, request: Request) -> asyncio.Future[Exchange]:
+    def begin(self, request: Request, then: Callable[[Exchange], None]) -> None:
         lines = dict(line.split(": ", 1) for line in request.headers.decode().splitlines())
         key = str(request.pool_key)
         seen = Seen(
@@ -85,25 +85,21 @@ class Receiver:
         self.seen.append(seen)
         self.under_way[key] += 1
         self.most_under_way[key] = max(self.most_under_way[key], self.under_way[key])
-        future: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
         answer = self.script(seen)
         if answer is None:
-            self.held.append((request, future))
+            self.held.append((request, then))
         else:
-            asyncio.get_running_loop().call_soon(self.give, request, future, answer)
-        return future
+            asyncio.get_running_loop().call_soon(self.give, request, then, answer)
 
     def forget(self, pool_key: str) -> None:
         """No connections are kept here."""
 
-    def give(self, request: Request, future: asyncio.Future[Exchange], answer: int | Failure) -> None:
+    def give(self, request: Request, then: Callable[[Exchange], None], answer: int | Failure) -> None:
         """Answer a request."""
         self.under_way[str(request.pool_key)] -= 1
-        if future.done():
-            return
         failure = answer if isinstance(answer, Failure) else None
         status = answer if isinstance(answer, int) else None
-        future.set_result(
+        then(
             Exchange(
                 target=request.target,
                 latency=0.01,
@@ -117,8 +113,8 @@ class Receiver:
     def release(self, answer: int | Failure = 204) -> None:
         """Answer everything that was held."""
         held, self.held = self.held, []
-        for request, future in held:
-            self.give(request, future, answer)
+        for request, then in held:
+            self.give(request, then, answer)
 
 
 @dataclass

@@ -117,7 +117,7 @@ async def test_a_deadline_rings_at_most_a_tick_late_and_never_early() -> None:
     wanted: dict[Call, float] = {}
     for seconds in (0.0, 20.0, 0.1, 0.25, 5.0, 0.26, 19.99, 3.1):
         await clock.advance(0.07)
-        call = Call(request, clock.monotonic(), asyncio.get_running_loop())
+        call = Call(request, clock.monotonic(), lambda _: None)
         deadlines.add(call, clock.monotonic(), seconds)
         wanted[call] = clock.monotonic() + seconds
     assert len(deadlines) == 8 - len(rung)

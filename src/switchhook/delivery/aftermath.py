@@ -4,8 +4,6 @@ exchange ──▶ outcome ─┬─▶ the attempt, when the next one is made, 
                       └─▶ 410 Gone ──▶ the endpoint is disabled
 """
 
-import asyncio
-import logging
 from collections import Counter
 
 from switchhook.clock import Clock
@@ -13,7 +11,7 @@ from switchhook.delivery import operational
 from switchhook.delivery.exchange import Exchange, Failure, Kind
 from switchhook.delivery.health import notice
 from switchhook.delivery.lane import Delivery, Lane
-from switchhook.delivery.outcome import Outcome, classify
+from switchhook.delivery.outcome import Outcome
 from switchhook.delivery.request import Prepared
 from switchhook.delivery.sending import Sent, Settings
 from switchhook.delivery.settlement import settlement
@@ -22,8 +20,6 @@ from switchhook.delivery.tasks import Tasks
 from switchhook.events.operational import Disabled
 from switchhook.storage.outbox import Settlement
 from switchhook.storage.store import Store
-
-log = logging.getLogger(__name__)
 
 
 class Aftermath:
@@ -37,21 +33,6 @@ class Aftermath:
         self._settings = settings
         self._tasks = tasks
         self._counts = counts
-
-    def read(self, prepared: Prepared, future: "asyncio.Future[Exchange]") -> Outcome:
-        """The outcome of an exchange that is over; a fault of the sender's own is one too."""
-        error = future.exception()
-        if error is None:
-            return classify(future.result(), self._clock.now())
-        assert prepared.target is not None
-        log.error("sending failed in a way that is our own fault", exc_info=error)
-        failed = Exchange(
-            target=prepared.target,
-            latency=0.0,
-            timeout=prepared.timeout,
-            failure=Failure(Kind.SENDER_ERROR, type(error).__name__),
-        )
-        return classify(failed, self._clock.now())
 
     def settle(self, settler: Settler[Sent], lane: Lane, delivery: Delivery, outcome: Outcome) -> Settlement:
         """Have an outcome recorded, and act on what it says about the endpoint; the row that will be recorded."""
@@ -81,3 +62,10 @@ class Aftermath:
                 tx, lane.workspace, lane.endpoint, reason=Disabled.GONE, why=why, now=now
             )
         )
+
+
+def failure_of_ours(prepared: Prepared, error: Exception) -> Exchange:
+    """What came of an attempt that could not even begin, because of a fault of the sender's own."""
+    assert prepared.target is not None
+    failure = Failure(Kind.SENDER_ERROR, type(error).__name__)
+    return Exchange(target=prepared.target, latency=0.0, timeout=prepared.timeout, failure=failure)

@@ -15,14 +15,14 @@ from functools import partial
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.aftermath import Aftermath
+from switchhook.delivery.aftermath import Aftermath, failure_of_ours
 from switchhook.delivery.allowance import Allowance
 from switchhook.delivery.backlog import Backlog
 from switchhook.delivery.exchange import Exchange, Kind
 from switchhook.delivery.health import adopt
 from switchhook.delivery.lane import Delivery, Lane, LaneState
 from switchhook.delivery.membership import membership
-from switchhook.delivery.outcome import Outcome, refusal
+from switchhook.delivery.outcome import Outcome, classify, refusal
 from switchhook.delivery.request import prepare
 from switchhook.delivery.sending import Sender, Sent, Settings
 from switchhook.delivery.settlement import SLOW
@@ -325,17 +325,18 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._conclude, lane, delivery, refusal(prepared.refused))
             return
         request = prepared.request(delivery.event, delivery.body, now)
-        self._sender.send(request).add_done_callback(partial(self._answered, lane, delivery))
+        try:
+            self._sender.begin(request, partial(self._answered, lane, delivery))
+        except Exception as error:
+            log.exception("sending failed in a way that is our own fault")
+            failed = failure_of_ours(prepared, error)
+            asyncio.get_running_loop().call_soon(self._answered, lane, delivery, failed)
 
-    def _answered(self, lane: Lane, delivery: Delivery, future: "asyncio.Future[Exchange]") -> None:
-        if future.cancelled():
-            self._release(lane)
-            return  # we are stopping; without an outcome the delivery is repeated at the next start
-        assert lane.prepared is not None
-        outcome = self._aftermath.read(lane.prepared, future)
+    def _answered(self, lane: Lane, delivery: Delivery, exchange: Exchange) -> None:
+        outcome = classify(exchange, self._clock.now())
         if outcome.kind is Kind.SENDER_STOPPED:
             self._release(lane)
-            return
+            return  # without an outcome the delivery is repeated at the next start
         self._conclude(lane, delivery, outcome)
 
     def _conclude(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:

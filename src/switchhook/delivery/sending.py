@@ -1,6 +1,5 @@
 """What the dispatcher sends with, and by which numbers."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -16,8 +15,8 @@ from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule
 class Sender(Protocol):
     """Sends one request and tells what came of it; never raises for what a receiver does."""
 
-    def send(self, request: Request) -> "asyncio.Future[Exchange]":
-        """Begin the exchange at once; the future is done within the request's time-out."""
+    def begin(self, request: Request, then: Callable[[Exchange], None]) -> object:
+        """Begin the exchange at once; `then` is called with what came of it within the request's time-out."""
 
     def forget(self, pool_key: str) -> None:
         """Nothing more is sent with this key for now: close its idle connections."""

@@ -76,6 +76,11 @@ class Settlement(msgspec.Struct, frozen=True):
     base: int = 0  # attempts made before this series of them
 
 
+_ATTEMPT_FIELDS = Settlement.__struct_fields__.index(
+    "scheduled"
+)  # those before it are the columns of an attempt
+
+
 class Waiting(msgspec.Struct, frozen=True):
     """A delivery to be put into the schedule."""
 
@@ -246,26 +251,7 @@ async def settle(
         settled = await _still_ours(tx, settled)
     if settled:
         await tx.many(
-            "add_attempt",
-            [
-                (
-                    s.workspace,
-                    s.endpoint,
-                    s.event,
-                    s.number,
-                    s.state,
-                    s.started_at,
-                    s.latency_ms,
-                    s.kind,
-                    s.status,
-                    s.fault,
-                    s.message_customer,
-                    s.message_operator,
-                    s.next_at,
-                    s.response,
-                )
-                for s in settled
-            ],
+            "add_attempt", [msgspec.structs.astuple(outcome)[:_ATTEMPT_FIELDS] for outcome in settled]
         )
     again = [
         (s.workspace, s.endpoint, s.event, s.number, s.next_at, s.base)

@@ -1,6 +1,8 @@
-"""A request under way: the future that the caller holds, and all that must end with it."""
+"""A request under way: who is told what comes of it, and all that must end with it."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,8 @@ from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
 
 if TYPE_CHECKING:
     from switchhook.delivery.http.connection import Connection
+
+log = logging.getLogger(__name__)
 
 
 class Phase(IntEnum):
@@ -31,18 +35,30 @@ _TIMEOUTS = (
 )
 
 
-class Call(asyncio.Future[Exchange]):
-    """A future that knows its request, so that cancelling it ends the connection and not merely the wait.
+class Call:
+    """One request under way. What comes of it is told once, to `then`, unless the call was given up.
 
-    A subclass rather than a done-callback: that would cost a turn of the loop for every request that goes well.
+    Told by a plain call and not by a future: that would cost a turn of the loop for every request that goes well.
     """
 
-    __slots__ = ("address", "bucket", "connection", "dialling", "phase", "request", "retried", "started")
+    __slots__ = (
+        "address",
+        "bucket",
+        "connection",
+        "dialling",
+        "over",
+        "phase",
+        "request",
+        "retried",
+        "started",
+        "then",
+    )
 
-    def __init__(self, request: Request, started: float, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
+    def __init__(self, request: Request, started: float, then: Callable[[Exchange], None]) -> None:
         self.request = request
         self.started = started  # monotonic seconds
+        self.then = then
+        self.over = False
         self.bucket: set[Call] | None = None
         self.connection: Connection | None = None
         self.dialling: asyncio.Task[None] | None = None
@@ -52,10 +68,14 @@ class Call(asyncio.Future[Exchange]):
 
     def settle(self, exchange: Exchange) -> None:
         """The call is over. Nothing happens if it was already."""
-        if self.done():
+        if self.over:
             return
+        self.over = True
         self._let_go()
-        self.set_result(exchange)
+        try:
+            self.then(exchange)
+        except Exception:
+            log.exception("what follows from an answer failed")  # the connection and its other calls go on
 
     def fail(self, failure: Failure, now: float) -> None:
         """The call is over without any answer, at `now` (monotonic seconds)."""
@@ -78,12 +98,11 @@ class Call(asyncio.Future[Exchange]):
         else:
             self.fail(Failure(kind, "the time for the whole attempt is up"), now)
 
-    def cancel(self, msg: Any | None = None) -> bool:
-        """End the call: its connection is closed and its dial is given up."""
-        if not super().cancel(msg):
-            return False
-        self._let_go()
-        return True
+    def give_up(self) -> None:
+        """End the call without telling anybody: its connection is closed and its dial is given up."""
+        if not self.over:
+            self.over = True
+            self._let_go()
 
     def _let_go(self) -> None:
         if self.bucket is not None:
@@ -94,3 +113,22 @@ class Call(asyncio.Future[Exchange]):
         if self.dialling is not None:
             self.dialling.cancel()
             self.dialling = None
+
+
+class Waiting(asyncio.Future[Exchange]):
+    """What a caller who waits for a call holds. To cancel it gives the call up."""
+
+    call: Call | None = None
+
+    def tell(self, exchange: Exchange) -> None:
+        """The call has ended so."""
+        if not self.done():
+            self.set_result(exchange)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """End the call: its connection is closed and its dial is given up."""
+        if not super().cancel(msg):
+            return False
+        if self.call is not None:
+            self.call.give_up()
+        return True

@@ -3,20 +3,20 @@
     send ─▶ idle connection? ─yes─▶ written at once, in this very call
                    └─no─▶ a task dials, then writes
 
-A request never raises and never hangs: its future ends with an `Exchange` within its time, whatever the receiver does.
+A request never raises and never hangs: an `Exchange` is told within its time, whatever the receiver does.
 """
 
 import asyncio
 import logging
 import ssl
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import msgspec
 
 from switchhook.clock import Clock, Timer
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.exchange import Exchange, Failure, Kind, Request
-from switchhook.delivery.http.call import Call, Phase
+from switchhook.delivery.http.call import Call, Phase, Waiting
 from switchhook.delivery.http.connection import Connection
 from switchhook.delivery.http.deadlines import Deadlines
 from switchhook.delivery.http.dial import Dialler, default_ssl_context
@@ -80,15 +80,23 @@ class Client:
         self._retried_stale = 0
 
     def send(self, request: Request) -> asyncio.Future[Exchange]:
-        """Make a request. The future is cancelled to give it up, which ends its connection.
+        """Make a request, and wait for what comes of it. The future is cancelled to give it up.
 
         Must be called with the event loop running. The exchange may take a tick longer than `request.timeout`.
         """
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+        waiting = Waiting(loop=asyncio.get_running_loop())
+        waiting.call = self.begin(request, waiting.tell)
+        return waiting
+
+    def begin(self, request: Request, then: Callable[[Exchange], None]) -> Call:
+        """Make a request; `then` is called once with what comes of it, as soon as that is known.
+
+        As `send` otherwise. When the client is closed, that is before this returns.
+        """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         now = self._monotonic()
-        call = Call(request, now, loop)
+        call = Call(request, now, then)
         if self._closed:
             call.fail(Failure(Kind.SENDER_STOPPED, "the client is closed"), now)
             return call
