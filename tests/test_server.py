@@ -1,6 +1,7 @@
 """What strangers can make the HTTP server hold: connections, half of a request, answers that nobody reads."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from switchhook.clock import ManualClock
 from switchhook.server import Door, HttpServer, Protocol, client_of
 from tests.delivery.receivers import on_both_loops
 
+PUBLIC_URL = "https://phone.example"
 HALF = b"POST / HTTP/1.1\r\nhost: x\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -103,7 +105,7 @@ async def serving(application: Any = None, most: int = 100, most_each: int = 100
     clock = ManualClock()
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
-    server = HttpServer(cast(Api, application or Echo()), clock, most, most_each)
+    server = HttpServer(cast(Api, application or Echo()), clock, PUBLIC_URL, most, most_each)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     await server.listening.wait()
     rig = Rig(server, clock, listener.getsockname()[1])
@@ -136,6 +138,115 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
         return await reader.readexactly(int(length.split(b":")[1]))
 
 
+def refused(said: bytes) -> tuple[int, str]:
+    """Status and code of one refusal in the envelope of its path, which must be all that was said."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert headers["content-type"] == "application/json"
+    assert int(headers["content-length"]) == len(body) < 1_000
+    assert headers["connection"] == "close"
+    assert headers["cache-control"] == "no-store"
+    told = json.loads(body)
+    if "error" not in told:
+        assert set(told) == {"code", "details"}
+        return int(status.split()[1]), told["code"]
+    error = told["error"]
+    assert error["request_id"] == headers["x-request-id"]
+    assert error["doc_url"] == f"{PUBLIC_URL}/docs#{error['code']}"
+    assert {"type", "message", "retryable", "suggestion"} <= set(error)
+    return int(status.split()[1]), error["code"]
+
+
+# Refusals
+
+
+NOT_HTTP = (400, "MALFORMED_REQUEST")
+ENDLESS = b"x: " + b"z" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "first"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", NOT_HTTP, False),
+        (b"GET / HTTP/9.9\r\n\r\n", NOT_HTTP, False),
+        (b"GET /v1/api/calls HTTP/9.9\r\n\r\n", NOT_HTTP, True),
+        (b"GET /v1/api/calls HTTP/1.1\r\nhost: x\r\nx y: z\r\n\r\n", NOT_HTTP, True),
+        (b"GET /v2/api/me HTTP/1.1\r\nhost: x\r\nx y: z\r\n\r\n", NOT_HTTP, False),
+        (b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (CHUNKED + b"nonsense\r\n", NOT_HTTP, False),
+        (CHUNKED.replace(b"/", b"/v1/api/contacts", 1) + b"nonsense\r\n", NOT_HTTP, True),
+        (WHOLE[:-2] + ENDLESS, (431, "HEADERS_TOO_LARGE"), False),
+        (b"GET /v1/api/calls HTTP/1.1\r\n" + ENDLESS, (431, "HEADERS_TOO_LARGE"), True),
+    ],
+)
+@on_both_loops
+async def test_what_is_no_request_is_refused_in_the_envelope_of_its_path(
+    sent: bytes, expected: tuple[int, str], first: bool
+) -> None:
+    async with serving() as rig:
+        reader, writer = await rig.connect(sent[:20])
+        if len(sent) > 1_000:
+            await rig.in_head()
+        writer.write(sent[20:])
+        said = await the_rest(reader)
+        assert refused(said) == expected
+        assert (b'"error"' not in said) is first
+        reader, writer = await rig.connect(WHOLE)
+        assert await answer(reader) == b"0"
+
+
+@on_both_loops
+async def test_a_refusal_has_the_request_id_of_the_client_where_it_has_come() -> None:
+    async with serving() as rig:
+        reader, _ = await rig.connect(HALF + b"x-request-id: mine-7\r\nx: y\r\nx y: z\r\n\r\n")
+        said = await the_rest(reader)
+        assert refused(said) == NOT_HTTP
+        assert b'"request_id":"mine-7"' in said
+
+
+@on_both_loops
+async def test_nonsense_behind_a_good_request_does_not_take_its_answer() -> None:
+    echo = Echo()
+    echo.go.clear()
+    async with serving(echo) as rig:
+        reader, writer = await rig.connect(WHOLE * 2 + b"nonsense\r\n\r\n")
+        await rig.until(lambda: len(echo.scopes) == 1)
+        writer.write(b"and more\r\n")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        echo.go.set()
+        said = await the_rest(reader)
+        assert said.count(b"HTTP/1.1 200 ") == said.count(b"HTTP/1.1 ") == 2
+        assert said.count(b"connection: close") == 1
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket", b"h2c", b"nonsense"])
+@on_both_loops
+async def test_who_asks_for_another_protocol_is_answered_in_this_one_and_is_not_kept_waiting(
+    upgrade: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = b"host: x\r\nconnection: upgrade\r\nupgrade: " + upgrade + b"\r\n"
+    async with serving() as rig:
+        for sent in (b"GET / HTTP/1.1\r\n" + asked, HALF + asked + b"content-length: 0\r\n"):
+            reader, _ = await rig.connect(sent + b"\r\n" + WHOLE)
+            head, _, body = (await the_rest(reader)).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: close" in head
+            assert body == b"0"
+        assert not caplog.records
+
+
+@pytest.mark.parametrize("length", [b"content-length: 2\r\n\r\nok", b"transfer-encoding: chunked\r\n\r\n"])
+@on_both_loops
+async def test_a_body_that_comes_with_an_upgrade_is_refused_and_never_taken_for_empty(length: bytes) -> None:
+    echo = Echo()
+    async with serving(echo) as rig:
+        reader, _ = await rig.connect(HALF + b"connection: upgrade\r\nupgrade: h2c\r\n" + length)
+        assert refused(await the_rest(reader)) == (400, "UPGRADE_NOT_SUPPORTED")
+        assert not echo.scopes
+
+
 # Time
 
 
@@ -153,7 +264,7 @@ async def test_half_a_head_is_not_waited_for_and_dripping_buys_no_time() -> None
         await rig.clock.advance(5.5)
         said = await the_rest(reader)
         assert said.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-        assert said.endswith(b"\r\n\r\nThe head of the request did not arrive in time.")
+        assert refused(said) == (408, "REQUEST_TIMEOUT")
         await rig.until(lambda: not rig.connections)
         writer.close()
 
@@ -341,7 +452,7 @@ async def test_there_is_an_end_to_connections_and_room_again_when_one_goes(
             said = await the_rest(reader)
             assert said.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
             assert b"\r\nconnection: close\r\n" in said
-            assert said.endswith(b"There are too many connections. Close some, or try again later.")
+            assert refused(said) == (503, "TOO_MANY_CONNECTIONS")
             writer.close()
         await rig.clock.advance(10)
         assert [record.message for record in caplog.records if "refused" in record.message] == [

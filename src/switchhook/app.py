@@ -123,7 +123,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 limits=_limits(config),
             )
         )
-        http = HttpServer(api, clock, config.max_connections, config.max_connections_per_client)
+        http = HttpServer(api, clock, public_url, config.max_connections, config.max_connections_per_client)
         serving = asyncio.create_task(http.serve(sockets=listeners))
         rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
         await http.listening.wait()

@@ -5,6 +5,9 @@
             75 s    20 s      60 s without                in the middle of a head, or has not taken a byte of its
                               a byte taken                answer for too long, is cut off
 
+Who is refused here hears it in the API's own envelope (`api.early`). Who asks for another protocol is answered as if he
+had not, and the connection closed: the parser takes nothing after the head. With a body it is refused.
+
 The time for a body is the application's (`api.services.Limits`), which tells its sender. One timer looks at all
 connections, so that none of this costs a request more than a few attributes.
 """
@@ -22,7 +25,9 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from switchhook.api import early
 from switchhook.api.app import Api
+from switchhook.api.errors import ApiError
 from switchhook.clock import Clock, Timer
 
 log = logging.getLogger(__name__)
@@ -43,6 +48,7 @@ class _Ignored(list[tuple[bytes, bytes]]):
 
 
 _TRAILERS = _Ignored()
+_BODY = (b"content-length", b"transfer-encoding")
 
 
 def client_of(host: str) -> str:
@@ -88,11 +94,13 @@ class Door:
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with what the parser beneath does not bound."""
 
-    def __init__(self, door: Door, **given: Any) -> None:
+    def __init__(self, door: Door, public_url: str, **given: Any) -> None:
         """`given` are uvicorn's own arguments."""
         super().__init__(**given)
         self._door = door
+        self._public_url = public_url
         self._inside: str | None = None
+        self._fault: ApiError | None = None
         self._in_head = False
         self._moved = False  # a message began, or a piece of its body came
         self._bare = 0  # bytes since then
@@ -107,9 +115,7 @@ class Protocol(HttpToolsProtocol):
         client = client_of(peer[0]) if peer else ""
         self.transport = transport
         if not self._door.enter(client):
-            self._refuse(
-                b"503 Service Unavailable", b"There are too many connections. Close some, or try again later."
-            )
+            self._refuse(early.too_many_connections())
             return
         self._inside = client
         super().connection_made(transport)
@@ -147,8 +153,14 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """See `httptools`."""
-        self._in_head = False
+        upgrade = self.parser.should_upgrade()
+        if upgrade and any(name in _BODY and value != b"0" for name, value in self.headers):
+            self._fault = early.upgrade_with_body()
+            raise ValueError  # which ends the parser's work
         super().on_headers_complete()
+        self._in_head = False
+        if upgrade:
+            self.cycle.keep_alive = False
         self.headers = _TRAILERS
 
     def on_body(self, body: bytes) -> None:
@@ -172,21 +184,41 @@ class Protocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self._in_head:
             if self._quiet > HEAD_SECONDS:
-                self._refuse(b"408 Request Timeout", b"The head of the request did not arrive in time.")
+                self._refuse(early.head_too_slow(HEAD_SECONDS))
         elif self._quiet > IDLE_SECONDS:
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """See `HttpToolsProtocol`: what came cannot be parsed, nor can anything after it."""
+        cycle = self.cycle
+        fault = self._fault or early.malformed()
+        if cycle is None or cycle.response_complete:
+            self._refuse(fault)
+        elif self.pipeline or cycle.response_started or not cycle.more_body:
+            # Answers are owed to requests that were good. The last of them closes the connection.
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            self._refuse(fault)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        pass  # strangers may ask for it as often as they like
+
     def _too_large(self) -> None:
         if self._in_head:
-            self._refuse(b"400 Bad Request", b"The head of the request is too large.")
+            self._refuse(early.head_too_large(HEAD_MAX))
         else:
             self.transport.abort()
 
-    def _refuse(self, status: bytes, text: bytes) -> None:
-        self.transport.write(
-            b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%b" % (status, len(text), text)
-        )
+    def _refuse(self, error: ApiError) -> None:
+        cycle = self.cycle
+        if self._in_head:
+            about = early.refusal(error, self.url, self.headers, self._public_url)
+        elif cycle is not None and not cycle.response_complete:
+            about = early.refusal(error, cycle.scope["raw_path"], cycle.scope["headers"], self._public_url)
+        else:
+            about = early.refusal(error, b"", (), self._public_url)
+        self.transport.write(about)
         self.transport.close()
 
 
@@ -194,17 +226,19 @@ class HttpServer(uvicorn.Server):
     """Serves `application` until `should_exit`, without uvicorn's own signal handling.
 
     At most `most` connections at the same time, `most_each` of one client. `listening` is set when it listens.
+    `public_url` is where the documentation of errors is.
     """
 
-    def __init__(self, application: Api, clock: Clock, most: int, most_each: int) -> None:
+    def __init__(self, application: Api, clock: Clock, public_url: str, most: int, most_each: int) -> None:
         self._door = Door(most, most_each)
+        self._protocol = partial(Protocol, self._door, public_url)
         self._clock = clock
         self._timer: Timer | None = None
         super().__init__(
             uvicorn.Config(
                 application,
                 loop="none",
-                http=cast(type[asyncio.Protocol], partial(Protocol, self._door)),
+                http=cast(type[asyncio.Protocol], self._protocol),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -232,8 +266,7 @@ class HttpServer(uvicorn.Server):
 
     async def _take(self, connection: socket.socket) -> None:
         def protocol() -> asyncio.Protocol:
-            return Protocol(
-                self._door,
+            return self._protocol(
                 config=self.config,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,

@@ -19,11 +19,12 @@ from switchhook.api.contacts import Contacts
 from switchhook.api.conversations import Conversations
 from switchhook.api.crm_search import CrmSearch
 from switchhook.api.deliveries import Deliveries
+from switchhook.api.early import NO_STORE, SAFE, first_version
 from switchhook.api.errors import ApiError
 from switchhook.api.events import Events
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
-from switchhook.api.messages import Disconnected, Headers, Receive, Request, Response, Scope, Send
+from switchhook.api.messages import Disconnected, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
 from switchhook.api.people import People
@@ -43,13 +44,6 @@ log = logging.getLogger(__name__)
 
 Reading = Callable[[Request], Awaitable[Response]]
 Writing = Callable[[Request], Awaitable[Work]]
-
-_SAFE: Headers = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
-_NO_STORE = (b"cache-control", b"no-store")
-
 
 OPERATION = frozenset(("/healthz", "/metrics", "/readyz"))  # what every process answers
 
@@ -285,8 +279,7 @@ class Api:
                 retry_after=1,
                 headers=[(b"retry-after", b"1")],
             )
-        first = request.path.startswith("/v1/")
-        body = error.v1() if first else error.v2(request.id, self._services.public_url)
+        body = error.v1() if first_version(request.path) else error.v2(request.id, self._services.public_url)
         return Response(error.status, body, headers=error.headers)
 
 
@@ -300,7 +293,7 @@ def _fault_of_ours() -> ApiError:
 
 async def _respond(request: Request, response: Response, send: Send) -> None:
     status = response.status
-    headers: list[tuple[bytes, bytes]] = [(b"x-request-id", request.id.encode()), *_SAFE]
+    headers: list[tuple[bytes, bytes]] = [(b"x-request-id", request.id.encode()), *SAFE]
     if status not in (204, 304):
         headers.append((b"content-type", response.content_type))
         if response.length is not None:
@@ -308,7 +301,7 @@ async def _respond(request: Request, response: Response, send: Send) -> None:
     headers += request.rate_headers
     headers += response.headers
     if not any(name == b"cache-control" for name, _ in response.headers):
-        headers.append(_NO_STORE)
+        headers.append(NO_STORE)
     start = {"type": "http.response.start", "status": status, "headers": headers}
     chunks = response.chunks
     if chunks is None:

@@ -53,6 +53,10 @@ CODES: dict[str, Code] = {
     "INVALID_PARAMETER": Code(
         400, "validation_error", "A query parameter or header has an impossible value."
     ),
+    "MALFORMED_REQUEST": Code(400, "validation_error", "What came is no request of HTTP/1.1."),
+    "UPGRADE_NOT_SUPPORTED": Code(
+        400, "validation_error", "A request with a body asks for a protocol that is not spoken here."
+    ),
     "CONTACT_NOT_FOUND": Code(400, "validation_error", "The workspace has no contact of this id."),
     "MISSING_ALLO_NUMBER": Code(400, "validation_error", "The number of ours is missing."),
     "MISSING_PARAMETER": Code(400, "validation_error", "A required parameter is missing."),
@@ -81,7 +85,7 @@ CODES: dict[str, Code] = {
     "DEAL_NOT_FOUND": Code(404, "not_found_error", "The workspace has no deal of this id."),
     "PROPERTY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no property of this key."),
     "METHOD_NOT_ALLOWED": Code(405, "validation_error", "The URL exists, but not for this method."),
-    "REQUEST_TIMEOUT": Code(408, "validation_error", "The body did not arrive in time.", retryable=True),
+    "REQUEST_TIMEOUT": Code(408, "validation_error", "The request did not arrive in time.", retryable=True),
     "IDEMPOTENCY_KEY_REUSE": Code(
         409, "conflict_error", "The idempotency key was used on another route within the last hour."
     ),
@@ -99,6 +103,7 @@ CODES: dict[str, Code] = {
         415, "validation_error", "The body is not declared as JSON, or CSV where that is taken."
     ),
     "INVALID_RANGE": Code(416, "validation_error", "The range lies outside the recording."),
+    "HEADERS_TOO_LARGE": Code(431, "validation_error", "The head of the request is too large."),
     "RATE_LIMIT_EXCEEDED": Code(
         429, "rate_limit_error", "The key has made too many requests.", retryable=True
     ),
@@ -107,6 +112,9 @@ CODES: dict[str, Code] = {
     ),
     "API_NOT_SERVED": Code(
         503, "server_error", "This process has another role; one with the role api serves it.", retryable=True
+    ),
+    "TOO_MANY_CONNECTIONS": Code(
+        503, "server_error", "There is no room for another connection.", retryable=True
     ),
     "STORE_UNAVAILABLE": Code(
         503, "server_error", "Nothing could be stored; nothing of the request was done.", retryable=True
