@@ -132,6 +132,49 @@ async def test_a_delivery_that_waits_for_its_last_attempt_gets_its_whole_schedul
     assert [a.state for a in delivery.attempts] == ["retrying"] * 4 + ["failed"]
 
 
+@pytest.mark.parametrize("under_way", [2, 3], ids=["one of several", "the last"])
+async def test_what_is_asked_for_while_an_attempt_is_under_way_is_sent_when_that_fails(
+    rigs: Starter, under_way: int
+) -> None:
+    rig = await rigs(lambda _: 500, Settings(schedule=(0, 5, 50), jitter=lambda: 0.5))
+    rig.receiver.script = lambda _: None if len(rig.receiver.seen) == under_way else 500
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(56 if under_way == 3 else 6)
+    assert len(rig.receiver.held) == 1
+    asked, made = rig.clock.now(), under_way - 1
+    await rig.store.run(
+        lambda tx: replay.replay(
+            tx, workspace=WORKSPACE, endpoint="ep_a", event=event, attempts=made, now=asked
+        )
+    )
+    rig.receiver.release(500)
+    await rig.clock.advance(1)
+    assert len(rig.receiver.seen) == under_way + 1  # at once, as was asked
+    await rig.clock.advance(100)
+    delivery = await rig.delivery("ep_a", event)
+    assert [(a.number, a.state) for a in delivery.attempts] == [
+        *((number, "retrying") for number in range(1, under_way + 2)),
+        (under_way + 2, "failed"),
+    ]
+
+
+async def test_what_succeeds_while_it_is_asked_for_once_more_is_over(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, Settings(schedule=(0, 5), jitter=lambda: 0.5))
+    rig.receiver.script = lambda _: None if len(rig.receiver.seen) == 2 else 500
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(6)
+    now = rig.clock.now()
+    await rig.store.run(
+        lambda tx: replay.replay(tx, workspace=WORKSPACE, endpoint="ep_a", event=event, attempts=1, now=now)
+    )
+    rig.receiver.release(204)
+    await rig.clock.advance(100)
+    assert len(rig.receiver.seen) == 2
+    assert (await rig.delivery("ep_a", event)).status == "succeeded"
+
+
 async def test_new_messages_go_on_while_a_backlog_is_recovered(rigs: Starter) -> None:
     rig = await rigs(lambda _: 500, ONCE)
     await rig.endpoint("ep_a")

@@ -64,7 +64,9 @@ async def grow(store: SqliteStore, model: Model, dice: random.Random, count: int
                 )
                 model.deliveries[event] = (tries, "pending", NOW + 9)
                 if then != "waits":
-                    await record(store, an_outcome(event, "ep_a", tries + 1, then, scheduled=True))
+                    await record(
+                        store, an_outcome(event, "ep_a", tries + 1, then, scheduled=True, base=tries)
+                    )
                     model.deliveries[event] = (tries + 1, then, None)
             case "parked":
                 await store.run(

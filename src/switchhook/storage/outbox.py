@@ -247,8 +247,7 @@ async def settle(
 
     Returns the outcomes that count: all but those of claims that were lost.
     """
-    if tx.shared:
-        settled = await _still_ours(tx, settled)
+    settled = await _with_new_series(tx, await _still_ours(tx, settled) if tx.shared else settled)
     if settled:
         await tx.many(
             "add_attempt", [msgspec.structs.astuple(outcome)[:_ATTEMPT_FIELDS] for outcome in settled]
@@ -285,6 +284,22 @@ async def _still_ours(tx: Transaction, settled: Sequence[Settlement]) -> Sequenc
     held = await tx.fetch_each("still_claimed", [(s.workspace, s.endpoint, s.event) for s in claimed])
     lost = {id(s) for s, rows in zip(claimed, held, strict=True) if not rows}
     return [s for s in settled if id(s) not in lost] if lost else settled
+
+
+async def _with_new_series(tx: Transaction, settled: Sequence[Settlement]) -> Sequence[Settlement]:
+    """The same, but what failed while it was asked for once more goes on, with the series that was asked for."""
+    failed = [s for s in settled if s.scheduled and s.state != "succeeded"]
+    if not failed:
+        return settled
+    found = await tx.fetch_each("series", [(s.workspace, s.endpoint, s.event) for s in failed])
+    due = {id(s): row[0][1] for s, row in zip(failed, found, strict=True) if row and row[0][0] != s.base}
+    if not due:
+        return settled
+    tx.committed.due.update((s.workspace, s.endpoint) for s in failed if id(s) in due)
+    return [
+        msgspec.structs.replace(s, state="retrying", next_at=due[id(s)]) if id(s) in due else s
+        for s in settled
+    ]
 
 
 async def low_water(reader: Reader) -> int:

@@ -158,6 +158,15 @@ FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (w, p, e, n
 JOIN schedule s ON s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
 WHERE s.claimed_by = $4 FOR UPDATE OF s
 
+-- name: series
+-- What was asked for while an attempt was under way: another series of them, and when it begins.
+SELECT base, next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3
+
+-- name: series (postgresql each)
+SELECT a.n - 1, s.base, s.next_at
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a (w, p, e, n)
+JOIN schedule s ON s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
+
 -- name: next_due
 SELECT next_at FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND next_at > $3 ORDER BY next_at LIMIT 1
 
