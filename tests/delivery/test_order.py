@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from switchhook.delivery.exchange import Failure
@@ -265,6 +265,9 @@ async def sqlite_run(steps: list[tuple[int, float, str]], answers: list[Answer])
     ),
     answers=st.lists(st.sampled_from([204, 500, 429, TIMED_OUT, None]), max_size=12),
 )
+@example(
+    [(2, 11.0, "replay"), (0, 5.0, "nothing")], [500, 429, 429]
+)  # asked for while the next one waits in memory
 def test_no_interleaving_breaks_the_order(steps: list[tuple[int, float, str]], answers: list[Answer]) -> None:
     """Any message comes only when every one accepted before it was taken, or given up after its last attempt."""
     assert asyncio.run(sqlite_run(steps, answers)).wrong == []

@@ -135,8 +135,7 @@ class Dispatcher:
     def _committed(self, committed: Committed) -> None:
         """Called by the store straight after a commit."""
         for workspace, endpoint in committed.endpoints:
-            lane = self._lane(workspace, endpoint)
-            self._tasks.spawn(self._open(lane))
+            self.changed(workspace, endpoint)
         for key in committed.recalled & self._lanes.keys():
             self._backlog.recall(self._lanes[key])
         if committed.events:
@@ -214,14 +213,15 @@ class Dispatcher:
 
     def changed(self, workspace: str, endpoint: str) -> None:
         """See `Dispatching.changed`."""
-        self._tasks.spawn(self._open(self._lane(workspace, endpoint)))
+        lane = self._lane(workspace, endpoint)
+        if lane.ordered:
+            self._backlog.release(lane)  # a replay may have put something before it
+        self._tasks.spawn(self._open(lane))
 
     def shared_by(self, processes: int) -> None:
         """See `Dispatching.shared_by`."""
-        if processes == self._processes:
-            return
-        self._processes = processes
-        for lane in self._lanes.values():
+        changed, self._processes = processes != self._processes, processes
+        for lane in self._lanes.values() if changed else ():
             lane.fit(self._settings.in_flight_each, processes, self._clock.monotonic())
             self._shed(lane)
             self._pump(lane)
@@ -255,7 +255,7 @@ class Dispatcher:
             return
         lane.prepared = prepare(endpoint, self._policy, self._settings.timeout)
         lane.asked = endpoint
-        if endpoint.ordered and not lane.ordered:
+        if endpoint.ordered:
             self._backlog.release(lane)  # it comes again, in order
         lane.fit(self._settings.in_flight_each, self._processes, self._clock.monotonic())
         if self._store.shared or lane.state is not LaneState.OPEN:
@@ -324,8 +324,8 @@ class Dispatcher:
         if prepared.refused is not None:
             asyncio.get_running_loop().call_soon(self._conclude, lane, delivery, refusal(prepared.refused))
             return
-        request = prepared.request(delivery.event, delivery.body, now)
         try:
+            request = prepared.request(delivery.event, delivery.body, now)
             self._sender.begin(request, partial(self._answered, lane, delivery))
         except Exception as error:
             log.exception("sending failed in a way that is our own fault")
@@ -336,8 +336,8 @@ class Dispatcher:
         outcome = classify(exchange, self._clock.now())
         if outcome.kind is Kind.SENDER_STOPPED:
             self._release(lane)
-            return  # without an outcome the delivery is repeated at the next start
-        self._conclude(lane, delivery, outcome)
+        else:  # without an outcome the delivery is repeated at the next start
+            self._conclude(lane, delivery, outcome)
 
     def _conclude(self, lane: Lane, delivery: Delivery, outcome: Outcome) -> None:
         self._release(lane)
