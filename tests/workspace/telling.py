@@ -2,11 +2,15 @@
 
 from typing import Any
 
-from switchhook.workspace.calls import CallState, Context, Draft, apply
+from switchhook.workspace.call_state import CallState
+from switchhook.workspace.calls import Draft, apply
+from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, Number, NumberSettings, User
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
+    Chose,
+    Collected,
     Direction,
     EndCause,
     Ended,
@@ -15,6 +19,8 @@ from switchhook.workspace.facts import (
     Offered,
     Recorded,
     Ringing,
+    Settled,
+    Transferred,
 )
 
 START = 1_742_049_000_000  # 2025-03-15T14:30:00Z
@@ -87,9 +93,36 @@ def recorded(length: float, seconds: float = 90, *, voicemail: bool = False) -> 
     return Recorded(**base("recorded", seconds), path="recordings/x.mp3", seconds=length, voicemail=voicemail)
 
 
-def ends(seconds: float, cause: EndCause = EndCause.HANGUP) -> Ended:
+def chooses(key: str, seconds: float, label: str | None = None) -> Chose:
+    """A key is pressed in a menu."""
+    return Chose(**base(f"chose {seconds}", seconds), key=key, label=label)
+
+
+def passes_on(
+    to: str,
+    seconds: float,
+    *,
+    by: str | None = "sip:anna@10.0.0.5",
+    kind: LegKind | None = None,
+    original: str | None = None,
+) -> Transferred:
+    """The call is transferred."""
+    return Transferred(**base(f"transferred {seconds}", seconds), by=by, to=to, kind=kind, original=original)
+
+
+def collects(seconds: float, **data: Any) -> Collected:
+    """Somebody was asked and has told."""
+    return Collected(**base(f"collected {seconds}", seconds), data=data)
+
+
+def ends(seconds: float, cause: EndCause = EndCause.HANGUP, *, final: bool = True) -> Ended:
     """The call is over."""
-    return Ended(**base("ended", seconds), cause=cause)
+    return Ended(**base("ended", seconds), cause=cause, final=final)
+
+
+def settles(seconds: float) -> Settled:
+    """Nothing more is to come."""
+    return Settled(**base("settled", seconds))
 
 
 def a_state() -> CallState:

@@ -9,9 +9,11 @@ import pytest
 from switchhook import events
 from switchhook.events import CallCompleted, CallReceived, CallResult, CallTriggered, CallType, TransferParty
 from switchhook.events.further import CallAnswered, CallMissed
-from switchhook.workspace.calls import CallState, Context, result_of, spell_length
+from switchhook.workspace.call_state import CallState
+from switchhook.workspace.completed import Context, spell_length
 from switchhook.workspace.directory import Directory
 from switchhook.workspace.facts import AnyFact, EndCause, LegKind
+from switchhook.workspace.results import result_of
 from tests.workspace.telling import (
     CONTEXT,
     DIRECTORY,

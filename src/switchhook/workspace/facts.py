@@ -9,6 +9,7 @@ All times are wall milliseconds (see `switchhook.clock`).
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,8 @@ class LegKind(StrEnum):
     OUTSIDE = "outside"  # the caller of an inbound call, the callee of an outbound one
     USER = "user"  # the telephone of one of our users
     MAILBOX = "mailbox"  # our own voicemail
+    AI = "ai"  # an AI agent; only who dialled it can know
+    FORWARD = "forward"  # an outside number that the call was passed on to
 
 
 class EndCause(StrEnum):
@@ -66,6 +69,7 @@ class Offered(CallFact, frozen=True, kw_only=True, tag="offered"):
     from_raw: str
     to_raw: str
     user_ref: str | None = None  # outbound: the SIP address of the user's telephone
+    original_to_raw: str | None = None  # the number that was called first, when the call was diverted to ours
 
 
 class Ringing(CallFact, frozen=True, kw_only=True, tag="ringing"):
@@ -93,6 +97,37 @@ class LegEnded(CallFact, frozen=True, kw_only=True, tag="leg_ended"):
     cause: EndCause
 
 
+class Chose(CallFact, frozen=True, kw_only=True, tag="chose"):
+    """A choice in a phone menu: the keys pressed, and the label they stand for if the source knows it.
+
+    Keys pressed while no menu is listening are no choice and are not reported.
+    """
+
+    key: str
+    label: str | None = None
+
+
+class Transferred(CallFact, frozen=True, kw_only=True, tag="transferred"):
+    """The call was passed on, and whoever did it is out of it.
+
+    `by` and `to` are SIP addresses or numbers, as the source spells them. `kind` is who is at `to`; when the source
+    cannot tell, a user or number of the workspace is a `USER` and everything else `FORWARD`. `original` is the source's
+    own id of the call that this one goes on from, when that is another one.
+    """
+
+    by: str | None
+    to: str
+    kind: LegKind | None = None
+    attended: bool = False
+    original: str | None = None
+
+
+class Collected(CallFact, frozen=True, kw_only=True, tag="collected"):
+    """What an AI agent or a menu asked for and was told. A later fact replaces its own fields and leaves the others."""
+
+    data: dict[str, Any]
+
+
 class Recorded(CallFact, frozen=True, kw_only=True, tag="recorded"):
     """A recording is complete on disk. `path` is relative to the data directory; `seconds` is its length."""
 
@@ -102,13 +137,21 @@ class Recorded(CallFact, frozen=True, kw_only=True, tag="recorded"):
 
 
 class Ended(CallFact, frozen=True, kw_only=True, tag="ended"):
-    """The whole call is over: every leg has ended, and `Recorded`, if there is a recording, has been reported.
+    """The whole call is over: every leg has ended.
 
     `cause` is `HANGUP` for a call that a person or the mailbox answered, else why nobody did. After a crash of the
-    source a call's `LegEnded` facts may be missing: this one ends them all.
+    source a call's `LegEnded` facts may be missing: this one ends them all. `final` says that nothing more is known of
+    the call later, its recording included; when something is still to come, `Settled` follows.
     """
 
     cause: EndCause
+    final: bool = True
 
 
-AnyFact = Offered | Ringing | Answered | LegEnded | Recorded | Ended
+class Settled(CallFact, frozen=True, kw_only=True, tag="settled"):
+    """Nothing more will be known of the call, or was not in time: what there is makes its `call.completed`."""
+
+
+AnyFact = (
+    Offered | Ringing | Answered | LegEnded | Chose | Transferred | Collected | Recorded | Ended | Settled
+)

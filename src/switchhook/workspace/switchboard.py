@@ -14,14 +14,18 @@ from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage.conversations import tags_of_call
 from switchhook.storage.store import Reader, Store, Transaction
+from switchhook.workspace.call_state import CallState
 from switchhook.workspace.callers import identify
-from switchhook.workspace.calls import CallState, Context, apply, outside_number
+from switchhook.workspace.calls import Limits, Standing, apply, close, outside_number, overdue
+from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, read_directory
-from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered
+from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered, Settled
 from switchhook.workspace.items import record
 from switchhook.workspace.publish import new_event
+from switchhook.workspace.results import last_transfer
 
 Fence = Callable[[Transaction], Awaitable[None]]
+Ask = Callable[[str], Awaitable[Standing]]  # the source's own id of a call → what it says of it
 
 _encode = msgspec.json.Encoder().encode
 _state = msgspec.json.Decoder(CallState)
@@ -75,11 +79,13 @@ class Switchboard:
         drafts = apply(state, fact, context)
         saved = _encode(state).decode()
         started = state.started_at or fact.at
+        # The column keeps a call among the open ones until nothing more is to come of it.
+        over = None if state.open else state.ended_at or fact.at
         if known:
-            await tx.execute("save_call", self._workspace, state.id, started, state.ended_at, saved)
+            await tx.execute("save_call", self._workspace, state.id, started, over, saved)
         else:
             await tx.execute(
-                "add_call", self._workspace, state.id, fact.source, fact.call, started, state.ended_at, saved
+                "add_call", self._workspace, state.id, fact.source, fact.call, started, over, saved
             )
         if state.recording is not None and not had_recording:
             recording = state.recording
@@ -106,23 +112,32 @@ class Switchboard:
 
     async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:
         """What the rules need to know for `fact`."""
-        caller, tags = None, []
-        if isinstance(fact, Offered | Ended):  # the two whose events name who is at the other end
+        caller, tags, original = None, [], None
+        if isinstance(fact, Offered | Ended | Settled):  # those whose events name who is at the other end
             number = outside_number(state, fact, self.directory)
             caller = await identify(reader, self._workspace, number) if number else None
             tags = await tags_of_call(reader, self._workspace, state.id)
+            transfer = last_transfer(state)
+            if transfer is not None and transfer.original is not None:
+                rows = await reader.fetch("call_by_source", self._workspace, state.source, transfer.original)
+                original = rows[0][0] if rows else None
         return Context(
             self.directory,
             self._link,
             lambda: new_id("rec", self._clock.now()),
             caller,
             tuple(tag.key for tag in tags),
+            original,
+            self._clock.now(),
         )
 
     async def open_calls(self, source: str) -> frozenset[str]:
         """The calls of `source` that have not ended, by the source's own ids."""
+        return frozenset(state.source_call for state in await self._open(source) if state.ended_at is None)
+
+    async def _open(self, source: str) -> list[CallState]:
         rows = await self._store.read(lambda reader: reader.fetch("open_calls", self._workspace))
-        return frozenset(call for _, of, call, _ in rows if of == source)
+        return [_state.decode(state) for _, of, _, state in rows if of == source]
 
     async def close_orphans(self, source: str, alive: frozenset[str], fence: Fence | None = None) -> int:
         """End calls of `source` that it no longer knows (`alive` holds those it does); how many there were.
@@ -137,3 +152,23 @@ class Switchboard:
                 fence,
             )
         return len(lost)
+
+    async def sweep(self, source: str, ask: Ask, limits: Limits, fence: Fence | None = None) -> int:
+        """Complete the calls of `source` whose recording or end does not come; how many facts that took.
+
+        `ask` is asked about every call that was silent for long. To be called now and then by whoever runs the source,
+        also after a restart: all it goes by is in the database. `fence` as in `report`.
+        """
+        told = 0
+        for state in await self._open(source):
+            now = self._clock.now()
+            fact: AnyFact | None = None
+            match overdue(state, now, limits):
+                case "settle":
+                    fact = Settled(source=source, call=state.source_call, id="settled by time", at=now)
+                case "ask":
+                    fact = close(state, await ask(state.source_call), now, limits)
+            if fact is not None:
+                await self.report(fact, fence)
+                told += 1
+        return told
