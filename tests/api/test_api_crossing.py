@@ -130,6 +130,10 @@ async def ask(world: World, route: Route, key: str, places: dict[str, str]) -> A
         rows = f"name,number\nBen,{MARIE}\n".encode()
         kind = {"content-type": "text/csv"}
         return await world.call(route.method, f"{path}?dry_run=true", key=key, body=rows, headers=kind)
+    if route.takes == "text/vcard":
+        card = f"BEGIN:VCARD\nVERSION:3.0\nFN:Ben\nTEL:{MARIE}\nEND:VCARD\n".encode()
+        kind = {"content-type": "text/vcard"}
+        return await world.call(route.method, f"{path}?dry_run=true", key=key, body=card, headers=kind)
     body = BODIES[route.name] if route.body or route.name in BODIES else None
     if body is not None:
         body = json.loads(re.sub(r"\{(\w+)\}", lambda place: places[place[1]], json.dumps(body)))

@@ -109,6 +109,8 @@ class Api:
             "get_person": people.get,
             "import_people": files.take_in,  # in transactions of its own
             "export_people": files.give_out,
+            "import_people_as_cards": files.take_in_cards,
+            "export_people_as_cards": files.give_out_cards,
             "list_properties": people.list_properties,
             "get_company": companies.get_company,
             "get_deal": companies.get_deal,

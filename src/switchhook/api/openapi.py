@@ -125,7 +125,7 @@ def _body(route: Route) -> Json | None:
             "additionalProperties": False,
             "properties": {"events": items},
         }
-    if route.takes == "text/csv":
+    if route.takes in ("text/csv", "text/vcard"):
         return {"type": "string"}
     return None if route.body is None else {"$ref": _REF.format(name=route.body.__name__)}
 

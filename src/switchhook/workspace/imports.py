@@ -29,12 +29,13 @@ Outcome = Literal["created", "updated", "unchanged", "faulty"]
 
 
 class Done(msgspec.Struct, frozen=True):
-    """What became of a row. `person` is a contact's id; None for one who is not there."""
+    """What became of a row or a card. `person` is a contact's id; None for one who is not there."""
 
     line: int
     outcome: Outcome
     person: str | None = None
     faults: tuple[RowFault, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class _Plan(msgspec.Struct, frozen=True):
@@ -119,7 +120,11 @@ class Import:
         fresh.clear()  # a transaction may be run again
         seen = ChainMap(fresh, self._seen)
         now = self._clock.now()
-        return [await self._row(reader, tx, draft, seen, now) for draft in part]
+        done = [await self._row(reader, tx, draft, seen, now) for draft in part]
+        return [
+            msgspec.structs.replace(one, ignored=draft.ignored) if draft.ignored else one
+            for one, draft in zip(done, part, strict=True)
+        ]
 
     async def _row(
         self, reader: Reader, tx: Transaction | None, draft: Draft, seen: MutableMapping[str, int], now: int

@@ -56,12 +56,16 @@ class RowFault(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What a row says: `change` without a company, and the company's name. With faults nothing of it holds."""
+    """What a row or a card says: `change` without a company, and the company's name. With faults nothing of it holds.
+
+    `ignored` names what stands there and has no place in a person.
+    """
 
     line: int
     change: Change
     company: str | None
     faults: tuple[RowFault, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -152,12 +156,28 @@ def _draft(
         if column in _LISTS:
             lists.setdefault(column, []).extend(split_cell(cell))
         elif column in known and column not in FIELDS:
-            own[column] = _value(known[column], cell)
-        elif len(text := cell.strip()) > _LONGEST.get(column, 500):
-            longest = _LONGEST.get(column, 500)
-            faults.append(RowFault(column, "INVALID_FIELD", f"This has at most {longest} characters."))
+            own[column] = property_value(known[column], cell)
         else:
-            texts[column] = text
+            texts[column] = cell.strip()
+    return draft_of(line, texts, lists, own, known=known, region=region, faults=faults)
+
+
+def draft_of(
+    line: int,
+    texts: dict[str, str],
+    lists: dict[str, list[str]],
+    own: dict[str, Any],
+    *,
+    known: Mapping[str, Property],
+    region: str,
+    faults: Sequence[RowFault] = (),
+    one: str = "row",
+) -> Draft:
+    """What the texts, lists and properties of one row or card come to; `faults` were found before."""
+    faults = list(faults)
+    for field, text in texts.items():
+        if len(text) > (longest := _LONGEST.get(field, 500)):
+            faults.append(RowFault(field, "INVALID_FIELD", f"This has at most {longest} characters."))
     try:
         lists["numbers"] = list(clean_numbers(lists.get("numbers", ()), region))
     except ContactFault as error:
@@ -169,14 +189,15 @@ def _draft(
     for key, wrong in properties.faults(own, list(known.values())).items():
         faults.append(RowFault(key, "INVALID_FIELD", wrong))
     if not faults and not lists["numbers"] and not lists["emails"]:
-        missing = "A row needs a number or an e-mail address: by it a person is known."
+        missing = f"A {one} needs a number or an e-mail address: by it a person is known."
         faults.append(RowFault("numbers", "MISSING_FIELD", missing))
-    company = texts.pop("company", None)
-    change = Change(**texts, **lists, properties=own)  # type: ignore[arg-type]  # by the names of its fields
+    company = texts.get("company")
+    said = {field: text for field, text in texts.items() if field != "company"}
+    change = Change(**said, **lists, properties=own)  # type: ignore[arg-type]  # by the names of its fields
     return Draft(line, change, company, tuple(faults))
 
 
-def _value(definition: Property, cell: str) -> Any:
+def property_value(definition: Property, cell: str) -> Any:
     """A cell as a property of its kind holds it; the text itself when it is none."""
     text = cell.strip()
     if definition.kind == "text" or cell in definition.choices:
@@ -216,16 +237,14 @@ def write_person(contact: Contact, company: str | None, defined: Sequence[Proper
             *(text or "" for text in texts),
             join_cell(contact.numbers),
             join_cell(contact.emails),
-            *(
-                ""
-                if value is None
-                else value
-                if isinstance(value, str)
-                else msgspec.json.encode(value).decode()
-                for value in own
-            ),
+            *("" if value is None else property_text(value) for value in own),
         ]
     )
+
+
+def property_text(value: Any) -> str:
+    """The value of a property as `property_value` reads it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _line(cells: Sequence[str]) -> bytes:

@@ -94,6 +94,37 @@ ROUTES: tuple[Route, ...] = (
         tag=_TAG,
     ),
     Route(
+        "import_people_as_cards",
+        "POST",
+        "/v2/api/crm/people/import/vcard",
+        "Import people as vCards",
+        "Cards of version 2.1, 3.0 and 4.0. Whom a card is about is decided as for a row of CSV. The report tells of "
+        "every card by its first line, and names what a person has no place for (`ignored`). Nothing of a faulty card "
+        "is stored; other cards are. The same file again changes nothing.",
+        scopes=(CRM_WRITE,),
+        takes="text/vcard",
+        answer=shapes.ImportReport,
+        query=(
+            Param(
+                "dry_run",
+                "Tell what would become of each card, and store nothing.",
+                {"type": "string", "enum": ["true", "false"], "default": "false"},
+            ),
+        ),
+        codes=(*_FORM, "INVALID_PARAMETER"),
+        tag=_TAG,
+    ),
+    Route(
+        "export_people_as_cards",
+        "GET",
+        "/v2/api/crm/people/export/vcard",
+        "Export people as vCards",
+        "Everybody, in the order of their ids, as cards of version 3.0, which every address book reads.",
+        scopes=(CRM_READ,),
+        content_type="text/vcard",
+        tag=_TAG,
+    ),
+    Route(
         "list_properties",
         "GET",
         "/v2/api/crm/properties",

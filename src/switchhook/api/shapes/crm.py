@@ -92,12 +92,16 @@ class ImportFault(Struct, frozen=True):
 
 
 class ImportedRow(Struct, frozen=True, kw_only=True):
-    """What became of a row, or would become. `line` counts from 1, with the line that names the columns."""
+    """What became of a row or a card, or would become. `line` is its first one, counted from 1 over the whole file.
+
+    `ignored` names the properties of a card that have no place in a person; absent when there are none.
+    """
 
     line: int
     outcome: Literal["created", "updated", "unchanged", "faulty"]
     person_id: str | None
     faults: list[ImportFault]
+    ignored: list[str] | UnsetType = UNSET
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
