@@ -1,7 +1,9 @@
 """`/v1/api/contacts`: the people of the CRM as the first version of the API shows them."""
 
+import msgspec
 from msgspec import UNSET
 
+from switchhook.api.activity import activity
 from switchhook.api.bodies import data, read_page_v1, read_shape
 from switchhook.api.crm_search import company_names
 from switchhook.api.errors import ApiError
@@ -43,6 +45,7 @@ class Contacts:
         self._clock = services.clock
         self._limits = services.limits
         self._region = services.region
+        self._url = services.public_url
 
     async def list(self, request: Request) -> Response:
         """GET /v1/api/contacts."""
@@ -60,14 +63,18 @@ class Contacts:
     async def get(self, request: Request) -> Response:
         """GET /v1/api/contact/{contact_id}."""
         text = request.params["contact_id"]
+        extended = "activity" in [word.strip() for word in request.query().get("extend", "").split(",")]
 
         async def read(reader: Reader) -> ContactV1:
             found = await people.find_contact(reader, request.workspace, contact_id(text))
             if found is None:
                 raise contact_not_found(text)
-            return await self._shown(reader, found)
+            shown = await self._shown(reader, found)
+            if not extended:
+                return shown
+            return msgspec.structs.replace(shown, activity=await activity(reader, found))
 
-        return data(await self._store.read(read))
+        return data(await self._store.read(read, heavy=extended))
 
     async def create(self, request: Request) -> Work:
         """POST /v1/api/contacts."""
@@ -135,7 +142,10 @@ class Contacts:
 
     async def _shown(self, reader: Reader, contact: Contact) -> ContactV1:
         names = await company_names(reader, contact.workspace, [contact.company])
-        return contact_of(contact, names, self._clock.now(), whole=True)
+        shown = contact_of(contact, names, self._clock.now(), whole=True)
+        return msgspec.structs.replace(
+            shown, conversation_url=f"{self._url}/v1/api/contact/{shown.id}/conversation"
+        )
 
     async def _body(self, request: Request) -> bytes:
         require_json(request.headers)

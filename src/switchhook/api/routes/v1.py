@@ -56,8 +56,17 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/v1/api/contact/{contact_id}",
         "Get a contact",
+        "`engagement` is ENGAGED when the last call or text was in the last 30 days, COOLING in the last 90, COLD when "
+        "it was before, and null when there was none.",
         scopes=(CONTACTS_READ, CONTACTS_WRITE),
         answer=shapes.ContactV1,
+        query=(
+            Param(
+                "extend",
+                "`activity` adds the newest 50 calls and texts. `engagement` may be asked for and is always there.",
+                {"type": "string"},
+            ),
+        ),
         codes=("CONTACT_NOT_FOUND",),
         tag=_TAG,
     ),

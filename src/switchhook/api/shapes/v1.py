@@ -34,8 +34,27 @@ class ContactChangeV1(Struct, frozen=True, kw_only=True):
     company: Text | UnsetType | None = UNSET
 
 
+ActivityKind = Literal["INBOUND_CALL", "OUTBOUND_CALL", "INBOUND_SMS", "OUTBOUND_SMS"]
+
+
+class ActivityV1(Struct, frozen=True, kw_only=True):
+    """A call or a text. `made_by` is the contact's number, or the e-mail address of who called or wrote for us.
+
+    `allo_number` is there for calls, `content` for texts; where nobody is known for us, `made_by` is our number.
+    """
+
+    type: ActivityKind
+    made_by: str
+    made_at: str
+    allo_number: str | None
+    content: str | None
+
+
 class ContactV1(Struct, frozen=True, kw_only=True):
-    """A contact. `emails` and what comes after `engagement` are there when one contact is asked for."""
+    """A contact. `emails` and what comes after `engagement` are there when one contact is asked for.
+
+    `activity` is there when `extend` asks for it; `conversation_url` is where this API tells all that was said.
+    """
 
     id: str
     name: str | None
@@ -55,6 +74,7 @@ class ContactV1(Struct, frozen=True, kw_only=True):
     integration_data: dict[str, Any] | UnsetType = UNSET
     custom_properties: dict[str, Any] | UnsetType = UNSET
     conversation_url: str | UnsetType | None = UNSET
+    activity: list[ActivityV1] | UnsetType = UNSET
 
 
 class PagesV1(Struct, frozen=True):
