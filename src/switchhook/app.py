@@ -47,6 +47,7 @@ from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
 from switchhook.workspace import directory
+from switchhook.workspace.mirror import Mirror
 from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         )
         policy = AddressPolicy(config.allow_networks)
         dispatcher = await _dispatcher(config, store, clock, policy, stack)
-        recoveries, retention = _chores(config, store, clock, stack)
+        recoveries, figures = _chores(config, store, clock, dispatcher, stack)
 
         link_key = await recording_key(store)
 
@@ -117,7 +118,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 serves_api=API in config.role,
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
-                retention=retention.snapshot,
+                chores=figures,
                 telephony=line.status,
                 disks=_disks(config),
                 limits=_limits(config),
@@ -200,16 +201,23 @@ async def _dispatcher(
 
 
 def _chores(
-    config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack
-) -> tuple[Recoveries, Retention]:
-    """What is done in the background, at work; `stack` stops it."""
+    config: Config,
+    store: Store,
+    clock: Clock,
+    dispatcher: Dispatcher | Handover,
+    stack: contextlib.AsyncExitStack,
+) -> tuple[Recoveries, Callable[[], dict[str, float]]]:
+    """What is done in the background, at work, and the figures of it; `stack` stops it."""
     recoveries = Recoveries(store, clock)
     stack.push_async_callback(recoveries.stop)
     recoveries.kick()
     retention = Retention(store, clock, config.retention)
     stack.push_async_callback(retention.stop)
     retention.start()
-    return recoveries, retention
+    mirror = Mirror(store, clock, config.region, lambda: dispatcher.snapshot().get("deliveries_queued", 0))
+    stack.push_async_callback(mirror.stop)
+    mirror.start()
+    return recoveries, lambda: {**retention.snapshot(), **mirror.snapshot()}
 
 
 def listen(config: Config) -> socket.socket:

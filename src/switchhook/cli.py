@@ -35,6 +35,7 @@ from switchhook.installation import (
 from switchhook.storage import keys
 from switchhook.storage.store import StorageError, Store
 from switchhook.storage.vault import new_key
+from switchhook.workspace.mirror import Mirror
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,6 +125,8 @@ def prune_command(dry_run: bool, config_file: Path | None, **flags: Any) -> None
         raise ConfigError("nothing is ever old with retention = forever; name a time: --retention 90d")
 
     async def prune(store: Store) -> Run | None:
+        if not dry_run:  # what goes is learned of first, as a server would
+            await Mirror(store, SystemClock(), config.region).run()
         return await Retention(store, SystemClock(), config.retention).run(claim=False, dry=dry_run)
 
     lock = ServeLock(config)

@@ -106,7 +106,7 @@ class World:
             public_url=PUBLIC_URL,
             recording_key=LINK_KEY,
             dispatcher=self.dispatcher,
-            retention=lambda: {"retention_events_removed_total": 5},
+            chores=lambda: {"retention_events_removed_total": 5},
             telephony=lambda: {"sip": "up"},
             version="test",
             limits=limits,

@@ -16,7 +16,7 @@ from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.selection import Selection
 from switchhook.storage.store import Reader, Row, Store, Transaction
 from tests.delivery.dispatching import PatientClock
-from tests.storage.rows import NOW, OTHER, WORKSPACE, an_outcome, delete, subscribe
+from tests.storage.rows import NOW, OTHER, WORKSPACE, an_outcome, delete, learned, subscribe
 from tests.storage.rows import settle as record
 
 DAY = 86_400_000
@@ -25,6 +25,18 @@ CUTOFF = NOW - 90 * DAY
 OLD = CUTOFF - 1
 
 Open = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture
+def open_store(open_store: Open) -> Open:
+    """Retention need not wait for the workspace here."""
+
+    async def opened() -> Store:
+        store = await open_store()
+        await learned(store)
+        return store
+
+    return opened
 
 
 class Kept:

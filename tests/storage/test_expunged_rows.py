@@ -4,29 +4,37 @@ import asyncio
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from switchhook.clock import ManualClock
 from switchhook.delivery.retention import Retention
-from switchhook.storage import expunging, outbox
+from switchhook.events.catalogue import TOPICS, read
+from switchhook.events.envelope import publish as check
+from switchhook.events.payloads import SmsReceived
+from switchhook.storage import conversations, expunging, outbox
+from switchhook.storage.conversations import ItemFilter
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Transaction
-from tests.storage.rows import NOW, WORKSPACE, an_outcome, settle, subscribe
+from switchhook.workspace.items import record
+from switchhook.workspace.publish import new_event
+from tests.storage.rows import NOW, WORKSPACE, an_outcome, learned, settle, subscribe
 
 pytestmark = pytest.mark.sqlite
 
 WORD = b"the-content-that-must-go"
 
 
-def traces(path: Path) -> int:
+def traces(path: Path, word: bytes = WORD) -> int:
     """How often the content stands in the files."""
     return sum(
-        file.read_bytes().count(WORD) for file in path.parent.iterdir() if file.name.startswith(path.name)
+        file.read_bytes().count(word) for file in path.parent.iterdir() if file.name.startswith(path.name)
     )
 
 
 async def fill(store: SqliteStore) -> None:
     """Two delivered events with a short and a long body that hold the word, among others."""
+    await learned(store)
     await subscribe(store, "ep_a")
     for n, body in enumerate([b"x" * 300, WORD, b"y" * 5_000, b"z" * 30_000 + WORD + b"z" * 30_000, b"x"]):
         event = outbox.NewEvent(WORKSPACE, f"msg_{n}", "tag.added", body, NOW - 1_000_000)
@@ -86,3 +94,37 @@ async def test_what_retention_removed_is_in_no_file_any_more_once_the_log_is_cop
     assert await Retention(store, ManualClock(), 10.0).run() is not None
     await store.close()
     assert traces(path) == 0
+
+
+async def test_the_words_of_a_text_are_in_no_file_any_more_and_in_no_search(
+    store: SqliteStore, path: Path
+) -> None:
+    others = ["something", "else", "zyxwvutsrabc altogether"]
+    ids = [await a_text(store, f"sms_{n}", text) for n, text in enumerate(["so zyxwvutsrqp it is", *others])]
+    assert traces(path, b"zyxwvutsrqp") >= 3  # event, item, index of words
+    await expunge(store, ids[0])
+    await quiet(store)
+    assert traces(path, b"zyxwvutsrqp") == 0
+    item = await store.read(lambda r: conversations.find_item(r, WORKSPACE, "sms_0"))
+    assert item is not None
+    assert (item.content, item.at > 0) == (None, True)
+    found = ItemFilter(words=("zyxwvutsr",))
+    rows, _ = await store.read(
+        lambda r: conversations.find_items(r, WORKSPACE, found, "DATE_DESC", limit=9, offset=0)
+    )
+    assert [row.id for row in rows] == ["sms_3"]
+
+
+async def a_text(store: SqliteStore, id_: str, content: str) -> str:
+    """A text that was received and kept; the id of its event."""
+    data = read("sms.received", TOPICS["sms.received"].example)
+    assert isinstance(data, SmsReceived)
+    text = msgspec.structs.replace(data, id=id_, content=content)
+    event = new_event(WORKSPACE, check(text), NOW)
+
+    async def work(tx: Transaction) -> None:
+        await outbox.accept(tx, event)
+        await record(tx, WORKSPACE, text, NOW)
+
+    await store.run(work)
+    return event.id

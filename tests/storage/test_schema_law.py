@@ -23,6 +23,7 @@ ACROSS_WORKSPACES = {
     "unsettled": "after a crash, everything above the low-water mark",
     "newest_seq": "events of all workspaces are numbered in one series",
     "seqs_after": "the same series",
+    "to_mirror": "the same series: one cursor for all workspaces",
 }
 
 # Of these, the ones that may walk through a whole table.

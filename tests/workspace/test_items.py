@@ -15,7 +15,7 @@ from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.payloads import CallCompleted, CallResult, CallType, SmsReceived, SmsSent
 from switchhook.storage import conversations, people
 from switchhook.storage.conversations import ItemFilter, words_of
-from switchhook.storage.store import Store
+from switchhook.storage.store import Store, Transaction
 from switchhook.workspace import contacts, tags
 from switchhook.workspace.contacts import Change
 from switchhook.workspace.items import record
@@ -276,3 +276,14 @@ def test_the_key_of_a_tag(name: str, key: str) -> None:
 @given(st.text(max_size=50))
 def test_a_key_is_its_own_key(name: str) -> None:
     assert tags.slug(tags.slug(name)) == tags.slug(name)
+
+
+async def test_the_same_item_twice_in_one_transaction_is_known_the_second_time(open_store: Open) -> None:
+    store = await open_store()
+
+    async def work(tx: Transaction) -> list[bool]:
+        kept = [await record(tx, WORKSPACE, one, NOW) for one in (a_text("msg_1"), a_text("msg_2"))]
+        return [*kept, await record(tx, WORKSPACE, an_answer("msg_1"), NOW)]
+
+    assert await store.run(work) == [True, True, False]
+    await store.close()

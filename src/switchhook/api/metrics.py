@@ -21,6 +21,9 @@ _HELP = {
     "retention_attempts_removed_total": "Attempts removed with their events.",
     "retention_events_kept": "Old events that are kept because they are not over.",
     "retention_oldest_event_seconds": "Age of the oldest event.",
+    "mirror_events_total": "Published events that the workspace has learned of.",
+    "mirror_left_out_total": "Published events that the workspace could not learn of.",
+    "mirror_behind_seconds": "Age of the oldest event that the workspace has not looked at; 0 when there is none.",
     "retention_last_run_timestamp_seconds": "When old events were looked for last.",
 }
 
@@ -78,7 +81,7 @@ class Metrics:
             ),
             self._histogram(),
         ]
-        for name, value in {**services.dispatcher.snapshot(), **services.retention()}.items():
+        for name, value in {**services.dispatcher.snapshot(), **services.chores()}.items():
             if figures.is_name(name):
                 kind = "counter" if name.endswith("_total") else "gauge"
                 found.append(_one(f"switchhook_{name}", kind, _HELP.get(name, "Of the dispatcher."), value))

@@ -61,7 +61,7 @@ class Services:
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict
     disks: Mapping[str, Path] = field(default_factory=dict)
-    retention: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
+    chores: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
     telephony: Callable[[], Mapping[str, Any]] = dict
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

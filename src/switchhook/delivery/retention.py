@@ -99,9 +99,14 @@ def choose(
     return going, Step(position, len(going), attempts, kept, ended)
 
 
-async def look(reader: Reader, after: int, cutoff: int, now: int) -> tuple[list[OldEvent], Step]:
-    """What goes in the step after `after` (a `seq`), and what that step is."""
-    events = await pruning.oldest(reader, after, await pruning.bound(reader), LOOK)
+async def look(
+    reader: Reader, after: int, cutoff: int, now: int, *, dry: bool = False
+) -> tuple[list[OldEvent], Step]:
+    """What goes in the step after `after` (a `seq`), and what that step is.
+
+    A `dry` one also counts what goes as soon as the workspace has learned of it.
+    """
+    events = await pruning.oldest(reader, after, await pruning.bound(reader, unlearned=dry), LOOK)
     spans = await pruning.spans(reader, {event.workspace for event in events})
     return choose(events, spans, cutoff, now)
 
@@ -167,7 +172,7 @@ class Retention:
             return step
 
         async def count(reader: Reader) -> Step:
-            return (await look(reader, position, cutoff, now))[1]
+            return (await look(reader, position, cutoff, now, dry=True))[1]
 
         while True:
             step = await self._store.read(count, heavy=True) if dry else await self._store.run(remove)

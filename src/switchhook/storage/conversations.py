@@ -162,6 +162,11 @@ async def save_summary(tx: Transaction, item: Item) -> None:
     )
 
 
+async def silence_item(tx: Transaction, workspace: str, id_: str, kind: str) -> None:
+    """Take all words out of an item: transcript, summary, text, and what else was said of a call."""
+    await tx.execute("silence_item", workspace, id_, kind, "[]", "{}", "")
+
+
 async def save_status(tx: Transaction, workspace: str, id_: str, status: str) -> None:
     """Store how far a text has come."""
     await tx.execute("save_item_status", workspace, id_, status)

@@ -3,11 +3,19 @@
 The event keeps its id, topic, time, dedupe key and deliveries with their attempts; its body becomes empty, and so do
 the stored answers. What still waited ends with an attempt that says why. From then on no query puts a delivery of it
 into the schedule again.
+
+The call or text that the event told of stays in its conversation without words: that it was, between whom and when, but
+not what was said.
 """
 
 import msgspec
 
-from switchhook.storage import outbox, pruning
+from switchhook.events.envelope import parse
+from switchhook.events.faults import InvalidEvent, UnknownTopic
+from switchhook.events.further import SummaryUpdated
+from switchhook.events.ids import normalise_id
+from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
+from switchhook.storage import conversations, outbox, pruning
 from switchhook.storage.pruning import Trace
 from switchhook.storage.store import Reader, Transaction
 
@@ -51,6 +59,7 @@ async def find_event(reader: Reader, workspace: str, id: str) -> Event | None:
 
 async def expunge(tx: Transaction, event: Event, *, kind: str, why: str, now: int) -> None:
     """Remove the content of `event`. What waits is over; `kind` and `why` are what its history says of that."""
+    await _silence(tx, event)
     await tx.execute("expunge_event", event.workspace, event.id, b"", now)
     await tx.many("expunge_attempts", [(event.workspace, trace.endpoint, event.id) for trace in event.traces])
     ended = event.waiting
@@ -60,3 +69,22 @@ async def expunge(tx: Transaction, event: Event, *, kind: str, why: str, now: in
     await tx.many("drop_schedule", [(event.workspace, t.endpoint, event.id) for t in ended])
     tx.committed.recalled.update((event.workspace, trace.endpoint) for trace in ended)
     tx.committed.erased = True
+
+
+async def _silence(tx: Transaction, event: Event) -> None:
+    """Take the words that came with `event` out of the item that shows them."""
+    try:
+        data = parse(event.body).data
+    except (UnknownTopic, InvalidEvent):
+        return  # no item was made of it
+    match data:
+        case CallCompleted():
+            await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "CALL")
+        case SmsReceived() | SmsSent():
+            await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "SMS")
+        case SummaryUpdated():
+            item = await conversations.find_item(tx, event.workspace, normalise_id(data.call_id))
+            if item is not None and item.summary_version == data.version:
+                await conversations.save_summary(tx, msgspec.structs.replace(item, summary=None))
+        case _:
+            pass

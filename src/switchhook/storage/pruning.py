@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.events.ids import JOB, lower_bound
-from switchhook.storage import outbox
+from switchhook.storage import mirroring, outbox
 from switchhook.storage.keys import workspaces
 from switchhook.storage.selection import FAILED, Selection
 from switchhook.storage.store import Reader, Transaction
@@ -52,13 +52,16 @@ class Span(msgspec.Struct, frozen=True):
     became: tuple[str, ...] = FAILED.became
 
 
-async def bound(reader: Reader) -> int:
-    """The `seq` up to which events may go: each of them has left a trace for each of its targets.
+async def bound(reader: Reader, *, unlearned: bool = False) -> int:
+    """The `seq` up to which events may go: each of them has left a trace for each of its targets, and the
+    workspace has learned of it (`unlearned` passes over that).
 
     Not the newest event of a store of one process: the next one is numbered after it, and a number below the low-water
     mark would be passed by after a crash.
     """
     mark = await outbox.low_water(reader)
+    if not unlearned:
+        mark = min(mark, await mirroring.cursor(reader))
     if reader.shared:
         return mark
     ((newest,),) = await reader.fetch("newest_seq")

@@ -58,9 +58,8 @@ class _Session:
         return self._connection.execute(_QUERIES[query], args).fetchall()
 
     async def execute(self, query: str, *args: Any) -> int:
-        before = self._connection.total_changes()
         self._connection.execute(_QUERIES[query], args)
-        return self._connection.total_changes() - before
+        return self._connection.changes()  # the total also counts what the index of words writes in between
 
     async def many(self, query: str, rows: Iterable[Row]) -> None:
         self._connection.executemany(_QUERIES[query], rows)

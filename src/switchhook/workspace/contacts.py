@@ -17,11 +17,11 @@ from msgspec import UNSET, UnsetType
 from switchhook.events.envelope import publish as check
 from switchhook.events.ids import COMPANY, CONTACT, new_id
 from switchhook.events.payloads import ContactCreated, ContactUpdated
-from switchhook.storage import outbox, people
+from switchhook.storage import people
 from switchhook.storage.people import Company, Contact
 from switchhook.storage.store import Transaction
 from switchhook.workspace.e164 import normalise
-from switchhook.workspace.publish import new_event
+from switchhook.workspace.publish import new_event, tell
 
 NUMBERS_MAX = 50
 EMAILS_MAX = 50
@@ -270,4 +270,4 @@ async def _announce(
         numbers=list(contact.numbers),
     )
     # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
-    await outbox.accept(tx, new_event(contact.workspace, check(data), now))
+    await tell(tx, new_event(contact.workspace, check(data), now))

@@ -1,4 +1,4 @@
-"""Events that a phone system reports ready-made over HTTP: an id, the body rendered once, and the dedupe key.
+"""Events made durable: what a phone system reports ready-made over HTTP, and what the workspace tells of itself.
 
 The other sources report facts to the switchboard, which makes events of them; here the event itself is the report.
 """
@@ -21,3 +21,10 @@ def new_event(workspace: str, asked: Publish, now: int) -> NewEvent:
 async def publish(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:
     """Accept events in order, all in this transaction; a fact that is known keeps its first id."""
     return await outbox.accept_all(tx, events)
+
+
+async def tell(tx: Transaction, event: NewEvent) -> None:
+    """Accept an event of what the workspace has stored already; the mirror passes it by."""
+    accepted = await outbox.accept(tx, event)
+    if not accepted.duplicate:
+        await tx.execute("add_own_event", event.workspace, event.id)

@@ -21,7 +21,7 @@ from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, read_directory
 from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered, Settled
 from switchhook.workspace.items import record
-from switchhook.workspace.publish import new_event
+from switchhook.workspace.publish import new_event, tell
 from switchhook.workspace.results import last_transfer
 
 Fence = Callable[[Transaction], Awaitable[None]]
@@ -105,7 +105,7 @@ class Switchboard:
             if draft.topic in FURTHER:
                 await outbox.accept_wanted(tx, [(event, "")])  # only where somebody asked for it
             else:
-                await outbox.accept(tx, event)
+                await tell(tx, event)
             if draft.call is not None:
                 await outbox.add_call(tx, event, draft.call)
             await record(tx, self._workspace, draft.data, now)

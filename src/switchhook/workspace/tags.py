@@ -8,11 +8,11 @@ import re
 
 from switchhook.events.envelope import publish as check
 from switchhook.events.payloads import TagAdded, TagRemoved
-from switchhook.storage import conversations, outbox
+from switchhook.storage import conversations
 from switchhook.storage.conversations import Tag
 from switchhook.storage.people import fold
 from switchhook.storage.store import Transaction
-from switchhook.workspace.publish import new_event
+from switchhook.workspace.publish import new_event, tell
 
 NAME_MAX = 255
 TAGS_MAX = 100  # on one call
@@ -85,7 +85,7 @@ async def add(
     if not await conversations.add_call_tag(tx, workspace, call, key, user_email=user_email, now=now):
         return False
     data = TagAdded(call_id=call, tag_key=tag.key, tag_name=tag.name, user_email=user_email)
-    await outbox.accept(tx, new_event(workspace, check(data), now))
+    await tell(tx, new_event(workspace, check(data), now))
     return True
 
 
@@ -103,5 +103,5 @@ async def remove(
     if not await conversations.drop_call_tag(tx, workspace, call, key):
         return False
     data = TagRemoved(call_id=call, tag_key=tag.key, tag_name=tag.name, user_email=user_email)
-    await outbox.accept(tx, new_event(workspace, check(data), now))
+    await tell(tx, new_event(workspace, check(data), now))
     return True
