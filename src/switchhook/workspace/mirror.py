@@ -178,11 +178,9 @@ async def learn(tx: Transaction, event: Published, region: str, now: int) -> Non
     if event.own:
         await tx.execute("forget_own_event", event.workspace, event.id)
         return
-    if not event.body:
-        return
     try:
         data = parse(event.body).data
-    except (UnknownTopic, InvalidEvent):  # accepted by a version with another catalogue
+    except (UnknownTopic, InvalidEvent):  # it was expunged, or a version with another catalogue accepted it
         return
     workspace, at = event.workspace, event.accepted_at
     match data:
