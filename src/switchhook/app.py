@@ -214,7 +214,12 @@ def _chores(
     retention = Retention(store, clock, config.retention)
     stack.push_async_callback(retention.stop)
     retention.start()
-    mirror = Mirror(store, clock, config.region, lambda: dispatcher.snapshot().get("deliveries_queued", 0))
+
+    def deliveries() -> float:
+        told = dispatcher.snapshot()
+        return told.get("deliveries_queued", 0) + told.get("deliveries_in_flight", 0)
+
+    mirror = Mirror(store, clock, config.region, deliveries)
     stack.push_async_callback(mirror.stop)
     mirror.start()
     return recoveries, lambda: {**retention.snapshot(), **mirror.snapshot()}

@@ -5,7 +5,7 @@
 
 `learn` is one event. It makes no events: what was published has been told already. What the workspace told of its own
 changes (`own`) is passed by, as it is stored already and may be different again by now. The groups are small and wait
-while deliveries wait in memory. In a shared store one process at a time mirrors, and the cursor moves with the effects,
+while many deliveries are open. In a shared store one process at a time mirrors, and the cursor moves with the effects,
 so that each event counts once whatever dies. Retention waits for the cursor.
 """
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 GROUP = 50  # events learned in one transaction: a few milliseconds of a store of one process
 PAUSE = 0.02  # seconds between two groups
 BUSY_PAUSE = 0.25  # the same while deliveries wait
-BUSY = 500  # deliveries that wait in memory
+BUSY = 50  # deliveries that wait in memory or are under way
 LOOK = 1.0  # seconds between two looks when there is nothing to learn
 CLAIM = 15.0  # seconds that a process mirrors alone
 
@@ -53,16 +53,16 @@ CLAIM = 15.0  # seconds that a process mirrors alone
 class Mirror:
     """Learns in the background.
 
-    `queued` says how many deliveries wait in memory; `region` is whose numbers may be spelled as at home.
+    `deliveries` says how many wait in memory or are under way; `region` is whose numbers may be spelled as at home.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, region: str, queued: Callable[[], float] = lambda: 0
+        self, store: Store, clock: Clock, region: str, deliveries: Callable[[], float] = lambda: 0
     ) -> None:
         self._store = store
         self._clock = clock
         self._region = region
-        self._queued = queued
+        self._open = deliveries
         self._task: asyncio.Task[None] | None = None
         self._learned = 0
         self._left_out = 0
@@ -107,7 +107,7 @@ class Mirror:
             done += count
             if count < GROUP:
                 break
-            await self._clock.sleep(BUSY_PAUSE if self._queued() > BUSY else PAUSE)
+            await self._clock.sleep(BUSY_PAUSE if self._open() > BUSY else PAUSE)
         self._since = await self._store.read(mirroring.waiting_since)
         return done
 
