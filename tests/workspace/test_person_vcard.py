@@ -149,6 +149,13 @@ def test_who_is_written_as_a_card_is_read_as_the_same(person: Contact, company: 
     assert draft.ignored == ()
 
 
+@pytest.mark.parametrize("blanks", [0, 1, 2])
+def test_no_line_that_is_written_cuts_a_letter(blanks: int) -> None:
+    person = Contact(workspace="w", id="cnt_1", name="x" * blanks + "€" * 90, created_at=NOW, updated_at=NOW)
+    card = write_card(person, "cnt-1", None, [])
+    assert max(len(line.decode()) for line in card.split(b"\r\n")) <= 75
+
+
 @given(st.binary(max_size=300) | st.text('BEGINVCARD:END;=\\"\n ,ARS4.0T', max_size=200).map(str.encode))
 def test_any_bytes_between_two_lines_are_read_or_told_of(inside: bytes) -> None:
     assert read(b"BEGIN:VCARD\nVERSION:3.0\n" + inside + b"\nEND:VCARD\n")
