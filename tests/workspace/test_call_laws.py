@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from switchhook import events
 from switchhook.events import CallCompleted
+from switchhook.workspace.calls import Draft, Limits, apply, close, overdue
+from switchhook.workspace.completed import Context
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
@@ -20,6 +22,7 @@ from switchhook.workspace.facts import (
 )
 from tests.workspace.telling import (
     CONTEXT,
+    START,
     a_state,
     answers,
     chooses,
@@ -115,6 +118,42 @@ def test_what_is_known_when_it_settles_is_the_same_in_any_order_the_end_included
     facts[-1] = msgspec.structs.replace(facts[-1], final=False)
     told = data.draw(st.permutations(facts + data.draw(st.lists(st.sampled_from(facts), max_size=10))))
     assert tell(*told, settles(900))[-1] == tell(*facts, settles(900))[-1]
+
+
+@given(calls(), st.data())
+def test_whatever_is_lost_a_call_that_rang_is_completed_exactly_once(
+    facts: list[AnyFact], data: st.DataObject
+) -> None:
+    """Some facts are lost; the call is swept until it is over; then the lost ones turn up after all."""
+    state, limits, now = a_state(), Limits(), START
+    told = data.draw(st.lists(st.sampled_from(facts), min_size=1, max_size=20))
+    made: list[Draft] = []
+
+    def hear(fact: AnyFact) -> None:
+        context = Context(CONTEXT.directory, CONTEXT.link, CONTEXT.new_recording_id, now=now)
+        made.extend(apply(state, fact, context))
+
+    def completed() -> int:
+        return Counter(draft.topic for draft in made)["call.completed"]
+
+    for fact in told:
+        hear(fact)
+    for _ in range(2):  # one for the end, one for what the end waits for
+        now += int(max(limits.lost, limits.settle) * 1000)
+        match overdue(state, now, limits):
+            case "ask":
+                end = close(state, "unknown", now, limits)
+                assert end is not None
+                hear(end)
+            case "settle":
+                hear(settles((now - START) / 1000))
+    assert overdue(state, now + 10**9, limits) == "wait"
+    assert not state.open
+    rang = any(isinstance(fact, Offered | Ringing | Answered) for fact in told)
+    assert completed() == int(rang)
+    for fact in data.draw(st.permutations(facts)):
+        hear(fact)
+    assert completed() == 1
 
 
 @given(calls(), st.data())
