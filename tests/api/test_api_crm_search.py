@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchhook.storage import plans
+from switchhook.storage import search as storage_search
 from switchhook.storage.people import SEARCHED, contains, fold, search_text
 from tests.api.world import World
 
@@ -199,3 +201,31 @@ def test_a_pattern_of_one_text_does_not_reach_into_the_next() -> None:
     assert contains("B", 0) == "%\x01%b%\x02%"
     assert contains("100%_\\") == "%100___%"
     assert len(SEARCHED) == 7
+
+
+async def test_what_very_many_have_is_estimated_and_its_late_pages_are_refused(
+    world: World, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        body = {"name": "Anna", "numbers": [f"+3360000000{n}"]}
+        assert (await world.call("POST", "/v2/api/crm/people", key=key, json=body)).status == 200
+    for module in (plans, storage_search):
+        monkeypatch.setattr(module, "COUNTED", 4)
+
+    async def page(number: int, **body: Any) -> Any:
+        body |= {"page": number, "size": 2}
+        return await world.call("POST", "/v2/api/crm/people/search", key=key, json=body)
+
+    answer = await page(2, search="anna")
+    assert answer.json()["pagination"] == {
+        **{"page": 2, "size": 2, "total_count": 6, "total_pages": 3, "has_more": True},
+        "total_count_exact": False,
+    }
+    answer = await page(3, search="anna")
+    assert answer.status == 400
+    assert answer.json()["error"]["code"] == "INVALID_PARAMETER"
+    assert "Narrow the search" in str(answer.json())
+    answer = await page(3)  # everybody is counted all the time
+    assert answer.json()["pagination"] == {
+        **{"page": 3, "size": 2, "total_count": 6, "total_pages": 3, "has_more": False}
+    }

@@ -12,7 +12,7 @@ from switchhook.delivery.retention import Retention
 from switchhook.events.catalogue import TOPICS, read
 from switchhook.events.envelope import publish as check
 from switchhook.events.payloads import SmsReceived
-from switchhook.storage import conversations, expunging, outbox
+from switchhook.storage import conversations, expunging, item_search, outbox
 from switchhook.storage.conversations import ItemFilter
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Transaction
@@ -110,7 +110,7 @@ async def test_the_words_of_a_text_are_in_no_file_any_more_and_in_no_search(
     assert (item.content, item.at > 0) == (None, True)
     found = ItemFilter(words=("zyxwvutsr",))
     rows, _ = await store.read(
-        lambda r: conversations.find_items(r, WORKSPACE, found, "DATE_DESC", limit=9, offset=0)
+        lambda r: item_search.find_items(r, WORKSPACE, found, "DATE_DESC", limit=9, offset=0)
     )
     assert [row.id for row in rows] == ["sms_3"]
 

@@ -12,7 +12,7 @@ from switchhook.storage.sqlite import SqliteStore
 from tests.postgres import Cluster, name_of
 
 SHARED_ONLY = {"processes", "leases"}
-SHARED_ONLY_COLUMNS = {("events", "owner"), ("schedule", "claimed_by")}
+SHARED_ONLY_COLUMNS = {("events", "owner"), ("schedule", "claimed_by"), ("items", "lexemes")}
 WITHOUT_WORKSPACE = {"meta", "workspaces", "api_keys", *SHARED_ONLY}
 
 

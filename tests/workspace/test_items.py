@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from switchhook import events
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.payloads import CallCompleted, CallResult, CallType, SmsReceived, SmsSent
-from switchhook.storage import conversations, people
+from switchhook.storage import conversations, item_search, people
 from switchhook.storage.conversations import ItemFilter, words_of
 from switchhook.storage.store import Store, Transaction
 from switchhook.workspace import contacts, tags
@@ -50,7 +50,7 @@ async def keep(store: Store, *data: Any, workspace: str = WORKSPACE) -> list[boo
 
 async def found(store: Store, sort: Any = "DATE_DESC", workspace: str = WORKSPACE, **what: Any) -> list[str]:
     items, total = await store.read(
-        lambda reader: conversations.find_items(
+        lambda reader: item_search.find_items(
             reader, workspace, ItemFilter(**what), sort, limit=100, offset=0
         )
     )

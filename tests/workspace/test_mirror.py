@@ -18,7 +18,7 @@ from switchhook.events.payloads import (
     TagAdded,
     TagRemoved,
 )
-from switchhook.storage import conversations, expunging, keys, mirroring, people
+from switchhook.storage import conversations, expunging, item_search, keys, mirroring, people
 from switchhook.storage.conversations import ItemFilter
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
@@ -61,7 +61,7 @@ def a_mirror(store: Store) -> Mirror:
 async def picture(store: Store) -> dict[str, Any]:
     """Everything that the workspace knows."""
     items, _ = await store.read(
-        lambda r: conversations.find_items(r, WORKSPACE, ItemFilter(), "DATE_ASC", limit=1000, offset=0)
+        lambda r: item_search.find_items(r, WORKSPACE, ItemFilter(), "DATE_ASC", limit=1000, offset=0)
     )
     calls: dict[str, Any] = {}
     for item in items:
@@ -300,7 +300,7 @@ async def test_an_expunged_event_takes_its_words_out_of_the_item(open_store: Ope
     assert found["cll_1"].result == "ANSWERED"
     looked_for = ItemFilter(words=("secret",))
     rows, count = await store.read(
-        lambda r: conversations.find_items(r, WORKSPACE, looked_for, "DATE_ASC", limit=9, offset=0)
+        lambda r: item_search.find_items(r, WORKSPACE, looked_for, "DATE_ASC", limit=9, offset=0)
     )
     assert (rows, count) == ([], 0)
     await store.close()

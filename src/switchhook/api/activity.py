@@ -2,7 +2,7 @@
 
 from switchhook.api.shapes.v1 import ActivityKind, ActivityV1
 from switchhook.clock import iso_bare
-from switchhook.storage import conversations
+from switchhook.storage import item_search
 from switchhook.storage.conversations import Item, ItemFilter
 from switchhook.storage.people import Contact
 from switchhook.storage.store import Reader
@@ -15,7 +15,7 @@ async def activity(reader: Reader, contact: Contact) -> list[ActivityV1]:
     found: list[Item] = []
     for number in contact.numbers:  # what is wanted of all is among the first of each
         which = ItemFilter(contact_number=number)
-        items, _ = await conversations.find_items(
+        items, _ = await item_search.find_items(
             reader, contact.workspace, which, "DATE_DESC", limit=ACTIVITY_MAX, offset=0
         )
         found += items

@@ -130,9 +130,10 @@ def data(value: object, status: int = 200) -> Response:
 
 
 def page_of(values: Sequence[object], page: int, size: int, total: int) -> Response:
-    """`{"data": values, "pagination": …}`."""
+    """`{"data": values, "pagination": …}`. `total` may be an estimate, see `storage/plans.py`."""
     pages = -(-total // size)
-    where = Pagination(page, size, total, pages, page < pages)
+    exact: bool = getattr(total, "exact", True)
+    where = Pagination(page, size, int(total), pages, page < pages, exact)
     return Response(200, b'{"data":%b,"pagination":%b}' % (_encode(values), _encode(where)))
 
 

@@ -16,7 +16,7 @@ from switchhook.api.shapes.v1 import (
 )
 from switchhook.clock import iso_bare, parse_iso
 from switchhook.events.ids import contact_id
-from switchhook.storage import conversations, people
+from switchhook.storage import conversations, item_search, people
 from switchhook.storage.conversations import Item, ItemFilter, Said
 from switchhook.storage.store import Reader
 from switchhook.workspace.e164 import normalise
@@ -48,7 +48,7 @@ class Calls:
         )
 
         async def read(reader: Reader) -> CallsV1:
-            found, total = await conversations.find_items(
+            found, total = await item_search.find_items(
                 reader, request.workspace, which, "DATE_DESC", limit=size, offset=page * size
             )
             return CallsV1([await call_of(reader, item) for item in found], metadata(page, size, total))
@@ -73,7 +73,7 @@ class Calls:
                 which = ItemFilter(
                     contact_number=number, own_number=self._number(query.get("allo_number", ""))
                 )
-                items, count = await conversations.find_items(
+                items, count = await item_search.find_items(
                     reader, request.workspace, which, "DATE_DESC", limit=(page + 1) * size, offset=0
                 )
                 found += items

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from switchhook.api.bodies import data, page_of, read_document, read_page, read_shape
-from switchhook.api.crm_search import body_page
+from switchhook.api.crm_search import body_page, too_far
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Work
 from switchhook.api.item_queries import (
@@ -33,8 +33,9 @@ from switchhook.api.shapes.conversations import (
     TagsAdded,
 )
 from switchhook.clock import iso_seconds
-from switchhook.storage import conversations
+from switchhook.storage import conversations, item_search
 from switchhook.storage.conversations import Item, ItemSort
+from switchhook.storage.plans import TooFar
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace import tags
 from switchhook.workspace.e164 import normalise
@@ -118,9 +119,12 @@ class Conversations:
         async def read(reader: Reader) -> tuple[list[Any], int]:
             users = {user_id: email for user_id, email, *_ in await reader.fetch("users", request.workspace)}
             which = item_filter(asked, self._region, users)
-            found, total = await conversations.find_items(
-                reader, request.workspace, which, sort, limit=size, offset=(page - 1) * size
-            )
+            try:
+                found, total = await item_search.find_items(
+                    reader, request.workspace, which, sort, limit=size, offset=(page - 1) * size
+                )
+            except TooFar:
+                raise too_far() from None
             showing = Showing(reader, request.workspace, transcript=transcript)
             return [await showing.item(item) for item in found], total
 

@@ -13,6 +13,7 @@ from switchhook.api.people import render_person
 from switchhook.api.services import Services
 from switchhook.storage import people, search
 from switchhook.storage.people import COMPANY_SEARCHED, SEARCHED, contains
+from switchhook.storage.plans import COUNTED, TooFar
 from switchhook.storage.search import Page, PeopleFilter, Sort
 from switchhook.storage.store import Reader
 from switchhook.workspace.e164 import normalise
@@ -58,7 +59,10 @@ class CrmSearch:
         which = people_filter(asked.filters, asked.words, self._region)
 
         async def read(reader: Reader) -> tuple[list[Any], int]:
-            found, total = await search.find_people(reader, request.workspace, which, asked.part)
+            try:
+                found, total = await search.find_people(reader, request.workspace, which, asked.part)
+            except TooFar:
+                raise too_far() from None
             names = await company_names(reader, request.workspace, [one.company for one in found])
             return [render_person(one, names) for one in found], total
 
@@ -148,6 +152,16 @@ async def company_names(reader: Reader, workspace: str, ids: list[str | None]) -
         if company:
             names[company.id] = company.name
     return names
+
+
+def too_far() -> ApiError:
+    """The 400 of a page too late in a search that finds very many."""
+    return ApiError(
+        "INVALID_PARAMETER",
+        f"page times size must be at most {COUNTED} in a search that finds more.",
+        param="page",
+        suggestion="Narrow the search: add a word or a filter, or ask for one range of dates after the other.",
+    )
 
 
 def body_page(document: Mapping[str, Any]) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """Calls that are over and texts (items), the conversations they belong to, and the tags of calls."""
 
 import re
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +14,6 @@ FOREVER = 1 << 62  # a time after every other
 WORD_MAX = 64  # letters of a word that count; PostgreSQL takes 2,046 bytes
 WORDS_BYTES = 500_000  # of all words of an item; PostgreSQL takes a megabyte
 _WORD = re.compile(r"[^\W_]+")
-_QUERIES: dict[ItemSort, str] = {"DATE_DESC": "newest", "DATE_ASC": "oldest", "RELEVANCE": "best"}
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -172,47 +170,8 @@ async def save_status(tx: Transaction, workspace: str, id_: str, status: str) ->
     await tx.execute("save_item_status", workspace, id_, status)
 
 
-async def find_items(
-    reader: Reader, workspace: str, which: ItemFilter, sort: ItemSort, *, limit: int, offset: int
-) -> tuple[list[Item], int]:
-    """A page of the items that fit, and how many there are."""
-    args: Row = (
-        workspace,
-        which.own_number,
-        which.contact_number,
-        which.user_email,
-        which.direction,
-        which.kind,
-        which.result,
-        which.since,
-        which.until,
-        " ".join(which.tags),
-        _flag(which.unread),
-        _flag(which.unresponded),
-        _flag(which.recorded),
-    )
-    if which.words:
-        looked_for = _match(which.words, reader.shared)
-        rows = await reader.fetch(f"found_{_QUERIES[sort]}", *args, limit, offset, looked_for)
-        count = await reader.fetch("count_found", *args, looked_for)
-    else:
-        by = "DATE_DESC" if sort == "RELEVANCE" else sort
-        rows = await reader.fetch(f"items_{_QUERIES[by]}", *args, limit, offset)
-        count = await reader.fetch("count_items", *args)
-    return [item_of(row) for row in rows], count[0][0]
-
-
 def _flag(value: bool | None) -> int:
     return -1 if value is None else int(value)
-
-
-def _match(words: Sequence[str], shared: bool) -> str:
-    """All of `words`, each of which may be the beginning of one. They hold letters and digits only."""
-    return (
-        " & ".join(f"'{word}':*" for word in words)
-        if shared
-        else " AND ".join(f'"{word}"*' for word in words)
-    )
 
 
 async def touch_conversation(tx: Transaction, item: Item, *, unread: bool, unresponded: bool) -> None:

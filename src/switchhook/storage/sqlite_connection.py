@@ -11,6 +11,7 @@ from switchhook.storage.store import Conflict, StorageError
 
 APPLICATION = 0x53574B48  # "SWKH" in the head of the file: it is ours
 BUSY_MS = 5_000  # how long to wait for another process (the command line) that writes
+CACHE = -65_536  # KiB of pages of each connection, taken as they are read
 PAGE = 8_192  # bytes; of a new file. Twice the default: a group of events is written in half as many pieces
 
 # A file with these was ours before it said so.
@@ -37,7 +38,7 @@ def connect(path: Path) -> apsw.Connection:
         connection.execute("PRAGMA secure_delete=ON")  # what was removed is overwritten
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute(f"PRAGMA cache_size={CACHE}")
         _migrate(connection)
     except OSError as error:
         raise StorageError(f"cannot open the database {path}: {error.strerror}") from error
@@ -48,8 +49,10 @@ def connect(path: Path) -> apsw.Connection:
 
 def connect_to_read(path: Path) -> apsw.Connection:
     """Open a database that is there already, for reading only."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
+    connection.execute(f"PRAGMA cache_size={CACHE}")
+    connection.execute("PRAGMA temp_store=MEMORY")
     return connection
 
 

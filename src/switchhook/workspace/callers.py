@@ -5,8 +5,8 @@ import msgspec
 from switchhook.events import payloads
 from switchhook.events.ids import COMPANY, DEAL, dashed
 from switchhook.events.values import Money, Person
-from switchhook.storage import people
 from switchhook.storage.people import Company, Contact, Deal
+from switchhook.storage.ringing import caller_of_number
 from switchhook.storage.store import Reader
 
 
@@ -63,11 +63,8 @@ async def identify(reader: Reader, workspace: str, number: str) -> Caller | None
     """The caller of a number (E.164); None when nobody has it."""
     if not number.startswith("+"):
         return None  # `anonymous`, an extension: nobody's in particular
-    contact = await people.contact_of_number(reader, workspace, number)
-    if contact is None:
+    found = await caller_of_number(reader, workspace, number)
+    if found is None:
         return None
-    if contact.company is None:
-        return Caller(contact, None, ())
-    company = await people.find_company(reader, workspace, contact.company)
-    deals = await people.deals_of_company(reader, workspace, contact.company)
+    contact, company, deals = found
     return Caller(contact, company, tuple(deals))

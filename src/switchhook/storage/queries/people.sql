@@ -28,6 +28,19 @@ SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.addr
 FROM person_numbers n JOIN people p ON p.workspace_id = n.workspace_id AND p.id = n.person_id
 WHERE n.workspace_id = $1 AND n.number = $2 ORDER BY n.shared, n.person_id LIMIT 1
 
+-- name: caller
+-- The owner of a number (whoever had it first when it has none), their company, and its $3 oldest deals: a row for each.
+SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers, p.emails,
+  p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at,
+  c.workspace_id, c.id, c.name, c.website, c.industry, c.interactions, c.last_activity_at, c.created_at, c.updated_at,
+  d.workspace_id, d.id, d.name, d.status, d.amount, d.currency, d.closed_at, d.company_id, d.created_at, d.updated_at
+FROM (SELECT n.person_id FROM person_numbers n WHERE n.workspace_id = $1 AND n.number = $2
+  ORDER BY n.shared, n.person_id LIMIT 1) o
+JOIN people p ON p.workspace_id = $1 AND p.id = o.person_id
+LEFT JOIN companies c ON c.workspace_id = $1 AND c.id = p.company_id
+LEFT JOIN deals d ON d.workspace_id = $1 AND d.company_id = p.company_id
+ORDER BY d.id LIMIT $3
+
 -- name: people_by_number
 SELECT person_id FROM person_numbers WHERE workspace_id = $1 AND number = $2 ORDER BY shared, person_id
 

@@ -1,106 +1,77 @@
 -- Searching people, companies and deals. `search` holds what they are found by, see people.search_text.
 
-
--- Nine patterns at most; those that are not needed are `%`. The first one is the most telling, and its letters lead the way.
-
--- name: search_people (sqlite)
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
+-- piece: person
+p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
   p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people_grams g JOIN people p ON p.seq = g.rowid
-WHERE p.workspace_id = $1 AND g.search LIKE $2
-  AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
-ORDER BY CASE $11 WHEN 'NAME_ASC' THEN p.sort_name END, CASE $11 WHEN 'NAME_DESC' THEN p.sort_name END DESC,
-  CASE $11 WHEN 'DATE_ASC' THEN p.active_at END, CASE $11 WHEN 'DATE_DESC' THEN p.active_at END DESC,
-  CASE $11 WHEN 'CREATED_DESC' THEN p.id END DESC, p.id
-LIMIT $12 OFFSET $13
 
--- name: count_search_people (sqlite)
-SELECT count(*) FROM people_grams g JOIN people p ON p.seq = g.rowid
-WHERE p.workspace_id = $1 AND g.search LIKE $2
-  AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
+-- piece: by_name_asc
+p.sort_name, p.id
 
--- name: search_people (postgresql)
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p
-WHERE p.workspace_id = $1
-  AND p.search LIKE $2 AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
-ORDER BY CASE $11 WHEN 'NAME_ASC' THEN p.sort_name END, CASE $11 WHEN 'NAME_DESC' THEN p.sort_name END DESC,
-  CASE $11 WHEN 'DATE_ASC' THEN p.active_at END, CASE $11 WHEN 'DATE_DESC' THEN p.active_at END DESC,
-  CASE $11 WHEN 'CREATED_DESC' THEN p.id END DESC, p.id
-LIMIT $12 OFFSET $13
+-- piece: by_name_desc
+p.sort_name DESC, p.id DESC
 
--- name: count_search_people (postgresql)
-SELECT count(*) FROM people p
-WHERE p.workspace_id = $1
-  AND p.search LIKE $2 AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
+-- piece: by_date_asc
+p.active_at, p.id
 
--- name: scan_people
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p
-WHERE p.workspace_id = $1
-  AND p.search LIKE $2 AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
-ORDER BY CASE $11 WHEN 'NAME_ASC' THEN p.sort_name END, CASE $11 WHEN 'NAME_DESC' THEN p.sort_name END DESC,
-  CASE $11 WHEN 'DATE_ASC' THEN p.active_at END, CASE $11 WHEN 'DATE_DESC' THEN p.active_at END DESC,
-  CASE $11 WHEN 'CREATED_DESC' THEN p.id END DESC, p.id
-LIMIT $12 OFFSET $13
+-- piece: by_date_desc
+p.active_at DESC, p.id DESC
 
--- name: count_scan_people
-SELECT count(*) FROM people p
-WHERE p.workspace_id = $1
-  AND p.search LIKE $2 AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
+-- piece: by_created_asc
+p.id
 
--- name: search_people_of_number
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM person_numbers n JOIN people p ON p.workspace_id = n.workspace_id AND p.id = n.person_id
-WHERE n.workspace_id = $1 AND n.number = $14
-  AND p.search LIKE $2 AND p.search LIKE $3 AND p.search LIKE $4 AND p.search LIKE $5 AND p.search LIKE $6 AND p.search LIKE $7 AND p.search LIKE $8 AND p.search LIKE $9
-  AND ($10 = '' OR EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $10))
-ORDER BY CASE $11 WHEN 'NAME_ASC' THEN p.sort_name END, CASE $11 WHEN 'NAME_DESC' THEN p.sort_name END DESC,
-  CASE $11 WHEN 'DATE_ASC' THEN p.active_at END, CASE $11 WHEN 'DATE_DESC' THEN p.active_at END DESC,
-  CASE $11 WHEN 'CREATED_DESC' THEN p.id END DESC, p.id
-LIMIT $12 OFFSET $13
+-- piece: by_created_desc
+p.id DESC
 
--- name: people_name_asc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.sort_name, p.id LIMIT $2 OFFSET $3
+-- piece: pattern
+p.search LIKE $a
 
--- name: people_name_desc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.sort_name DESC, p.id DESC LIMIT $2 OFFSET $3
+-- piece: deal_status
+EXISTS (SELECT 1 FROM deals d WHERE d.workspace_id = $1 AND d.company_id = p.company_id AND d.status = $a)
 
--- name: people_date_asc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.active_at, p.id LIMIT $2 OFFSET $3
+-- frame: people
+-- A page, in order. What is passed over on the way to a late page is looked at in the index alone.
+-- `CROSS JOIN`: SQLite takes the page first and then its rows, as it is written.
+SELECT {person} FROM (SELECT p.id AS key FROM people p WHERE p.workspace_id = $1 {more}
+  ORDER BY {order} LIMIT $2 OFFSET $3) k
+CROSS JOIN people p WHERE p.workspace_id = $1 AND p.id = k.key ORDER BY {order}
 
--- name: people_date_desc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.active_at DESC, p.id DESC LIMIT $2 OFFSET $3
+-- frame: count_people
+SELECT count(*) FROM people p WHERE p.workspace_id = $1 {more}
 
--- name: people_created_asc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.id LIMIT $2 OFFSET $3
+-- frame: sample_people
+-- Of the newest $2: how many there are, and how many of them fit.
+SELECT count(*), coalesce(sum(CASE WHEN 1 = 1 {more} THEN 1 ELSE 0 END), 0)
+FROM (SELECT p.* FROM people p WHERE p.workspace_id = $1 ORDER BY p.id DESC LIMIT $2) p
 
--- name: people_created_desc
-SELECT p.workspace_id, p.id, p.name, p.last_name, p.job_title, p.website, p.address, p.company_id, p.numbers,
-  p.emails, p.properties, p.interactions, p.last_activity_at, p.created_at, p.updated_at
-FROM people p WHERE p.workspace_id = $1 ORDER BY p.id DESC LIMIT $2 OFFSET $3
+-- frame: found_people (sqlite)
+-- A page of all that the index of letters finds, and how many those are.
+WITH found AS MATERIALIZED (SELECT p.id, p.sort_name, p.active_at FROM people_grams JOIN people p ON p.seq = people_grams.rowid
+  WHERE people_grams MATCH $4 AND p.workspace_id = $1 {more})
+SELECT {person}, (SELECT count(*) FROM found)
+FROM (SELECT p.id AS key FROM found p ORDER BY {order} LIMIT $2 OFFSET $3) k
+CROSS JOIN people p WHERE p.workspace_id = $1 AND p.id = k.key ORDER BY {order}
 
--- name: count_people
-SELECT count(*) FROM people WHERE workspace_id = $1
+-- frame: found_people (postgresql)
+WITH found AS MATERIALIZED (SELECT p.id, p.sort_name, p.active_at FROM people p
+  WHERE p.search LIKE $4 AND p.workspace_id = $1 {more})
+SELECT {person}, (SELECT count(*) FROM found)
+FROM (SELECT p.id AS key FROM found p ORDER BY {order} LIMIT $2 OFFSET $3) k
+CROSS JOIN people p WHERE p.workspace_id = $1 AND p.id = k.key ORDER BY {order}
+
+-- frame: count_found_people (sqlite)
+SELECT count(*) FROM people_grams JOIN people p ON p.seq = people_grams.rowid
+WHERE people_grams MATCH $2 AND p.workspace_id = $1 {more}
+
+-- frame: count_found_people (postgresql)
+SELECT count(*) FROM people p WHERE p.search LIKE $2 AND p.workspace_id = $1 {more}
+
+-- frame: people_of_number
+SELECT {person} FROM person_numbers n JOIN people p ON p.workspace_id = n.workspace_id AND p.id = n.person_id
+WHERE n.workspace_id = $1 AND n.number = $3 {more} ORDER BY {order} LIMIT $2
+
+-- name: tally
+-- How many rows of a table ($2) the workspace has. Triggers keep it; several processes have a row each.
+SELECT coalesce(sum(count), 0) FROM tallies WHERE workspace_id = $1 AND what = $2
 
 -- name: search_companies
 SELECT workspace_id, id, name, website, industry, interactions, last_activity_at, created_at, updated_at
