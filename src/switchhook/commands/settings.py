@@ -1,0 +1,64 @@
+"""What the commands share: options out of the table of settings, and a store for as long as they need it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from switchhook.config import OPTIONS, Config, Option
+from switchhook.installation import open_store
+from switchhook.storage.store import Store
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+STORE_OPTIONS = ("data", "database")
+
+
+def settings(*names: str) -> Callable[[F], F]:
+    """Options out of the table of `switchhook.config`, and `--config`; all of them when none is named."""
+
+    def add(function: F) -> F:
+        for option in reversed([o for o in OPTIONS if not names or o.name in names]):
+            shown = f"{option.help} [{option.env}; default: {_default(option)}]"
+            decorate = click.option(
+                option.flag, option.name, default=None, metavar=option.metavar, help=shown
+            )
+            function = decorate(function)
+        return click.option(
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path),
+            default=None,
+            metavar="FILE",
+            help="Configuration file. [SWITCHHOOK_CONFIG; default: switchhook.toml, if it is there]",
+        )(function)
+
+    return add
+
+
+def _default(option: Option) -> str:
+    value = option.default
+    if isinstance(value, tuple):
+        return ("-" if option.name.endswith("ports") else ",").join(f"{v}" for v in value) or "none"
+    return str(value) if value != "" else "none"
+
+
+def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What `work` makes of the store of `config`, which is open only meanwhile.
+
+    Raises:
+        InstallationError: the data directory cannot be used.
+        StorageError: the database cannot be used.
+    """
+
+    async def run() -> T:
+        store = await open_store(config)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
