@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python packages, then runs them. Called by `make test`, which puts .venv in front.
 #
-# Foreign programs judge our work: sipp (a SIP client), tinyproxy and Node.js (another implementation of the signature);
+# Foreign programs judge our work: sipp (a SIP client), tinyproxy, Chromium (the page) and Node.js (another implementation of the signature);
 # PostgreSQL is the shared store, of which the tests start a throw-away server of their own. On Debian and Ubuntu they are installed when
 # that is possible without asking; elsewhere the tests that need them are skipped and say so, unless CI is set: then they
 # fail. Nothing that is installed is started as a service.
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 missing=()
 command -v sipp >/dev/null || missing+=(sip-tester)
 command -v tinyproxy >/dev/null || missing+=(tinyproxy)
+command -v chromium >/dev/null || missing+=(chromium)
 command -v npm >/dev/null || missing+=(nodejs npm)
 command -v initdb >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -25,7 +26,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "not installed: ${missing[*]}; the tests that need them are skipped" >&2
   fi
 fi
-if command -v npm >/dev/null && [ ! -d node_modules/standardwebhooks ]; then
+if command -v npm >/dev/null && { [ ! -d node_modules/standardwebhooks ] || [ ! -d node_modules/axe-core ]; }; then
   npm ci --silent --no-audit --no-fund
 fi
 exec python -m pytest "$@"

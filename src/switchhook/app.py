@@ -141,6 +141,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         await _first(stop.wait(), serving)
         log.info("stopping")
         http.should_exit = True
+        api.close()
         for task in rounds:
             task.cancel()
         # Side by side: each may take seconds, and all of it together ten.

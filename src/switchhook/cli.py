@@ -9,6 +9,7 @@ import sys
 import click
 
 from switchhook import __version__
+from switchhook.commands.dashboard import dashboard_link
 from switchhook.commands.keys import keys_group
 from switchhook.commands.prune import prune_command
 from switchhook.commands.secrets import secrets_group
@@ -48,5 +49,6 @@ for _command in (
     workspaces_group,
     keys_group,
     secrets_group,
+    dashboard_link,
 ):
     cli.add_command(_command)

@@ -61,6 +61,7 @@ BODIES: dict[str, Any] = {
 QUERIES = {
     "list_calls_v1": f"?allo_number={quote(OURS)}",
     "list_conversations": f"?allo_number={quote(OURS)}",
+    "stream_events": "?follow=false&recent=100",
     "unpin_conversation": f"?allo_number={quote(OURS)}",
 }
 

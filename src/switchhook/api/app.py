@@ -12,6 +12,7 @@ from typing import Any
 
 from switchhook.api import docs, figures, openapi
 from switchhook.api.account import Account
+from switchhook.api.active_calls import ActiveCalls
 from switchhook.api.auth import Authenticator, require_scope
 from switchhook.api.calls import Calls
 from switchhook.api.companies import Companies
@@ -22,11 +23,13 @@ from switchhook.api.deliveries import Deliveries
 from switchhook.api.early import NO_STORE, SAFE, first_version
 from switchhook.api.errors import ApiError
 from switchhook.api.events import Events
+from switchhook.api.health import Health
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
 from switchhook.api.messages import Disconnected, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
+from switchhook.api.page import Page
 from switchhook.api.people import People
 from switchhook.api.people_csv import PeopleCsv
 from switchhook.api.recordings import Recordings
@@ -35,6 +38,8 @@ from switchhook.api.replays import Replays
 from switchhook.api.route import Route, Router, real_path
 from switchhook.api.routes import BATCH, EVENT, ROUTES
 from switchhook.api.services import Services
+from switchhook.api.sessions import Sessions, require_page, session_token
+from switchhook.api.stream import Stream
 from switchhook.api.team import Team
 from switchhook.api.webhooks import Webhooks
 from switchhook.events.faults import nearest
@@ -69,6 +74,7 @@ class Api:
         }
         if not services.serves_api:
             self._hot.clear()
+        self._stream = Stream(services, self._authorise_again)
         self._reads, self._writes = self._handlers()
         wired = {*self._reads, *self._writes, EVENT.name, BATCH.name}
         assert wired == {route.name for route in ROUTES}, (
@@ -94,6 +100,8 @@ class Api:
         calls = Calls(services)
         team = Team(services)
         recordings = Recordings(services, self._authorise_recording)
+        sessions = Sessions(services, self._authenticator)
+        page = Page()
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
             "list_further_event_types": webhooks.further_event_types,
@@ -137,7 +145,14 @@ class Api:
             "get_metrics": operation.metrics,
             "get_openapi": pages.openapi,
             "get_docs": pages.docs,
-            "get_root": pages.root,
+            "get_root": page.root,
+            "get_page": page.index,
+            "get_page_file": page.file,
+            "sign_in": sessions.sign_in,  # in a transaction of its own
+            "sign_out": sessions.sign_out,
+            "stream_events": self._stream.get,
+            "get_webhook_health": Health(services).get,
+            "list_active_calls": ActiveCalls(services).list,
         }
         writes: dict[str, Writing] = {
             "create_webhook": webhooks.create,
@@ -174,6 +189,10 @@ class Api:
             "delete_deal": companies.delete_deal,
         }
         return reads, writes
+
+    def close(self) -> None:
+        """End the answers that have no end of their own: the server stops."""
+        self._stream.close()
 
     def figures(self) -> bytes:
         """What this process counts, for the page of another worker."""
@@ -261,7 +280,14 @@ class Api:
         return await self._idempotency.once(request.workspace, key, operation, await prepare(request))
 
     async def _authorise(self, request: Request, route: Route) -> None:
-        caller = await self._authenticator.caller(request.headers.get(b"authorization"))
+        header = request.headers.get(b"authorization")
+        token = session_token(request.headers) if header is None else None
+        if token is None:
+            caller = await self._authenticator.caller(header)
+        else:
+            caller = await self._authenticator.visitor(token)
+            if route.writes:
+                require_page(request)
         request.key = caller.key
         limiter = caller.limiter
         request.rate_headers = limiter.take(limiter.write if route.writes else limiter.read)
@@ -269,6 +295,11 @@ class Api:
 
     async def _authorise_recording(self, request: Request) -> None:
         route = next(route for route in ROUTES if route.name == "get_recording")
+        await self._authorise(request, route)
+
+    async def _authorise_again(self, request: Request) -> None:
+        """For what is answered for hours: pass while the key is in force and the session open."""
+        route = next(route for route in ROUTES if route.name == "stream_events")
         await self._authorise(request, route)
 
     def _refusal(self, request: Request, error: ApiError | StorageError) -> Response:

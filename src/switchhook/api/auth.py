@@ -10,6 +10,7 @@ from switchhook.api.ratelimit import RateLimiter
 from switchhook.api.services import Limits
 from switchhook.clock import Clock
 from switchhook.storage.keys import ApiKey, find_key
+from switchhook.storage.sessions import signed_in
 from switchhook.storage.store import Store
 
 _REMEMBERED = 4096
@@ -69,14 +70,28 @@ class Authenticator:
                 suggestion="Check that the whole key was copied, or create one with `switchhook keys create`.",
                 headers=_CHALLENGE,
             )
-        if key.revoked_at is not None:
-            raise ApiError(
-                "API_KEY_REVOKED",
-                "The API key has been revoked.",
-                suggestion="Create another one with `switchhook keys create`.",
-                headers=_CHALLENGE,
-            )
-        return self._remember(header, key)
+        return self._remember(header, _in_force(key))
+
+    async def visitor(self, token: str) -> Caller:
+        """The caller of a request with the cookie of a session: whoever opened it.
+
+        Raises:
+            ApiError: 401; the session is over, or its key revoked.
+        """
+        name = _COOKIE + token.encode()
+        caller = self.known(name)
+        if caller is not None:
+            return caller
+        self._callers.pop(name, None)
+        now = self._clock.now()
+        key = await self._store.read(lambda reader: signed_in(reader, token, now))
+        if key is None:
+            raise ApiError("UNAUTHORIZED", "The session is over.", suggestion="Sign in again.")
+        return self._remember(name, _in_force(key))
+
+    def forget(self, token: str) -> None:
+        """A session was ended: it is looked up again."""
+        self._callers.pop(_COOKIE + token.encode(), None)
 
     async def _find(self, key: str | None) -> ApiKey | None:
         if key is None:
@@ -95,6 +110,18 @@ class Authenticator:
         return caller
 
 
+def _in_force(key: ApiKey) -> ApiKey:
+    if key.revoked_at is not None:
+        raise ApiError(
+            "API_KEY_REVOKED",
+            "The API key has been revoked.",
+            suggestion="Create another one with `switchhook keys create`.",
+            headers=_CHALLENGE,
+        )
+    return key
+
+
+_COOKIE = b"\0cookie "  # no header begins so
 _CHALLENGE = [(b"www-authenticate", b'Api-Key realm="switchhook"')]
 
 

@@ -47,10 +47,6 @@ class Pages:
         headers = [(b"content-security-policy", _POLICY.encode()), (b"x-frame-options", b"DENY")]
         return Response(200, self._html, _HTML, headers)
 
-    async def root(self, request: Request) -> Response:
-        """GET /."""
-        return Response(307, b"", b"text/plain", [(b"location", b"/docs")])
-
 
 def render(document: Json) -> str:
     """The page of an OpenAPI document."""

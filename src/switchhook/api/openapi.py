@@ -194,6 +194,10 @@ def _success(route: Route) -> Json:
     if route.content_type != "application/json":
         binary = route.content_type == "audio/mpeg"
         content = {} if binary else {"schema": {"type": "string"}}
+    if route.content_type == "text/event-stream":
+        # The schema of one event.
+        names = ("id", "event", "data")
+        content = {"schema": {"type": "object", "properties": {name: {"type": "string"} for name in names}}}
     made["content"] = {route.content_type: content}
     return made
 

@@ -99,6 +99,23 @@ async def figures(reader: Reader, workspace: str, endpoint: str, since: str) -> 
     return Figures(**totals, latencies=latencies, refused=len(rows) - len(latencies))
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """When an attempt began, and whether and how fast it succeeded."""
+
+    at: int
+    succeeded: bool
+    latency_ms: float
+
+
+async def over_time(reader: Reader, workspace: str, endpoint: str, first: str) -> tuple[int, list[Tried]]:
+    """How many deliveries of an endpoint wait, and its newest attempts for events with an id from `first` on."""
+    ((pending,),) = await reader.fetch(
+        "count_deliveries_pending", workspace, endpoint, await low_water(reader)
+    )
+    rows = await reader.fetch("attempts_over_time", workspace, endpoint, first, RECENT)
+    return pending, [Tried(at, state == "succeeded", latency) for at, state, latency in rows]
+
+
 async def list_deliveries(
     reader: Reader, workspace: str, endpoint: str, status: str | None, *, page: int, size: int
 ) -> tuple[list[DeliveryRow], int]:

@@ -60,6 +60,12 @@ async def find_key(reader: Reader, key: str) -> ApiKey | None:
     return _key(rows[0]) if rows else None
 
 
+async def find_key_by_id(reader: Reader, workspace: str, id: str) -> ApiKey | None:
+    """The key of this id, revoked or not; None when the workspace has none."""
+    rows = await reader.fetch("key_by_id", workspace, id)
+    return _key(rows[0]) if rows else None
+
+
 async def list_keys(reader: Reader) -> list[ApiKey]:
     """All keys of the installation, oldest first."""
     return [_key(row) for row in await reader.fetch("keys")]

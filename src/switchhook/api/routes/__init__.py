@@ -1,7 +1,7 @@
 """The one table of routes. Routing, scopes, methods allowed, `/me` and the OpenAPI document are all read off it."""
 
 from switchhook.api.route import Route
-from switchhook.api.routes import conversations, crm, deliveries, events, operation, v1, webhooks
+from switchhook.api.routes import conversations, crm, deliveries, events, operation, page, v1, webhooks
 from switchhook.api.routes.events import BATCH, EVENT
 
 __all__ = ["BATCH", "EVENT", "ROUTES"]
@@ -14,4 +14,5 @@ ROUTES: tuple[Route, ...] = (
     *crm.ROUTES,
     *v1.ROUTES,
     *operation.ROUTES,
+    *page.ROUTES,
 )

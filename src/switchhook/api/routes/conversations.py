@@ -12,6 +12,7 @@ from switchhook.api.scopes import (
     USERS_READ,
 )
 from switchhook.api.shapes import conversations as shapes
+from switchhook.api.shapes import health
 
 _TAG = "Conversations"
 _TEAM = "Workspace"
@@ -94,6 +95,16 @@ ROUTES: tuple[Route, ...] = (
         answer=shapes.ConversationItem,
         query=(_EXTEND,),
         codes=(*_ITEM, "UNSUPPORTED_EXTEND_VALUE"),
+        tag=_TAG,
+    ),
+    Route(
+        "list_active_calls",
+        "GET",
+        "/v2/api/calls/active",
+        "List the calls that ring or go on, the newest first",
+        "At most 100; those that a line of this server carries.",
+        scopes=(CONVERSATIONS_READ,),
+        answer=list[health.ActiveCall],
         tag=_TAG,
     ),
     Route(

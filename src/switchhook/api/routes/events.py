@@ -1,6 +1,6 @@
 """The way in for events: the hot routes."""
 
-from switchhook.api.route import BODY, Route
+from switchhook.api.route import BODY, Param, Route
 from switchhook.api.scopes import EVENTS_WRITE, WEBHOOKS
 from switchhook.api.shapes import events as shapes
 
@@ -34,6 +34,30 @@ BATCH = Route(
 ROUTES: tuple[Route, ...] = (
     EVENT,
     BATCH,
+    Route(
+        "stream_events",
+        "GET",
+        "/v2/api/events/stream",
+        "Follow the events as they happen",
+        "Server-sent events: `event` with the id, topic, time and payload (null above 16 KiB), and `gap` "
+        "where a client was too slow for everything and gets on with the newest. `Last-Event-ID` goes on after that "
+        "event. Ends when the key is revoked.",
+        scopes=(WEBHOOKS,),
+        content_type="text/event-stream",
+        query=(
+            Param(
+                "recent",
+                "How many that have happened to begin with.",
+                {"type": "integer", "minimum": 0, "maximum": 100, "default": 0},
+            ),
+            Param("after", "Like Last-Event-ID.", {"type": "string"}),
+            Param(
+                "follow", "`false` ends after what there is.", {"type": "string", "enum": ["true", "false"]}
+            ),
+        ),
+        codes=("INVALID_PARAMETER",),
+        tag="Events",
+    ),
     Route(
         "get_event",
         "GET",

@@ -81,6 +81,13 @@ ROUTES: tuple[Route, ...] = (
         tag="Operation",
     ),
     Route(
-        "get_root", "GET", "/", "Leads to /docs", access="public", status=307, tag="Operation", hidden=True
+        "get_root",
+        "GET",
+        "/",
+        "Leads to the page or to /docs",
+        access="public",
+        status=307,
+        tag="Operation",
+        hidden=True,
     ),
 )

@@ -1,7 +1,8 @@
 """Endpoints: what they are, their secrets, tests and figures."""
 
-from switchhook.api.route import BODY, Route
+from switchhook.api.route import BODY, Param, Route
 from switchhook.api.scopes import WEBHOOKS
+from switchhook.api.shapes import health
 from switchhook.api.shapes import webhooks as shapes
 
 ROUTES: tuple[Route, ...] = (
@@ -133,5 +134,22 @@ ROUTES: tuple[Route, ...] = (
         scopes=(WEBHOOKS,),
         answer=shapes.Stats,
         codes=("WEBHOOK_NOT_FOUND",),
+    ),
+    Route(
+        "get_webhook_health",
+        "GET",
+        "/v2/api/webhooks/{webhook_id}/health",
+        "How a webhook does, over time",
+        "Counts attempts by when they were made; `get_stats` counts those for events of the last day.",
+        scopes=(WEBHOOKS,),
+        answer=health.WebhookHealth,
+        query=(
+            Param(
+                "hours",
+                "How far back.",
+                {"type": "integer", "minimum": 1, "maximum": 168, "default": 24},
+            ),
+        ),
+        codes=("WEBHOOK_NOT_FOUND", "INVALID_PARAMETER"),
     ),
 )

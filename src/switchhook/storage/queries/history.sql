@@ -79,3 +79,17 @@ WHERE a.workspace_id = $1 AND a.endpoint_id = $2 AND a.state = 'succeeded' AND C
   AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.workspace_id = $1 AND b.endpoint_id = $2
     AND b.event_id = a.event_id AND b.number > a.number)
   AND NOT EXISTS (SELECT 1 FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.event_id = a.event_id)
+
+-- name: newest_events
+-- At most $3 after $2 (an id), the newest first; without the body of one that is large.
+SELECT id, topic, accepted_at, CASE WHEN length(body) <= 16384 THEN body END
+FROM events WHERE workspace_id = $1 AND id > $2 ORDER BY id DESC LIMIT $3
+
+-- name: attempts_over_time
+-- The newest $4 attempts for events from $3 (an id) on.
+SELECT started_at, state, latency_ms FROM attempts
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_id DESC, number DESC LIMIT $4
+
+-- name: active_calls
+SELECT id, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL AND started_at > $2
+ORDER BY started_at DESC LIMIT $3

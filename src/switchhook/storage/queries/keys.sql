@@ -8,6 +8,11 @@ SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_a
 FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
 WHERE k.digest = $1
 
+-- name: key_by_id
+SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_at
+FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+WHERE k.workspace_id = $1 AND k.id = $2
+
 -- name: keys
 SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_at
 FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id

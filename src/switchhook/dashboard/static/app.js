@@ -1,0 +1,173 @@
+// Where the page begins: who is signed in, which view is shown, theme, language and keys.
+import { ask, get, post, whenSignedOut } from "./api.js";
+import { button, dialog, h, show, toast } from "./dom.js";
+import { language, speak, t } from "./words.js";
+import * as calls from "./calls.js";
+import * as live from "./live.js";
+import * as signin from "./signin.js";
+import * as webhook from "./webhook.js";
+import * as webhooks from "./webhooks.js";
+
+// A view is `open(place, id, me)`, which may give back what is to be called when it is left.
+const VIEWS = [
+  { name: "live", key: "1", scope: "WEBHOOKS_READ_WRITE", open: live.open },
+  { name: "calls", key: "2", scope: "CONVERSATIONS_READ", open: calls.open },
+  { name: "webhooks", key: "3", scope: "WEBHOOKS_READ_WRITE", open: (place, id, me) => (id ? webhook.open(place, id, me) : webhooks.open(place, me)) },
+];
+
+let me = null;
+let leave = null;
+
+const stored = (name) => {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+};
+
+function store(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Not kept then; it holds until the page is left.
+  }
+}
+
+function paint(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+function switchTheme() {
+  const now = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  paint(next);
+  store("theme", next);
+}
+
+function switchLanguage() {
+  const next = language() === "fr" ? "en" : "fr";
+  speak(next);
+  store("language", next);
+  frame();
+}
+
+const allowed = (view) => me.scopes.includes("ALL") || me.scopes.includes(view.scope);
+
+function here() {
+  const [name, id] = location.hash.replace(/^#\/?/, "").split("/");
+  return { name, id: id ? decodeURIComponent(id) : null };
+}
+
+function route() {
+  const main = document.getElementById("main");
+  if (!main || !me) return;
+  leave?.();
+  leave = null;
+  document.querySelectorAll("dialog").forEach((one) => one.close());
+  const views = VIEWS.filter(allowed);
+  const { name, id } = here();
+  const view = views.find((one) => one.name === name) ?? views[0];
+  document.querySelectorAll("nav a").forEach((one) => {
+    if (one.dataset.view === view?.name) one.setAttribute("aria-current", "page");
+    else one.removeAttribute("aria-current");
+  });
+  if (!view) {
+    show(main, h("p", { class: "empty" }, t("nothing allowed")));
+    return;
+  }
+  document.title = `${t(view.name)} · Switchhook`;
+  show(main);
+  leave = view.open(main, view.name === name ? id : null, me) ?? null;
+}
+
+function frame() {
+  leave?.();
+  leave = null;
+  document.documentElement.lang = language();
+  const other = language() === "fr" ? "EN" : "FR";
+  const tools = [
+    button(other, switchLanguage, { class: "quiet", title: t("switch language"), "aria-label": `${other}: ${t("switch language")}` }),
+    button("◐", switchTheme, { class: "quiet", title: t("switch theme"), "aria-label": t("switch theme") }),
+  ];
+  const toasts = h("div", { id: "toasts", role: "status", "aria-live": "polite" });
+  if (!me) {
+    show(document.body, h("div", { class: "corner" }, tools), signin.view(begin), toasts);
+    document.title = "Switchhook";
+    return;
+  }
+  const links = VIEWS.filter(allowed).map((one) =>
+    h("a", { href: `#/${one.name}`, "data-view": one.name, title: `${t(one.name)} (${one.key})` }, t(one.name)),
+  );
+  show(
+    document.body,
+    h("a", { href: "#main", class: "skip", onclick: skip }, t("skip")),
+    h(
+      "header",
+      { class: "bar" },
+      h("a", { href: "#/", class: "brand", "aria-label": "Switchhook" }, h("img", { src: "dashboard/mark.svg", alt: "", width: 22, height: 22 }), h("span", null, "Switchhook")),
+      h("nav", { "aria-label": t("views") }, links),
+      h("span", { class: "team" }, me.team?.name ?? ""),
+      tools,
+      button("?", help, { class: "quiet wide", title: t("keys"), "aria-label": t("keys") }),
+      button(t("sign out"), signOut, { class: "quiet" }),
+    ),
+    h("main", { id: "main", tabindex: "-1" }),
+    toasts,
+  );
+  route();
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function help() {
+  const rows = [...VIEWS.filter(allowed).map((one) => [one.key, t(one.name)]), ["t", t("switch theme")], ["Esc", t("close")], ["?", t("keys")]];
+  const close = button(t("close"), () => box.close());
+  const box = dialog(t("keys"), h("dl", { class: "keys" }, rows.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])), close);
+}
+
+async function signOut() {
+  await ask("DELETE", "dashboard/session").catch(() => {});
+  me = null;
+  frame();
+}
+
+async function begin() {
+  me = (await get("v2/api/me")).data;
+  frame();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !me) return;
+  if (event.target.closest?.("input, textarea, select, dialog")) return;
+  const view = VIEWS.filter(allowed).find((one) => one.key === event.key);
+  if (view) location.hash = `#/${view.name}`;
+  else if (event.key === "t") switchTheme();
+  else if (event.key === "?") help();
+});
+
+window.addEventListener("hashchange", route);
+whenSignedOut(() => {
+  if (!me) return;
+  me = null;
+  frame();
+  toast(t("session over"), "bad");
+});
+
+paint(stored("theme"));
+speak(stored("language") ?? (navigator.language.startsWith("fr") ? "fr" : "en"));
+
+const link = /^#link=(.+)$/.exec(location.hash)?.[1];
+if (link) {
+  history.replaceState(null, "", location.pathname);
+  try {
+    await post("dashboard/session", { link });
+  } catch (error) {
+    frame();
+    signin.complain(error.message);
+  }
+}
+await begin().catch(() => me ?? (document.querySelector("form") || frame()));

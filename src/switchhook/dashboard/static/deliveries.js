@@ -1,0 +1,60 @@
+// Deliveries of an endpoint, a page at a time: however many there are, the page holds fifty.
+import { get } from "./api.js";
+import { button, h, show } from "./dom.js";
+import { fillDelivery, state } from "./event.js";
+import { count, exact, until, when } from "./format.js";
+import { t } from "./words.js";
+
+const SIZE = 50;
+
+// Shows them in `place`; what is given back reads them anew.
+export function openDeliveries(place, path, changed) {
+  let page = 1;
+  let status = "";
+  const rows = h("ul", { class: "deliveries" });
+  const foot = h("div", { class: "row pager" });
+  const tabs = ["", "pending", "succeeded", "failed"].map((one) =>
+    button(t(`state ${one || "all"}`), () => choose(one), { "aria-pressed": String(one === ""), "data-status": one }));
+  show(place, h("h2", { id: "deliveries-title" }, t("deliveries")), h("div", { class: "row tabs", role: "group", "aria-label": t("show") }, tabs), rows, foot);
+
+  function choose(one) {
+    status = one;
+    page = 1;
+    tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab.dataset.status === one)));
+    load();
+  }
+
+  async function load() {
+    try {
+      const found = await get(`${path}/deliveries?size=${SIZE}&page=${page}${status && `&status=${status}`}`);
+      const { total_count: total, total_pages: pages } = found.pagination;
+      show(rows, found.data.length ? found.data.map(row) : h("li", { class: "empty" }, t(status ? "no deliveries of status" : "no deliveries")));
+      show(foot, total > 0 && [
+        button("←", () => turn(-1), { disabled: page <= 1, "aria-label": t("previous page") }),
+        h("span", null, `${page} / ${count(pages)} · ${count(total)}`),
+        button("→", () => turn(1), { disabled: page >= pages, "aria-label": t("next page") }),
+      ]);
+    } catch (error) {
+      show(rows, h("li", { class: "fault" }, error.message));
+    }
+  }
+
+  function turn(by) {
+    page += by;
+    load();
+  }
+
+  function row(one) {
+    const inner = h("div", { class: "inner" });
+    const said = one.status === "pending" && one.next_attempt_at ? until(one.next_attempt_at) : one.last_response_status ?? "";
+    const details = h("details", { ontoggle: () => details.open && fillDelivery(inner, one.id, changed) },
+      h("summary", null,
+        h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at)),
+        h("span", { class: `topic ${one.topic.split(".")[0]}` }, one.topic),
+        state(one.status), h("span", { class: "about" }, `${one.attempts}× ${said}`)), inner);
+    return h("li", null, details);
+  }
+
+  load();
+  return load;
+}

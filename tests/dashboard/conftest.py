@@ -1,0 +1,169 @@
+"""One browser and one server for a module of tests of the page.
+
+The browser has a loop of its own in this thread, so it may not outlast them: the tests of other modules bring theirs.
+"""
+
+import asyncio
+import http.server
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lameenc
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.serving import Server
+from switchhook.clock import SystemClock
+from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.payloads import CallCompleted
+from switchhook.installation import first_workspace
+from switchhook.storage.sqlite import SqliteStore
+from switchhook.workspace.items import record
+
+HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if shutil.which("chromium") is None and "CI" not in os.environ:
+        pytest.skip("chromium is not installed")
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Answers 200 to /good and 500 with something hostile to the rest."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b"" if self.path == "/good" else HOSTILE.encode()
+        self.send_response(200 if self.path == "/good" else 500)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@dataclass
+class House:
+    """A server with two endpoints, a call, and something hostile in it."""
+
+    server: Server
+    data: Path
+    receiver: str
+    good: str
+    bad: str
+    asked: list[str] = field(default_factory=list)
+
+    def publish(self, topic: str, **changed: Any) -> str:
+        data = {**json.loads(CATALOGUE[topic].example), **changed}
+        found: str = self.server.call("POST", "/v2/api/events", {"topic": topic, "data": data})["data"]["id"]
+        return found
+
+
+async def keep_calls(data: Path) -> None:
+    """Two calls that are over, the first with a recording of ours, before the server has the database."""
+    data.mkdir()
+    store = SqliteStore(data / "switchhook.db")
+    workspace = await first_workspace(store, SystemClock())
+    (data / "recordings").mkdir()
+    frames = encode_tone(data / "recordings" / "one.mp3")
+    made = msgspec.json.decode(CATALOGUE["call.completed"].example, type=CallCompleted)
+    ours = msgspec.structs.replace(
+        made, id="cll_ours", recording_url="http://127.0.0.1/v1/assets/recordings/rec_page.mp3"
+    )
+    theirs = msgspec.structs.replace(
+        made, id="cll_theirs", summary=HOSTILE, recording_url="javascript:alert(1)"
+    )
+    for one in (ours, theirs):
+        await store.run(lambda tx, one=one: record(tx, workspace.id, one, 0))  # type: ignore[misc]
+    await store.run(
+        lambda tx: tx.execute(
+            "add_recording", workspace.id, "rec_page", "cll_ours", "recordings/one.mp3", frames, 1
+        )
+    )
+    await store.close()
+
+
+def encode_tone(path: Path) -> float:
+    """Twenty seconds of silence as MP3; how long it is."""
+    encoder = lameenc.Encoder()
+    encoder.set_bit_rate(32)
+    encoder.set_in_sample_rate(8_000)
+    encoder.set_channels(1)
+    encoder.silence()
+    path.write_bytes(bytes(encoder.encode(b"\0\0" * 8_000 * 20)) + bytes(encoder.flush()))
+    return 20.0
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=receiver.serve_forever, daemon=True)
+    thread.start()
+    folder: Path = tmp_path_factory.mktemp("page")
+    asyncio.run(keep_calls(folder / "data"))
+    server = Server(folder / "data", retry_schedule="0")
+    url = f"http://127.0.0.1:{receiver.server_address[1]}"
+    made = [
+        server.call(
+            "POST",
+            "/v2/api/webhooks",
+            {
+                "url": f"{url}/{path}",
+                "topics": ["call.received", "call.completed", "sms.received"],
+                "description": text,
+            },
+        )["data"]["id"]
+        for path, text in (("good", "CRM"), ("bad", f"Help desk {HOSTILE}"))
+    ]
+    home = House(server, folder / "data", url, *made)
+    home.publish("call.completed")
+    home.publish("sms.received", content=HOSTILE)
+    yield home
+    server.stop()
+    receiver.shutdown()
+    receiver.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+        )
+        yield found
+        found.close()
+
+
+def opened(browser: Browser, house: House, **options: Any) -> Page:
+    """A page in a context of its own, that notes what it asks of other hosts and what goes wrong on it."""
+    context = browser.new_context(locale=options.pop("locale", "en-GB"), **options)
+    context.set_default_timeout(8_000)
+    page = context.new_page()
+    page.on("request", lambda request: house.asked.append(request.url))
+    page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
+    return page
+
+
+def sign_in(page: Page, house: House, key: str | None = None) -> None:
+    page.goto(f"{house.server.url}/dashboard")
+    page.get_by_label("API key").fill(key or house.server.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation").wait_for()
+
+
+@pytest.fixture
+def page(browser: Browser, house: House) -> Iterator[Page]:
+    made = opened(browser, house)
+    sign_in(made, house)
+    yield made
+    made.context.close()
