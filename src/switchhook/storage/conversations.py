@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from switchhook.storage.people import fold
+from switchhook.storage.plans import Condition, named, values
 from switchhook.storage.store import Reader, Row, Transaction
 
 ItemSort = Literal["DATE_DESC", "DATE_ASC", "RELEVANCE"]
@@ -200,12 +201,27 @@ async def list_conversations(
     offset: int,
 ) -> tuple[list[Conversation], int]:
     """A page of the conversations of one of our numbers, the newest activity first, and how many there are."""
-    args: Row = (workspace, own_number, since, _flag(unread), _flag(pinned))
-    rows = await reader.fetch("conversations", *args, limit, offset)
-    ((count,),) = await reader.fetch("count_conversations", *args)
+    more = [Condition("active_since", since)] if since else []
+    for piece, flag in (("has_unread", unread), ("is_pinned", pinned)):
+        if flag is not None:
+            more.append(Condition(piece, int(flag)))
+    rows = await reader.fetch(
+        named("conversations", more), workspace, own_number, limit, offset, *values(*more)
+    )
+    if more:
+        query = named("count_conversations", more)
+        ((count,),) = await reader.fetch(query, workspace, own_number, *values(*more))
+    else:
+        count = await tally_of_number(reader, workspace, own_number, "conversations")
     return [
         Conversation(own, their, at, last, bool(new), pin) for own, their, at, last, new, pin in rows
     ], count
+
+
+async def tally_of_number(reader: Reader, workspace: str, own_number: str, what: str) -> int:
+    """How many items, or conversations that are not archived, one of our numbers has."""
+    ((count,),) = await reader.fetch("number_tally", workspace, own_number, what)
+    return int(count)
 
 
 async def mark_conversation(

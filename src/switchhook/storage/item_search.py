@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from switchhook.storage.conversations import FOREVER, Item, ItemFilter, ItemSort, item_of
+from switchhook.storage.conversations import FOREVER, Item, ItemFilter, ItemSort, item_of, tally_of_number
 from switchhook.storage.plans import (
     COUNTED,
     SAMPLE,
@@ -73,12 +73,23 @@ class _Search:
         return await self._fetch(query, limit, self._offset, more=more)
 
     async def count(self, words: Sequence[str] = ()) -> int:
-        """How many fit, one by one unless it is all."""
-        more = [*self._more, *_spoken(words)]
-        if not more and not self._scope:
-            return await tally(self._reader, self._workspace, "items")
+        """How many fit, one by one unless that is kept."""
+        return await self._count([*self._more, *_spoken(words)])
+
+    async def _count(self, more: Sequence[Condition]) -> int:
+        if not more and (known := await self._kept()) is not None:
+            return known
         ((count,),) = await self._fetch(named("count_items", more, self._scope), more=more)
         return int(count)
+
+    async def _kept(self) -> int | None:
+        """How many items there are in the scope, when that is kept: of all, and of one of our numbers."""
+        if not self._scope:
+            return await tally(self._reader, self._workspace, "items")
+        first, *others = self._scope
+        if others or first.piece != "own_number":
+            return None
+        return await tally_of_number(self._reader, self._workspace, str(first.value), "items")
 
     async def by_words(self) -> tuple[list[Row], Total]:
         """The page of the words."""
@@ -96,17 +107,9 @@ class _Search:
                 near(self._offset, self._limit)
             if in_order(sample, everything, self._offset + self._limit):
                 rows = await self.walk(self._limit + 1, self._words)
-                expected = sample.of(sample.fitting, await self._in_scope())
+                expected = sample.of(sample.fitting, await self._count([]))
                 return rows[: self._limit], estimated(expected, self._offset, self._limit, len(rows))
         return await self._found(self._words if self._best else leading)
-
-    async def _in_scope(self) -> int:
-        ((count,),) = (
-            await self._fetch(named("count_items", (), self._scope))
-            if self._scope
-            else [(await tally(self._reader, self._workspace, "items"),)]
-        )
-        return int(count)
 
     async def _sampled(self) -> tuple[Sample, tuple[str, ...]]:
         """How frequent the words are, and which of them are to be looked for in the index."""

@@ -59,14 +59,21 @@ ON CONFLICT (workspace_id, own_number, contact_number) DO UPDATE SET
   archived = CASE WHEN excluded.active_at >= conversations.active_at THEN 0 ELSE conversations.archived END,
   active_at = CASE WHEN excluded.active_at >= conversations.active_at THEN excluded.active_at ELSE conversations.active_at END
 
--- name: conversations
-SELECT own_number, contact_number, active_at, last_item, unread, pinned_at FROM conversations
-WHERE workspace_id = $1 AND own_number = $2 AND archived = 0 AND active_at >= $3
-  AND ($4 < 0 OR unread = $4) AND ($5 < 0 OR CASE WHEN pinned_at IS NULL THEN 0 ELSE 1 END = $5) ORDER BY active_at DESC LIMIT $6 OFFSET $7
+-- piece: active_since
+c.active_at >= $a
 
--- name: count_conversations
-SELECT count(*) FROM conversations WHERE workspace_id = $1 AND own_number = $2 AND archived = 0 AND active_at >= $3
-  AND ($4 < 0 OR unread = $4) AND ($5 < 0 OR CASE WHEN pinned_at IS NULL THEN 0 ELSE 1 END = $5)
+-- piece: has_unread
+c.unread = $a
+
+-- piece: is_pinned
+CASE WHEN c.pinned_at IS NULL THEN 0 ELSE 1 END = $a
+
+-- frame: conversations
+SELECT c.own_number, c.contact_number, c.active_at, c.last_item, c.unread, c.pinned_at FROM conversations c
+WHERE c.workspace_id = $1 AND c.own_number = $2 AND c.archived = 0 {more} ORDER BY c.active_at DESC LIMIT $3 OFFSET $4
+
+-- frame: count_conversations
+SELECT count(*) FROM conversations c WHERE c.workspace_id = $1 AND c.own_number = $2 AND c.archived = 0 {more}
 
 -- name: mark_conversation
 -- $3 is one of our numbers, or empty for all of them; a flag below 0 stays as it is.

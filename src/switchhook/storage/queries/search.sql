@@ -73,6 +73,10 @@ WHERE n.workspace_id = $1 AND n.number = $3 {more} ORDER BY {order} LIMIT $2
 -- How many rows of a table ($2) the workspace has. Triggers keep it; several processes have a row each.
 SELECT coalesce(sum(count), 0) FROM tallies WHERE workspace_id = $1 AND what = $2
 
+-- name: number_tally
+-- The same for one of our numbers ($2): its items, or its conversations that are not archived ($3).
+SELECT coalesce(sum(count), 0) FROM number_tallies WHERE workspace_id = $1 AND own_number = $2 AND what = $3
+
 -- name: search_companies
 SELECT workspace_id, id, name, website, industry, interactions, last_activity_at, created_at, updated_at
 FROM companies WHERE workspace_id = $1 AND search LIKE $2 AND search LIKE $3 AND search LIKE $4 AND search LIKE $5 AND search LIKE $6
