@@ -429,6 +429,50 @@ def test_a_number_names_known_users_only_with_the_nearest_one() -> None:
         load({"users": users, "numbers": numbers}, {})
 
 
+@pytest.mark.parametrize(
+    ("setting", "entry", "said"),
+    [
+        ("users", {"email": "anna"}, "'anna' is no e-mail address; write it like anna@example.com"),
+        (
+            "users",
+            {"email": "a@b.example", "role": "ADMN"},
+            "role is one of ADMIN, MANAGER, MEMBER, not 'ADMN'; did you mean ADMIN?",
+        ),
+        ("users", {"email": "a@b.example", "role": ""}, "role is one of ADMIN, MANAGER, MEMBER, not ''"),
+        (
+            "users",
+            {"email": "a@b.example", "status": "active"},
+            "status is one of ACTIVE, BLOCKED, not 'active'",
+        ),
+        ("numbers", {"number": "+33123456789", "type": "SENDER"}, "did you mean SENDER_ID?"),
+        (
+            "numbers",
+            {"number": "+33123456789", "capabilities": ["FAX"]},
+            "is one of VOICE, SMS, MMS, not 'FAX'",
+        ),
+        ("numbers", {"number": "+33123456789", "country": "fr"}, "country is two letters, like FR, not 'fr'"),
+        (
+            "numbers",
+            {"number": "HARBOUR DENTAL", "type": "SENDER_ID"},
+            "cannot be a sender id: it has 1 to 11",
+        ),
+        ("numbers", {"number": "12345", "type": "SENDER_ID"}, "at least one letter"),
+        (
+            "numbers",
+            {"number": "HARBOUR", "type": "SENDER_ID", "capabilities": ["VOICE"]},
+            "its capabilities are SMS",
+        ),
+    ],
+)
+def test_a_user_or_number_that_cannot_be_is_refused_with_what_can(
+    setting: str, entry: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({setting: json.dumps([entry])}, {})
+    assert str(refused.value).startswith(f"--{setting}: ")
+    assert said in str(refused.value)
+
+
 def test_nobody_stands_in_the_configuration_twice() -> None:
     with pytest.raises(ConfigError, match=r"--users: a@example.com stands there twice"):
         load({"users": '[{"email": "a@example.com"}, {"email": "a@example.com", "name": "B"}]'}, {})

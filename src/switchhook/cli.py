@@ -11,9 +11,11 @@ import click
 from switchhook import __version__
 from switchhook.commands.dashboard import dashboard_link
 from switchhook.commands.keys import keys_group
+from switchhook.commands.numbers import numbers_group
 from switchhook.commands.prune import prune_command
 from switchhook.commands.secrets import secrets_group
 from switchhook.commands.serve import serve_command
+from switchhook.commands.users import users_group
 from switchhook.commands.workspaces import workspaces_group
 from switchhook.config import ConfigError
 from switchhook.installation import InstallationError
@@ -48,6 +50,8 @@ for _command in (
     prune_command,
     workspaces_group,
     keys_group,
+    users_group,
+    numbers_group,
     secrets_group,
     dashboard_link,
 ):

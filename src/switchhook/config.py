@@ -12,12 +12,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from switchhook import parsers
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
+from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, from_environment, from_file, nearest
 
@@ -36,24 +35,6 @@ __all__ = [
 
 SHARED_SCHEMES = ("postgresql://", "postgres://")
 API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
-
-
-class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A user of the workspace and the SIP addresses of their telephones."""
-
-    email: str
-    name: str = ""
-    sip: tuple[str, ...] = ()
-
-
-class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A telephone number of the workspace and who answers it. `users` holds e-mail addresses."""
-
-    number: str
-    name: str = ""
-    users: tuple[str, ...] = ()
-    voicemail: bool = True
-    ring_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 25
 
 
 @dataclass(frozen=True)

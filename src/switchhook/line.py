@@ -19,6 +19,7 @@ from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config, ConfigError
 from switchhook.installation import InstallationError
 from switchhook.media.tones import read_wav
+from switchhook.members import NUMBER
 from switchhook.storage import processes
 from switchhook.storage.store import SharedStore, StorageError, Store, Transaction
 from switchhook.telephony.sip import routing
@@ -257,8 +258,8 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             listen=config.sip_listen,
             allow=tuple(str(network) for network in config.sip_allow),
             rtp_ports="-".join(map(str, config.sip_rtp_ports)),
-            users=tuple(address for user in known.users for address in user.sip),
-            numbers=tuple(number.number for number in known.numbers),
+            users=tuple(address for user in known.users for address in user.telephones),
+            numbers=tuple(one.number for one in known.numbers if one.type == NUMBER),
             record=config.sip_record,
             trust_identity=config.sip_trust_identity,
             number_header=config.sip_number_header,

@@ -320,6 +320,41 @@ async def test_users_and_numbers(world: World, key: str) -> None:
     ]
 
 
+async def test_users_are_found_by_role_and_status_and_a_sender_id_has_no_number(
+    world: World, key: str
+) -> None:
+    users = (
+        UserConfig(ANNA, "Anna", role="ADMIN"),
+        UserConfig("ben@harbour.example", "Ben", status="BLOCKED"),
+        UserConfig("cleo@harbour.example", "Cleo", role="MANAGER", status="BLOCKED"),
+    )
+    numbers = (
+        NumberConfig(OURS, "Front desk", (ANNA,), capabilities=("VOICE", "SMS")),
+        NumberConfig("HARBOUR", "Reminders", (ANNA,), type="SENDER_ID"),
+        NumberConfig("HD", type="SENDER_ID", country="BE"),
+    )
+    await world.store.run(lambda tx: configure(tx, "wsp_a", users, numbers, "FR"))
+    for asked, names in (
+        ("", ["Anna"]),
+        ("role=admin", ["Anna"]),
+        ("role=MEMBER", []),
+        ("status=BLOCKED", ["Ben", "Cleo"]),
+        ("status=blocked&role=MANAGER", ["Cleo"]),
+    ):
+        found = (await world.call("GET", f"/v2/api/users?{asked}", key=key)).data
+        assert [one["name"] for one in found] == names, asked
+    shown = (await world.call("GET", "/v2/api/numbers", key=key)).data
+    assert [
+        (one["number"], one["name"], one["country"], one["type"], one["capabilities"], len(one["users"]))
+        for one in shown
+    ] == [
+        (OURS, "Front desk", "FR", "NUMBER", ["VOICE", "SMS"], 1),
+        (None, "Reminders", "FR", "SENDER_ID", ["SMS"], 1),
+        (None, "HD", "BE", "SENDER_ID", ["SMS"], 0),
+    ]
+    assert [one["number"] for one in (await world.call("GET", "/v1/api/numbers", key=key)).data] == [OURS]
+
+
 async def test_calls_and_what_was_said_with_a_contact_under_v1(world: World, key: str) -> None:
     body = {"numbers": [MARIE, PAUL], "name": "Marie"}
     marie = (await world.call("POST", "/v1/api/contacts", key=key, json=body)).data

@@ -8,8 +8,11 @@ import pytest
 
 from switchhook.config import NumberConfig, UserConfig
 from switchhook.storage.sqlite import SqliteStore
+from switchhook.telephony.sip.plan import Ring
+from switchhook.telephony.sip.routing import Routing, plan
+from switchhook.workspace.administration import add_number
 from switchhook.workspace.directory import Directory, configure, read_directory, sip_key
-from tests.workspace.telling import ANNA, BEN, CLEO, DIRECTORY, MAIN, SECOND
+from tests.workspace.telling import ANNA, BEN, CLEO, DIRECTORY, MAIN, SECOND, rings
 
 USERS = (
     UserConfig("anna@example.com", "Anna", ("sip:anna@10.0.0.5",)),
@@ -161,3 +164,36 @@ async def test_who_is_taken_out_of_the_file_of_the_line_loses_telephones_and_num
     for gone in USERS[1:]:
         assert all(after.user_of_sip(address) is None for address in gone.sip if address not in left[0].sip)
     assert len(after.numbers) == 1
+
+
+async def test_what_an_entry_does_not_say_of_role_status_and_kind_stays(store: SqliteStore) -> None:
+    anna = "anna@example.com"
+    said = (UserConfig(anna, "Anna", role="ADMIN", status="BLOCKED"),)
+    number = NumberConfig(MAIN, "Main", (anna,), country="BE", capabilities=("VOICE", "SMS"))
+    await bring_in(store, said, (number,))
+    after = await bring_in(store, (UserConfig(anna, "Anna B."),), (NumberConfig(MAIN, "Desk"),))
+    (user,) = after.users
+    assert (user.name, user.role, user.status) == ("Anna B.", "ADMIN", "BLOCKED")
+    (kept,) = after.numbers
+    assert (kept.name, kept.country, kept.capabilities, kept.users) == ("Desk", "BE", ("VOICE", "SMS"), ())
+    after = await bring_in(store, (UserConfig(anna, role="MEMBER", status="ACTIVE"),), ())
+    assert (after.users[0].role, after.users[0].status) == ("MEMBER", "ACTIVE")
+
+
+async def test_a_number_that_was_added_by_hand_outlives_the_file_of_the_line(store: SqliteStore) -> None:
+    await bring_in(store)
+    await store.run(lambda tx: add_number(tx, "wsp_a", NumberConfig("+33123456781"), "FR"))
+    await store.run(lambda tx: configure(tx, "wsp_a", (), (), "FR", alone=True))
+    after = await store.read(lambda reader: read_directory(reader, "wsp_a", "FR"))
+    assert [number.number for number in after.numbers] == ["+33123456781"]
+
+
+async def test_who_is_blocked_has_no_telephone(store: SqliteStore) -> None:
+    blocked = (msgspec.structs.replace(USERS[0], status="BLOCKED"), USERS[1])
+    directory = await bring_in(store, blocked)
+    assert directory.users[0].sip == USERS[0].sip
+    assert directory.users[0].telephones == ()
+    assert directory.user_of_sip(USERS[0].sip[0]) is None
+    rung = plan(rings(to_raw="+33123456789"), directory, Routing())
+    assert isinstance(rung, Ring)
+    assert rung.targets == USERS[1].sip

@@ -87,7 +87,7 @@ class Showing:
         if self._users is None:
             rows = await self._reader.fetch("users", self._workspace)
             self._users = {
-                address: UserInItem(dashed(id_, USER), name, address) for id_, address, name, _ in rows
+                address: UserInItem(dashed(id_, USER), name, address) for id_, address, name, *_ in rows
             }
         return self._users.get(email) or UserInItem(None, None, email)
 

@@ -9,14 +9,12 @@ from switchhook.api.services import Services
 from switchhook.api.shapes.conversations import NewTag, NumberDetail, TagDetail, UserDetail, UserInItem
 from switchhook.api.shapes.v1 import NumberV1
 from switchhook.events.ids import USER, dashed, normalise_id
+from switchhook.members import NUMBER, ROLES, SENDER_ID, STATUSES
 from switchhook.storage import conversations
 from switchhook.storage.conversations import Tag
 from switchhook.storage.store import Row, Transaction
 from switchhook.workspace import tags
 from switchhook.workspace.directory import read_directory
-
-ROLES = ("ADMIN", "MANAGER", "MEMBER")
-STATUSES = ("ACTIVE", "BLOCKED")
 
 
 class Team:
@@ -103,11 +101,11 @@ class Team:
         return data(
             [
                 NumberDetail(
-                    number=one.number,
-                    name=one.name,
+                    number=one.number if one.type == NUMBER else None,
+                    name=one.name or (one.number if one.type == SENDER_ID else ""),
                     country=one.country,
-                    type="NUMBER",
-                    capabilities=["VOICE"],
+                    type="SENDER_ID" if one.type == SENDER_ID else "NUMBER",
+                    capabilities=list(one.capabilities),
                     users=[UserInItem(dashed(user.id, USER), user.name, user.email) for user in one.users],
                 )
                 for one in found.numbers
@@ -118,7 +116,11 @@ class Team:
         """GET /v1/api/numbers."""
         found = await self._store.read(lambda reader: read_directory(reader, request.workspace, self._region))
         return data(
-            [NumberV1(one.number, one.name, one.country, len(one.users) > 1) for one in found.numbers]
+            [
+                NumberV1(one.number, one.name, one.country, len(one.users) > 1)
+                for one in found.numbers
+                if one.type == NUMBER
+            ]
         )
 
 

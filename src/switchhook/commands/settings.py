@@ -1,20 +1,30 @@
 """What the commands share: options out of the table of settings, and a store for as long as they need it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from switchhook.clock import SystemClock
 from switchhook.config import OPTIONS, Config, Option
-from switchhook.installation import open_store
-from switchhook.storage.store import Store
+from switchhook.installation import find_workspace, first_workspace, open_store
+from switchhook.storage.store import Store, Transaction
+from switchhook.workspace.administration import Refused
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 STORE_OPTIONS = ("data", "database")
+
+
+def workspace_option(function: F) -> F:
+    """The option `--workspace`."""
+    return click.option(
+        "--workspace", metavar="ID|NAME", default=None, help="Which one; the first workspace without it."
+    )(function)
 
 
 def settings(*names: str) -> Callable[[F], F]:
@@ -46,6 +56,17 @@ def _default(option: Option) -> str:
     return str(value) if value != "" else "none"
 
 
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """What cannot be done becomes exit code 1, a value that cannot be becomes 2; each with its text."""
+    try:
+        yield
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
     """What `work` makes of the store of `config`, which is open only meanwhile.
 
@@ -62,3 +83,22 @@ def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
             await store.close()
 
     return asyncio.run(run())
+
+
+def in_workspace(
+    config: Config, workspace: str | None, work: Callable[[Transaction, str], Awaitable[T]]
+) -> T:
+    """What `work` makes in one transaction, in the workspace of a name or id, or in the first one.
+
+    Raises:
+        InstallationError: there is no such workspace, or the data directory cannot be used.
+        StorageError: the database cannot be used.
+    """
+
+    async def run(store: Store) -> T:
+        opened = await (
+            first_workspace(store, SystemClock()) if workspace is None else find_workspace(store, workspace)
+        )
+        return await store.run(lambda tx: work(tx, opened.id))
+
+    return with_store(config, run)

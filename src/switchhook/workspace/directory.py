@@ -6,9 +6,12 @@ from collections.abc import Sequence
 import msgspec
 
 from switchhook.config import NumberConfig, UserConfig
-from switchhook.events.ids import new_id
+from switchhook.events.ids import USER, new_id
+from switchhook.members import NUMBER, SENDER_ID
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace.e164 import country, normalise
+
+ACTIVE = "ACTIVE"
 
 _BRACKETED = re.compile(r"<([^<>]*)>?\s*(?:;[^<>]*)?$")  # the address after a display name
 _SIP = re.compile(r"^(?:sips?:)?(?:([^@;>]*)@)?([^;>?]+)", re.IGNORECASE)
@@ -21,6 +24,13 @@ class User(msgspec.Struct, frozen=True):
     email: str
     name: str
     sip: tuple[str, ...]
+    role: str = "MEMBER"
+    status: str = ACTIVE
+
+    @property
+    def telephones(self) -> tuple[str, ...]:
+        """The addresses that may ring and call; none of who is blocked."""
+        return self.sip if self.status == ACTIVE else ()
 
 
 class NumberSettings(msgspec.Struct, frozen=True):
@@ -31,13 +41,19 @@ class NumberSettings(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A number of the workspace; the first of its users answers for it."""
+    """A number of the workspace; the first of its users answers for it. A sender id stands in `number` too.
+
+    `configured`: the settings have named it, and it goes when those of a line name it no more.
+    """
 
     number: str
     name: str
     country: str
     users: tuple[User, ...]
     settings: NumberSettings
+    type: str = NUMBER
+    capabilities: tuple[str, ...] = ("VOICE",)
+    configured: bool = True
 
 
 class Directory:
@@ -48,7 +64,7 @@ class Directory:
         self.numbers = tuple(numbers)
         self.region = region
         self._numbers = {number.number: number for number in numbers}
-        self._sip = {sip_key(address): user for user in users for address in user.sip}
+        self._sip = {sip_key(address): user for user in users for address in user.telephones}
 
     def spell(self, raw: str) -> str:
         """`raw` as E.164 where it is a number."""
@@ -85,8 +101,8 @@ _settings = msgspec.json.Decoder(NumberSettings)
 async def read_directory(reader: Reader, workspace: str, region: str) -> Directory:
     """The directory as it is stored."""
     users = [
-        User(id_, email, name, _strings.decode(sip))
-        for id_, email, name, sip in await reader.fetch("users", workspace)
+        User(id_, email, name, _strings.decode(sip), role, status)
+        for id_, email, name, sip, role, status in await reader.fetch("users", workspace)
     ]
     by_id = {user.id: user for user in users}
     numbers = [
@@ -96,10 +112,75 @@ async def read_directory(reader: Reader, workspace: str, region: str) -> Directo
             land,
             tuple(by_id[id_] for id_ in _strings.decode(ids) if id_ in by_id),
             _settings.decode(settings),
+            type_,
+            _strings.decode(capabilities),
+            bool(configured),
         )
-        for number, name, land, ids, settings in await reader.fetch("numbers", workspace)
+        for number, name, land, ids, settings, type_, capabilities, configured in await reader.fetch(
+            "numbers", workspace
+        )
     ]
     return Directory(users, numbers, region)
+
+
+async def put_users(tx: Transaction, workspace: str, users: Sequence[User]) -> None:
+    """Store `users` as they are; one who is known by the e-mail address keeps the id."""
+    rows = [(workspace, one.id, one.email, one.name, _json(one.sip), one.role, one.status) for one in users]
+    await tx.many("put_user", rows)
+
+
+async def put_number(tx: Transaction, workspace: str, number: Number) -> None:
+    """Store `number` as it is."""
+    await tx.execute(
+        "put_number",
+        workspace,
+        number.number,
+        number.name,
+        number.country,
+        _json([user.id for user in number.users]),
+        _json(number.settings),
+        number.type,
+        _json(number.capabilities),
+        int(number.configured),
+    )
+
+
+def user_of(entry: UserConfig, known: User | None) -> User:
+    """The user that `entry` means. A role or status that it does not say stays as it was."""
+    was = known or User(new_id(USER), entry.email, "", ())
+    return User(was.id, was.email, entry.name, entry.sip, entry.role or was.role, entry.status or was.status)
+
+
+def number_of(entry: NumberConfig, known: Number | None, users: Sequence[User], region: str) -> Number:
+    """The number that `entry` means, with `users` in its order. What it does not say of type, country and capabilities
+    stays as it was."""
+    type_ = entry.type or (known.type if known else NUMBER)
+    spelled = spell(entry.number, type_, region)
+    same = known if known is not None and known.type == type_ else None
+    usual = ("SMS" if type_ == SENDER_ID else "VOICE",)
+    return Number(
+        number=spelled,
+        name=entry.name,
+        country=entry.country or (same.country if same else "") or country(spelled) or _abroad(type_, region),
+        users=tuple(users),
+        settings=NumberSettings(entry.voicemail, entry.ring_seconds),
+        type=type_,
+        capabilities=entry.capabilities or (same.capabilities if same else usual),
+        configured=True,
+    )
+
+
+def spell(number: str, type_: str, region: str) -> str:
+    """What a number is stored under: E.164, or the sender id as it is."""
+    return number if type_ == SENDER_ID else normalise(number, region)
+
+
+def _abroad(type_: str, region: str) -> str:
+    return region if type_ == SENDER_ID else ""
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 async def configure(
@@ -113,34 +194,23 @@ async def configure(
 ) -> None:
     """Bring the users and numbers of the configuration into the workspace; what is there already is updated.
 
-    With `alone` nobody else has a telephone or a number: who was taken out of the configuration keeps their history,
-    but no telephone, and a number that was taken out is no longer ours.
+    With `alone` nobody else has a telephone or a configured number: who was taken out of the configuration keeps their
+    history, but no telephone, and a number that was taken out is no longer ours. What `switchhook numbers` added stays.
     """
-    await tx.many(
-        "put_user",
-        [
-            (workspace, new_id("usr"), user.email, user.name, msgspec.json.encode(user.sip).decode())
-            for user in users
-        ],
-    )
-    ids = {email: id_ for id_, email, _, _ in await tx.fetch("users", workspace)}
+    stored = await read_directory(tx, workspace, region)
+    known = {user.email: user for user in stored.users}
+    await put_users(tx, workspace, [user_of(entry, known.get(entry.email)) for entry in users])
+    stored = await read_directory(tx, workspace, region)
+    known = {user.email: user for user in stored.users}
+    had = {number.number: number for number in stored.numbers}
+    wanted = [(spell(entry.number, entry.type or NUMBER, region), entry) for entry in numbers]
     if alone:
         named = {user.email for user in users}
-        await tx.many(
-            "take_telephones", [(workspace, id_) for email, id_ in ids.items() if email not in named]
-        )
-        kept = {normalise(entry.number, region) for entry in numbers}
-        stored = [number for number, *_ in await tx.fetch("numbers", workspace)]
-        await tx.many("drop_number", [(workspace, number) for number in stored if number not in kept])
-    for entry in numbers:
-        number = normalise(entry.number, region)
-        settings = NumberSettings(entry.voicemail, entry.ring_seconds)
-        await tx.execute(
-            "put_number",
-            workspace,
-            number,
-            entry.name,
-            country(number),
-            msgspec.json.encode([ids[email] for email in entry.users]).decode(),
-            msgspec.json.encode(settings).decode(),
-        )
+        gone = [user for user in stored.users if user.email not in named]
+        await tx.many("take_telephones", [(workspace, user.id) for user in gone])
+        kept = {number for number, _ in wanted}
+        lost = [one for one in stored.numbers if one.configured and one.number not in kept]
+        await tx.many("drop_number", [(workspace, one.number) for one in lost])
+    for number, entry in wanted:
+        ours = [known[email] for email in entry.users]
+        await put_number(tx, workspace, number_of(entry, had.get(number), ours, region))

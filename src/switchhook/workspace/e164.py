@@ -35,3 +35,15 @@ def country(number: str) -> str:
         return phonenumbers.region_code_for_number(phonenumbers.parse(number, None)) or ""
     except phonenumbers.NumberParseException:
         return ""
+
+
+def is_e164(number: str) -> bool:
+    """Whether `number` is spelled as `normalise` spells what can be dialled from anywhere."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return False
+    possible = (
+        phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+    )
+    return possible and phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number

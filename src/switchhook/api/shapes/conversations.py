@@ -173,7 +173,7 @@ class UserDetail(Struct, frozen=True, kw_only=True):
 
 
 class NumberDetail(Struct, frozen=True, kw_only=True):
-    """A number of the workspace."""
+    """A number of the workspace. `number` is null for a sender id, which is its name or stands there."""
 
     number: str | None
     name: str

@@ -30,7 +30,7 @@ def plan(offered: Offered, directory: Directory, routing: Routing) -> RingPlan:
     mailbox = Mailbox(greeting=routing.greeting, seconds=routing.voicemail_seconds)
     otherwise = mailbox if number.settings.voicemail else Reject()
     # One user may be listed twice and two users may share a telephone: each rings once.
-    targets = tuple(dict.fromkeys(address for user in number.users for address in user.sip))
+    targets = tuple(dict.fromkeys(address for user in number.users for address in user.telephones))
     if not targets:
         # Nobody can answer: straight to the mailbox, by a ring that has nothing to ring.
         return Ring((), 0.0, otherwise)

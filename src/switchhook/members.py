@@ -1,0 +1,94 @@
+"""Users and numbers as settings and commands name them, and what they may be. What is None is not said."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from switchhook.sources import nearest
+
+ROLES = ("ADMIN", "MANAGER", "MEMBER")
+STATUSES = ("ACTIVE", "BLOCKED")
+NUMBER, SENDER_ID = TYPES = ("NUMBER", "SENDER_ID")
+CAPABILITIES = ("VOICE", "SMS", "MMS")
+
+_EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
+_COUNTRY = re.compile(r"[A-Z]{2}").fullmatch
+# What a network shows in place of a number (GSM 03.38 characters that all of them take; 11 at most, not a number).
+_SENDER = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}").fullmatch
+
+
+class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A user of the workspace and the SIP addresses of their telephones."""
+
+    email: str
+    name: str = ""
+    sip: tuple[str, ...] = ()
+    role: str | None = None
+    status: str | None = None
+
+    def __post_init__(self) -> None:
+        check_email(self.email)
+        if self.role is not None:
+            one_of("role", self.role, ROLES)
+        if self.status is not None:
+            one_of("status", self.status, STATUSES)
+
+
+class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A telephone number of the workspace and who answers it. `users` holds e-mail addresses."""
+
+    number: str
+    name: str = ""
+    users: tuple[str, ...] = ()
+    voicemail: bool = True
+    ring_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 25
+    type: str | None = None
+    country: str | None = None
+    capabilities: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_number(self.number, self.type or NUMBER, self.country, self.capabilities)
+
+
+def one_of(what: str, value: str, known: tuple[str, ...]) -> str:
+    """`value`, when it is one of `known`.
+
+    Raises:
+        ValueError: it is not; the text names what it may be.
+    """
+    if value not in known:
+        like = nearest(value.upper(), list(known)) if value else ""
+        hint = like if like.startswith("; did") else ""
+        raise ValueError(f"{what} is one of {', '.join(known)}, not {value!r}{hint}")
+    return value
+
+
+def check_email(email: str) -> None:
+    """Raises:
+    ValueError: `email` is no address by which a user is known.
+    """
+    if not _EMAIL(email):
+        raise ValueError(f"{email!r} is no e-mail address; write it like anna@example.com")
+
+
+def check_number(number: str, type_: str, country: str | None, capabilities: tuple[str, ...] | None) -> None:
+    """What can be told of a number without the others.
+
+    Raises:
+        ValueError: with what it may be.
+    """
+    one_of("type", type_, TYPES)
+    for one in capabilities or ():
+        one_of("a capability", one, CAPABILITIES)
+    if country is not None and not _COUNTRY(country):
+        raise ValueError(f"country is two letters, like FR, not {country!r}")
+    if type_ != SENDER_ID:
+        return
+    if not _SENDER(number):
+        raise ValueError(
+            f"{number!r} cannot be a sender id: it has 1 to 11 letters, digits, blanks or & . _ + -, "
+            "and at least one letter"
+        )
+    if capabilities is not None and set(capabilities) != {"SMS"}:
+        raise ValueError(f"the sender id {number!r} can send SMS and nothing else: its capabilities are SMS")
