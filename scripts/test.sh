@@ -2,7 +2,7 @@
 # Installs what the tests need beside Python packages, then runs them. Called by `make test`, which puts .venv in front.
 #
 # Foreign programs judge our work: sipp (a SIP client), tinyproxy, Chromium (the page) and Node.js (another implementation of the signature);
-# PostgreSQL is the shared store, of which the tests start a throw-away server of their own. On Debian and Ubuntu they are installed when
+# PostgreSQL is the shared store, and Redis a store of receivers; the tests start throw-away servers of their own. On Debian and Ubuntu they are installed when
 # that is possible without asking; elsewhere the tests that need them are skipped and say so, unless CI is set: then they
 # fail. Nothing that is installed is started as a service.
 set -euo pipefail
@@ -14,6 +14,7 @@ command -v tinyproxy >/dev/null || missing+=(tinyproxy)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v npm >/dev/null || missing+=(nodejs npm)
 command -v initdb >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+command -v redis-server >/dev/null || missing+=(redis-server)
 if [ ${#missing[@]} -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing ${missing[*]} for the tests"

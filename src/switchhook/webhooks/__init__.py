@@ -1,10 +1,12 @@
-"""Signing and verifying webhooks after the Standard Webhooks specification.
-
-Pure: needs only `switchhook.events`, and `cryptography` for signatures of version `v1a`.
-What a receiver holds lives here, what a sender does lives in `delivery`.
+"""Standard Webhooks: signing, verifying, and the receiver's toolkit. Needs only `switchhook.events`, and `cryptography`
+for signatures of version `v1a`. What a receiver holds lives here, what a sender does lives in `delivery`; clients of
+databases and web frameworks are the user's, and imported only by the modules named after them.
 """
 
+from switchhook.webhooks.dedupe import MemoryDedupe
 from switchhook.webhooks.ed25519 import PrivateKey, PublicKey
+from switchhook.webhooks.receiver import Receiver
+from switchhook.webhooks.receiving import Answer, Background, Message, OnError, Rules
 from switchhook.webhooks.signing import Secret, Signer, sign
 from switchhook.webhooks.verify import (
     TOLERANCE,
@@ -19,11 +21,18 @@ from switchhook.webhooks.verify import (
 
 __all__ = [
     "TOLERANCE",
+    "Answer",
+    "Background",
     "BadTimestamp",
+    "MemoryDedupe",
+    "Message",
     "MissingHeader",
     "NoMatchingSignature",
+    "OnError",
     "PrivateKey",
     "PublicKey",
+    "Receiver",
+    "Rules",
     "Secret",
     "Signer",
     "TimestampTooNew",
