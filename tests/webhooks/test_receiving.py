@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from switchhook.events import CATALOGUE, parse, render
 from switchhook.webhooks import Answer, MemoryDedupe, Rules
+from switchhook.webhooks.dedupe import Claim, State
 from switchhook.webhooks.receiving import (
     Enqueue,
     Finish,
@@ -228,3 +229,8 @@ def test_a_failure_in_the_background_waits_longer_each_time_up_to_an_hour(
     attempt: int, seconds: float
 ) -> None:
     assert delay(attempt) == seconds
+
+
+@pytest.mark.parametrize("state", [State.UNDER_WAY, State.DONE])
+def test_what_another_one_has_or_has_done_is_not_worked_on_out_of_the_queue(state: State) -> None:
+    assert finish(carry_on(ID, BODY, "t", RULES), Claim(state)) == ([Take], None)
