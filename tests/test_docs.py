@@ -2,8 +2,13 @@
 
 import re
 import runpy
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from switchhook.cli import cli
 from switchhook.config import OPTIONS, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +26,32 @@ def test_every_setting_is_documented_with_its_three_names_and_no_other_is() -> N
         assert f"| `{option.flag}` | `{option.env}` |" in text, option.name
     documented = set(re.findall(r"^\| `(--[a-z-]+)` \|", text, re.MULTILINE))
     assert documented == {option.flag for option in OPTIONS}
+
+
+def leaves(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for word, inner in command.commands.items():
+            yield from leaves(inner, f"{name} {word}")
+    else:
+        yield name
+
+
+def test_every_command_is_documented_with_an_example_that_it_takes() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Command line\n")[2].partition("\n## ")[0]
+    shown = set()
+    for line in re.findall(r"^    (switchhook .+)", section, re.MULTILINE):
+        words = shlex.split(line, comments=True)[1:]
+        command: click.Command = cli
+        name = "switchhook"
+        while isinstance(command, click.Group):
+            assert words, line
+            assert words[0] in command.commands, line
+            name += f" {words[0]}"
+            command = command.commands[words.pop(0)]
+        command.make_context(name, words)  # the arguments are read, nothing is done
+        shown.add(name)
+    assert shown == set(leaves(cli, "switchhook"))
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:

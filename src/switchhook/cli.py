@@ -10,11 +10,15 @@ import click
 
 from switchhook import __version__
 from switchhook.commands.dashboard import dashboard_link
+from switchhook.commands.deliveries import deliveries_group, recover_command, retry_command
+from switchhook.commands.endpoints import endpoints_group
 from switchhook.commands.keys import keys_group
+from switchhook.commands.listen import listen_command
 from switchhook.commands.numbers import numbers_group
 from switchhook.commands.prune import prune_command
 from switchhook.commands.secrets import secrets_group
 from switchhook.commands.serve import serve_command
+from switchhook.commands.trigger import trigger_command
 from switchhook.commands.users import users_group
 from switchhook.commands.workspaces import workspaces_group
 from switchhook.config import ConfigError
@@ -54,5 +58,11 @@ for _command in (
     numbers_group,
     secrets_group,
     dashboard_link,
+    trigger_command,
+    endpoints_group,
+    deliveries_group,
+    retry_command,
+    recover_command,
+    listen_command,
 ):
     cli.add_command(_command)

@@ -9,6 +9,8 @@ from typing import Any
 PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
 SECTIONS = ("sip",)
+# The file, and what the commands that are clients of a server are told.
+NO_SETTINGS = tuple(PREFIX + name for name in ("CONFIG", "URL", "KEY", "LISTEN_SECRET"))
 
 
 class ConfigError(Exception):
@@ -70,9 +72,9 @@ def from_environment(environ: Mapping[str, str], known: Sequence[str]) -> list[t
         ConfigError: a variable begins as ours do and is not `known`.
     """
     found = []
-    names = [PREFIX + name.upper() for name in [*known, "config"]]
+    names = [*(PREFIX + name.upper() for name in known), *NO_SETTINGS]
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable == PREFIX + "CONFIG":
+        if not variable.startswith(PREFIX) or variable in NO_SETTINGS:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in known:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from switchhook.clock import SystemClock
+from switchhook.clock import Clock, SystemClock
 from switchhook.config import OPTIONS, Config, Option
 from switchhook.installation import find_workspace, first_workspace, open_store
 from switchhook.storage.store import Store, Transaction
@@ -65,6 +65,11 @@ def explained() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def wait(clock: Clock, seconds: float) -> None:
+    """Do nothing for a while."""
+    asyncio.run(clock.sleep(seconds))
 
 
 def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:

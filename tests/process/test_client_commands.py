@@ -1,0 +1,201 @@
+"""The commands that are clients of a server, against a real one."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from standardwebhooks import Webhook
+
+from bench.serving import Server
+from switchhook.cli import cli
+from switchhook.config import ConfigError
+
+pytestmark = pytest.mark.process
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Keeps what was sent to it, and answers with `status`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.caught: Queue[tuple[dict[str, str], bytes]] = Queue()
+        self.status = 204
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("cli") / "data", retry_schedule="0,3600")
+    yield running
+    running.stop()
+
+
+def run(server: Server, *args: str, **environment: str | None) -> Result:
+    env = {"SWITCHHOOK_URL": server.url, "SWITCHHOOK_KEY": server.key, "SWITCHHOOK_CONFIG": None}
+    return CliRunner().invoke(cli, list(args), env=env | environment)
+
+
+def shown(server: Server, *args: str) -> Any:
+    done = run(server, *args, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def text(server: Server, *args: str) -> str:
+    done = run(server, *args)
+    assert done.exit_code == 0, done.output
+    return done.stdout.strip()
+
+
+def until(server: Server, delivery: str, status: str) -> dict[str, Any]:
+    for _ in range(2_000):
+        found: dict[str, Any] = shown(server, "deliveries", "show", delivery)
+        if found["status"] == status and found["attempts"]:
+            return found
+    raise AssertionError(found)
+
+
+def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
+    server: Server, receiver: Receiver
+) -> None:
+    id_, secret = text(server, "endpoints", "create", receiver.url, "--topic", "tag.added").split("\t")
+    listed = run(server, "endpoints", "list").stdout
+    assert f"{id_}\tenabled\t{receiver.url}\ttag.added" in listed
+    for args in (("endpoints", "list"), ("endpoints", "show", id_), ("endpoints", "pause", id_)):
+        for more in ((), ("--json",)):
+            assert secret not in run(server, *args, *more).output
+    assert secret in text(server, "endpoints", "show", id_, "--secret")
+    assert text(server, "endpoints", "resume", id_) == f"{id_}\tenabled"
+
+    delivery = text(server, "endpoints", "test", id_, "--topic", "tag.added")
+    headers, body = receiver.caught.get(timeout=20)
+    Webhook(secret).verify(body, headers)
+    assert until(server, delivery, "succeeded")["attempts"][0]["status_code"] == 204
+    newer = text(server, "endpoints", "rotate", id_)
+    assert newer.startswith("whsec_")
+    assert newer != secret
+
+    receiver.status = 500
+    event = text(server, "trigger", "tag.added", "--set", "tag_name=VIP", "--set", "user_email=null")
+    _, body = receiver.caught.get(timeout=20)
+    assert json.loads(body)["data"]["tag_name"] == "VIP"
+    assert json.loads(body)["data"]["user_email"] is None
+    waiting: list[dict[str, Any]] = []
+    for _ in range(2_000):  # its first attempt has to be recorded
+        waiting = shown(server, "deliveries", "list", id_, "--status", "pending")
+        if waiting and waiting[0]["attempts"]:
+            break
+    (one,) = waiting
+    assert one["event_id"] == event
+    plain = run(server, "deliveries", "list", id_, "--limit", "1").stdout
+    assert plain.startswith(f"{one['id']}\tpending\ttag.added\t1\t500\t")
+    assert "for the receiver" in text(server, "deliveries", "show", one["id"])
+
+    receiver.status = 204
+    filtered = ("retry", "--endpoint", id_, "--status", "pending", "--response", "5xx", "--since", "1h")
+    assert text(server, *filtered, "--dry-run") == "would retry 1 deliveries"
+    assert "\tcompleted\t1 queued of " in text(server, *filtered)
+    receiver.caught.get(timeout=20)
+    until(server, one["id"], "succeeded")
+    assert text(server, "retry", one["id"]).startswith(one["id"])
+    receiver.caught.get(timeout=20)
+    job = shown(server, "recover", id_, "--since", "1d")
+    assert (job["kind"], job["status"]) == ("recover", "completed")
+    assert run(server, "endpoints", "delete", id_, "--yes").exit_code == 0
+    assert run(server, "deliveries", "list", id_).exit_code == 1
+
+
+def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, receiver: Receiver) -> None:
+    ids = [text(server, "trigger", "call.completed") for _ in range(2)]
+    assert ids[0] != ids[1]
+    text(server, "trigger", "tag.added")
+    secret = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    done = run(
+        server,
+        *("listen", "--forward", receiver.url, "--recent", "20", "--topic", "call.completed", "--count", "2"),
+        SWITCHHOOK_LISTEN_SECRET=secret,
+    )
+    assert done.exit_code == 0, done.output
+    assert secret not in done.output
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [line[1:] for line in lines] == [["call.completed", id_, "→ 204"] for id_ in ids]
+    for id_ in ids:
+        headers, body = receiver.caught.get(timeout=20)
+        assert headers["webhook-id"] == id_
+        Webhook(secret).verify(body, headers)
+    nobody = "http://127.0.0.1:1/hook"
+    told = run(server, "listen", "--forward", nobody, "--recent", "1", "--count", "1", "--json")
+    assert json.loads(told.stdout)["answer"] == "Connection refused"
+    assert "signing with whsec_" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("trigger", "tag.aded"), 2, "did you mean tag.added?"),
+        (("trigger", "tag.added", "--set", "tag_name"), 2, "write PATH=VALUE"),
+        (("trigger", "call.received", "--set", "persn.name=x"), 2, "did you mean person?"),
+        (("trigger", "call.received", "--set", "deals.7.name=x"), 2, "there is no '7'"),
+        (("trigger", "tag.added", "--set", "tag_name=7"), 1, "data.tag_name"),
+        (("endpoints", "show", "ep_none"), 1, "WEBHOOK_NOT_FOUND"),
+        (("endpoints", "create", "ftp://x"), 1, "answered 4"),
+        (("deliveries", "show", "none"), 1, "DELIVERY_NOT_FOUND"),
+        (("recover", "ep_none", "--since", "yesterday"), 2, "write 2h, 3d or 2026"),
+        (("retry",), 2, "name deliveries by their ids"),
+        (("retry", "x", "--topic", "tag.added"), 2, "name deliveries by their ids"),
+        (("listen", "--forward", "localhost:3000"), 2, "--forward must be like"),
+        (("endpoints", "list", "--key", "ak_live_wrong"), 1, "--key or SWITCHHOOK_KEY"),
+        (("endpoints", "list", "--url", "http://127.0.0.1:1"), 1, "is `switchhook serve` running there?"),
+        (("listen", "--url", "http://127.0.0.1:1"), 1, "is `switchhook serve` running there?"),
+        (("endpoints", "list", "--url", "127.0.0.1:8080"), 2, "--url must be like"),
+    ],
+)
+def test_a_refusal_says_what_helps(server: Server, args: tuple[str, ...], code: int, said: str) -> None:
+    done = run(server, *args)
+    assert (done.exit_code, done.stdout) == (code, ""), done.output
+    assert said in done.stderr
+    assert server.key not in done.output
+    assert "ak_live_wrong" not in done.output
+
+
+def test_the_key_of_the_data_directory_is_for_this_machine_alone(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "admin.key").write_text(server.key + "\n")
+    here = ("endpoints", "list", "--data", str(tmp_path))
+    assert run(server, *here, SWITCHHOOK_KEY=None).exit_code == 0
+    refused = run(server, *here, SWITCHHOOK_KEY=None, SWITCHHOOK_URL="https://phone.example.com").exception
+    assert isinstance(refused, ConfigError)
+    assert "give --key or SWITCHHOOK_KEY" in str(refused)
+    (tmp_path / "admin.key").unlink()
+    missing = run(server, *here, SWITCHHOOK_KEY=None).exception
+    assert isinstance(missing, ConfigError)
+    assert "or the server's --data" in str(missing)
