@@ -39,13 +39,14 @@ from switchhook.installation import (
     open_store,
     recording_key,
 )
-from switchhook.line import check_telephony, sip_line
+from switchhook.line import Line, check_telephony, sip_line
 from switchhook.media.links import sign_path
 from switchhook.seat import Seat
 from switchhook.server import HttpServer
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
+from switchhook.watched import asterisk_line, telephones
 from switchhook.workspace import directory
 from switchhook.workspace.mirror import Mirror
 from switchhook.workspace.switchboard import Switchboard
@@ -101,10 +102,14 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             expires = clock.now() // 1000 + int(config.recording_link_days * 86_400)
             return public_url + sign_path(link_key, recording, expires)
 
-        switchboard = Switchboard(store, clock, workspace.id, config.region, link)
-        line = sip_line(config, store, switchboard, clock, workspace.id)
-        stack.push_async_callback(line.stop)
-        await line.start()
+        switchboard = Switchboard(
+            store, clock, workspace.id, config.region, link, telephones=telephones(config)
+        )
+        lines = [
+            sip_line(config, store, switchboard, clock, workspace.id),
+            asterisk_line(config, store, switchboard, clock),
+        ]
+        await _open(lines, stack)
         api = build(
             Services(
                 store=store,
@@ -119,7 +124,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
                 chores=figures,
-                telephony=line.status,
+                telephony=lambda: {name: said for line in lines for name, said in line.status().items()},
                 disks=_disks(config),
                 limits=_limits(config),
             )
@@ -145,7 +150,14 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         for task in rounds:
             task.cancel()
         # Side by side: each may take seconds, and all of it together ten.
-        await asyncio.gather(serving, line.stop())
+        await asyncio.gather(serving, *(line.stop() for line in lines))
+
+
+async def _open(lines: list[Line], stack: contextlib.AsyncExitStack) -> None:
+    """Open the lines, one after the other; `stack` closes them."""
+    for line in lines:
+        stack.push_async_callback(line.stop)
+        await line.start()
 
 
 def _limits(config: Config) -> Limits:

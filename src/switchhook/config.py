@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from switchhook import parsers
+from switchhook import connectors, parsers
+from switchhook.connectors import AsteriskConfig
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
@@ -74,6 +75,8 @@ class Config:
     sip_password: str
     sip_max_calls: int
     sip_max_seconds: float
+    asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
+    asterisk_secret: str = field(repr=False)
     users: tuple[UserConfig, ...] = ()
     numbers: tuple[NumberConfig, ...] = ()
     sources: dict[str, str] = field(default_factory=dict, compare=False)
@@ -248,6 +251,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("sip_max_calls", parsers.whole(1, 1_000), 100, "Calls at the same time.", "N"),
     Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
     Option(
+        "asterisk",
+        connectors.asterisk,
+        None,
+        "An Asterisk to watch (a table in the file, JSON elsewhere).",
+        "JSON",
+    ),
+    Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
+    Option(
         "users",
         parsers.structs(UserConfig),
         (),
@@ -315,7 +326,7 @@ def _check(config: Config) -> Config:
                 "to split roles name a PostgreSQL with --database postgresql://user@host/name"
             )
     if config.role == (TELEPHONY,):
-        if not config.sip_listen:
+        if not config.sip_listen and config.asterisk is None:
             raise ConfigError(
                 f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
             )
@@ -338,7 +349,24 @@ def _check(config: Config) -> Config:
                     f"{config.sources['numbers']}: {number.number} names the unknown user {email!r}"
                     f"{nearest(email, list(emails))}"
                 )
+    if config.asterisk is not None:
+        _check_asterisk(config, config.asterisk, emails)
+    elif config.asterisk_secret:
+        raise ConfigError(f"{config.sources['asterisk_secret']}: there is no asterisk that it is for")
     return config
+
+
+def _check_asterisk(config: Config, asterisk: AsteriskConfig, emails: set[str]) -> None:
+    where = config.sources["asterisk"]
+    if not (asterisk.secret or config.asterisk_secret):
+        raise ConfigError(
+            f"{where}: there is no secret; give it in SWITCHHOOK_ASTERISK_SECRET, or beside user"
+        )
+    for extension, email in asterisk.extensions.items():
+        if email not in emails:
+            raise ConfigError(
+                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
+            )
 
 
 def is_shared(config: Config) -> bool:

@@ -1,4 +1,4 @@
-"""The SIP line: open in one process of a store, whatever number of them is told to run it.
+"""A line of telephones: open in one process of a store, whatever number of them is told to run it.
 
     take ──▶ ours: who is on it is configured · it opens · calls that nobody knows any more are ended
       ▲  └─▶ another's: stand by, ask again every two seconds
@@ -28,8 +28,9 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.workspace import directory
+from switchhook.workspace.calls import Limits
 from switchhook.workspace.facts import AnyFact, Offered
-from switchhook.workspace.switchboard import Switchboard
+from switchhook.workspace.switchboard import Ask, Switchboard
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,9 @@ class Line:
     """Has the line, or stands by for it.
 
     `open_line` makes a line that reports to what it is given; None when the line is off. A process that does not run
-    telephones (`runs` is false) leaves the line and its calls alone.
+    telephones (`runs` is false) leaves the line and its calls alone. `name` is what the line calls itself in its facts,
+    `title` what it is called in messages. A line that `keeps` its calls finds out by itself which of an earlier run are
+    over; those of one that is off are ended all the same.
     """
 
     def __init__(
@@ -71,8 +74,14 @@ class Line:
         open_line: Callable[[OnFact], Telephones] | None,
         *,
         runs: bool = True,
+        name: str = SIP,
+        title: str = "the SIP line",
+        keeps: bool = False,
     ) -> None:
         self._runs = runs
+        self._name = name
+        self._title = title
+        self._keeps = keeps
         self._store = store
         self._clock = clock
         self._switchboard = switchboard
@@ -91,7 +100,7 @@ class Line:
         """What the line says of itself; nothing when it is off."""
         if self._open_line is None or not self._runs:
             return {}
-        return {SIP: str(self._line.state) if self._line is not None else STANDBY}
+        return {self._name: str(self._line.state) if self._line is not None else STANDBY}
 
     async def start(self) -> None:
         """Take the line and open it, or stand by. With the line off, only what an earlier one left is ended.
@@ -108,7 +117,7 @@ class Line:
         if other is None:
             await self._open()
         elif self._open_line is not None:
-            log.warning("the SIP line is open in %s; this process stands by for it", other)
+            log.warning("%s is open in %s; this process stands by for it", self._title, other)
         if self._open_line is None:
             await self._let_go()
         elif isinstance(self._store, SharedStore):
@@ -124,7 +133,19 @@ class Line:
         try:
             await self._let_go()
         except StorageError as error:
-            log.warning("the SIP line is free for others only when this process is gone: %s", error)
+            log.warning("%s is free for others only when this process is gone: %s", self._title, error)
+
+    async def report(self, fact: AnyFact) -> None:
+        """Take in what happened on the line; see `Switchboard.report`."""
+        await self._switchboard.report(fact, self._fence)
+
+    async def sweep(self, ask: Ask, limits: Limits) -> int:
+        """Complete the calls of the line whose end does not come; see `Switchboard.sweep`."""
+        return await self._switchboard.sweep(self._name, ask, limits, self._fence)
+
+    async def open_calls(self) -> frozenset[str]:
+        """The calls of the line that have not ended; see `Switchboard.open_calls`."""
+        return await self._switchboard.open_calls(self._name)
 
     async def look(self) -> None:
         """See whether the line is still ours, or now.
@@ -146,14 +167,14 @@ class Line:
             return
         other = await self._take()
         if other is None and self._line is None:
-            log.warning("the SIP line was free; it is opened here")
+            log.warning("%s was free; it is opened here", self._title)
             try:
                 await self._open()
             except InstallationError:
                 await self._let_go()
                 raise
         elif other is not None and self._line is not None:
-            log.error("the SIP line is open in %s now; it is closed here, and its calls end", other)
+            log.error("%s is open in %s now; it is closed here", self._title, other)
             await self._close()
 
     async def _watch(self) -> None:
@@ -169,9 +190,9 @@ class Line:
             try:
                 await self.look()
             except (InstallationError, StorageError) as error:
-                log.error("the SIP line has to wait: %s", error)
+                log.error("%s has to wait: %s", self._title, error)
             except Exception:
-                log.exception("looking after the SIP line failed; it is tried again")
+                log.exception("looking after %s failed; it is tried again", self._title)
 
     async def _take(self) -> str | None:
         """None when the line is ours, else who has it."""
@@ -179,7 +200,7 @@ class Line:
         if not isinstance(store, SharedStore):
             return None
         process = store.process
-        other = await store.run(lambda tx: processes.take_line(tx, SIP))
+        other = await store.run(lambda tx: processes.take_line(tx, self._name))
         if other is None:
             self._held_as = process
         return other
@@ -187,20 +208,22 @@ class Line:
     async def _let_go(self) -> None:
         held, self._held_as = self._held_as, 0
         if held:
-            await self._store.run(lambda tx: processes.leave_line(tx, SIP))
+            await self._store.run(lambda tx: processes.leave_line(tx, self._name))
 
     async def _open(self) -> None:
         switchboard = self._switchboard
         if self._open_line is not None:
             await self._configure()
         await switchboard.load()
-        self._left = await switchboard.open_calls(SIP)
+        self._left = frozenset()
+        if not (self._keeps and self._open_line is not None):
+            self._left = await switchboard.open_calls(self._name)
         if self._open_line is not None:
-            line = self._open_line(lambda fact: switchboard.report(fact, self._fence))
+            line = self._open_line(self.report)
             try:
                 await line.start()
             except (LineError, ValueError) as error:
-                raise InstallationError(f"the SIP line cannot be opened: {error}") from None
+                raise InstallationError(f"{self._title} cannot be opened: {error}") from None
             self._line = line
         await self._close_orphans()
 
@@ -208,7 +231,8 @@ class Line:
         """End what an earlier run left and the line knows nothing of (its journal is gone, or it is off now)."""
         switchboard = self._switchboard
         if self._left:
-            await switchboard.close_orphans(SIP, await switchboard.open_calls(SIP) - self._left, self._fence)
+            alive = await switchboard.open_calls(self._name) - self._left
+            await switchboard.close_orphans(self._name, alive, self._fence)
             self._left = frozenset()
 
     async def _close(self) -> None:
@@ -218,7 +242,7 @@ class Line:
 
     async def _fence(self, tx: Transaction) -> None:
         if tx.shared:
-            await processes.need_line(tx, SIP)
+            await processes.need_line(tx, self._name)
 
 
 def check_telephony(config: Config) -> None:

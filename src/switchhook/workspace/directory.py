@@ -1,7 +1,7 @@
 """Who has which number and which telephone: users, numbers, and how a call finds them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -59,12 +59,22 @@ class Number(msgspec.Struct, frozen=True):
 class Directory:
     """A picture of the users and numbers of one workspace, made for looking things up."""
 
-    def __init__(self, users: Sequence[User], numbers: Sequence[Number], region: str) -> None:
+    def __init__(
+        self,
+        users: Sequence[User],
+        numbers: Sequence[Number],
+        region: str,
+        telephones: Mapping[str, str] | None = None,
+    ) -> None:
+        """`telephones` are those of other phone systems: e-mail addresses of users by SIP addresses."""
         self.users = tuple(users)
         self.numbers = tuple(numbers)
         self.region = region
         self._numbers = {number.number: number for number in numbers}
-        self._sip = {sip_key(address): user for user in users for address in user.telephones}
+        by_email = {user.email: user for user in users}
+        elsewhere = {address: by_email.get(email) for address, email in (telephones or {}).items()}
+        self._sip = {sip_key(address): user for address, user in elsewhere.items() if user is not None}
+        self._sip |= {sip_key(address): user for user in users for address in user.telephones}
 
     def spell(self, raw: str) -> str:
         """`raw` as E.164 where it is a number."""
@@ -98,8 +108,10 @@ _strings = msgspec.json.Decoder(tuple[str, ...])
 _settings = msgspec.json.Decoder(NumberSettings)
 
 
-async def read_directory(reader: Reader, workspace: str, region: str) -> Directory:
-    """The directory as it is stored."""
+async def read_directory(
+    reader: Reader, workspace: str, region: str, telephones: Mapping[str, str] | None = None
+) -> Directory:
+    """The directory as it is stored; `telephones` as in `Directory`."""
     users = [
         User(id_, email, name, _strings.decode(sip), role, status)
         for id_, email, name, sip, role, status in await reader.fetch("users", workspace)
@@ -120,7 +132,7 @@ async def read_directory(reader: Reader, workspace: str, region: str) -> Directo
             "numbers", workspace
         )
     ]
-    return Directory(users, numbers, region)
+    return Directory(users, numbers, region, telephones)
 
 
 async def put_users(tx: Transaction, workspace: str, users: Sequence[User]) -> None:

@@ -3,7 +3,7 @@
 source ──report(fact)──▶ one transaction: read the call, apply, save it, accept the events ──▶ durable ──▶ source
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -35,19 +35,28 @@ class Switchboard:
     """Takes the facts of every source into one workspace."""
 
     def __init__(
-        self, store: Store, clock: Clock, workspace: str, region: str, link: Callable[[str], str]
+        self,
+        store: Store,
+        clock: Clock,
+        workspace: str,
+        region: str,
+        link: Callable[[str], str],
+        *,
+        telephones: Mapping[str, str] | None = None,
     ) -> None:
+        """`telephones` are those of other phone systems, as in `Directory`."""
         self._store = store
         self._clock = clock
         self._workspace = workspace
         self._region = region
         self._link = link
+        self._telephones = telephones or {}
         self.directory = Directory((), (), region)
 
     async def load(self) -> None:
         """Read who has which number; to be called again when that changes."""
         self.directory = await self._store.read(
-            lambda reader: read_directory(reader, self._workspace, self._region)
+            lambda reader: read_directory(reader, self._workspace, self._region, self._telephones)
         )
 
     async def report(self, fact: AnyFact, fence: Fence | None = None) -> None:

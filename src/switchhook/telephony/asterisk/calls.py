@@ -1,0 +1,325 @@
+"""From what Asterisk says of its channels to facts about calls. Pure: happenings in, facts out.
+
+A call is what Asterisk links together (`Linkedid`), a leg is a channel. Facts are told when what makes them is there;
+what rests on something *not* being there (that nobody is left, who of several was first) waits for `GRACE`, in
+which what comes a little late or out of order still counts. So the facts are the same in either case.
+
+    inbound    the first channel is a trunk's, it rings, and its context is one where calls come in
+    outbound   a user's telephone dials a trunk, directly or by a call of Asterisk to itself
+    neither    telephones among themselves: no facts
+
+Which channels there are, and whose call each is part of, is told by `Picture`.
+"""
+
+from collections.abc import Iterable
+
+from switchhook.telephony.asterisk import happenings as h
+from switchhook.telephony.asterisk.causes import CANCELLED, ELSEWHERE, unanswered
+from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource
+from switchhook.telephony.asterisk.picture import Picture
+from switchhook.telephony.asterisk.tree import Call, Leg, Move
+from switchhook.workspace.facts import (
+    Answered,
+    AnyFact,
+    Chose,
+    Direction,
+    EndCause,
+    Ended,
+    LegEnded,
+    LegKind,
+    Offered,
+    Ringing,
+    Transferred,
+)
+
+GRACE = 1.0  # seconds that are waited before something is believed to be over
+KEEP = 300.0  # seconds that a call which is over is remembered, so that what comes late begins no other one
+NOBODY = "anonymous"
+
+
+class Calls:
+    """All calls of one Asterisk. `known` are those that were offered by an earlier run, by their ids."""
+
+    def __init__(self, source: str, plan: Plan, known: Iterable[str] = ()) -> None:
+        self._source = source
+        self._plan = plan
+        self._known = set(known)
+        self._picture = Picture(plan)
+
+    def take(self, happening: h.Happening, now: float) -> list[AnyFact]:
+        """The facts that `happening` makes; `now` is our monotonic clock in seconds."""
+        facts: list[AnyFact] = []
+        for id_ in sorted(self._picture.take(happening, now)):
+            facts += self._tell(self._picture.calls[id_], now)
+        if isinstance(happening, h.Pressed):
+            facts += self._pressed(happening)
+        return facts
+
+    def lapse(self, now: float) -> list[AnyFact]:
+        """The facts that only time makes."""
+        facts: list[AnyFact] = []
+        for call in list(self._picture.calls.values()):
+            facts += self._tell(call, now)
+            if call.over_at is not None and now - call.over_heard >= KEEP:
+                self._picture.forget(call)
+                self._known.discard(call.id)
+        return facts
+
+    def up(self, call: str) -> bool:
+        """Whether that call is there, or will be ended by us."""
+        found = self._picture.calls.get(call)
+        return found is not None and bool(found.legs) and not found.ended
+
+    @property
+    def restless(self) -> bool:
+        """Whether `lapse` has something to do."""
+        return bool(self._picture.calls)
+
+    def count(self) -> int:
+        """How many calls are up."""
+        return sum(call.direction is not None and not call.ended for call in self._picture.calls.values())
+
+    # -- telling
+
+    def _resolved(self, call: Call, move: Move, *, last: bool) -> Transferred | None:
+        """The transfer as a fact, once it is known who is there; `last` when nobody will be dialled any more."""
+        to, kind = move.to, LegKind.FORWARD if move.outside else LegKind.USER
+        if to is None:
+            later = [
+                leg
+                for leg in self._picture.legs_of(call)
+                if (leg.dialled_at or 0) > move.at and self._somebody(leg)
+            ]
+            first = min(later, key=lambda leg: (leg.dialled_at or 0, leg.id), default=None)
+            if first is not None:
+                kind = self._leg_kind(call, first)
+                to = (
+                    self._target(first)
+                    if kind is not LegKind.FORWARD
+                    else number_of(first.string) or move.exten
+                )
+            elif last:
+                to, kind = move.exten, LegKind.FORWARD if is_outside(move.exten) else LegKind.USER
+            else:
+                return None
+        return Transferred(
+            source=self._source,
+            call=call.id,
+            id=move.id,
+            at=move.at,
+            by=move.by,
+            to=to,
+            kind=kind,
+            attended=move.attended,
+        )
+
+    def _tell(self, call: Call, now: float) -> list[AnyFact]:
+        """The facts of `call` that are known now and were not told."""
+        over_at = self._over_at(call)
+        if over_at is not None and call.over_at is None:
+            call.over_heard = now
+        call.over_at = over_at
+        facts: list[AnyFact] = []
+        if call.direction is None:
+            facts += self._offered(call)
+            if call.direction is None:
+                return []
+        if call.ended:
+            return []
+        legs = [leg for leg in self._picture.legs_of(call) if self._is_leg(call, leg)]
+        for leg in legs:
+            facts += self._told_of(call, leg, now)
+        over = call.over_at is not None and now - call.over_heard >= GRACE
+        for move in call.moves.values():
+            fact = self._resolved(call, move, last=over)
+            if fact is not None:
+                facts.append(fact)
+        if over and call.over_at is not None:
+            facts.append(
+                Ended(
+                    source=self._source,
+                    call=call.id,
+                    id="ended",
+                    at=call.over_at,
+                    cause=self._why(call, legs),
+                )
+            )
+            call.ended = True
+        new = [fact for fact in facts if fact.id not in call.told]
+        call.told |= {fact.id for fact in new}
+        return new
+
+    def _offered(self, call: Call) -> list[AnyFact]:
+        """`Offered`, when it is known which way the call goes."""
+        root = self._picture.legs.get(call.id)
+        started = root.created if root else None
+        kind = self._plan.kind(root.name) if root else None
+        if root and started and kind is Kind.TRUNK and started.state != "Down":
+            if not (self._plan.comes_in(started.context) or call.id in self._known):
+                return []
+            call.direction, call.leg = Direction.INBOUND, root.id
+            return [self._offer(call, root.created_at, started.number, started.exten, None)]
+        if call.id in self._known and root is None and self._picture.complete:
+            call.direction = Direction.OUTBOUND  # who dialled has left it to others
+            return []
+        for leg in self._picture.legs_of(call):
+            if leg.dialled_at is None or self._plan.kind(leg.name) is not Kind.TRUNK:
+                continue
+            user = self._who_dials(call, leg)
+            if user is None and not (leg.id == call.id and leg.by is None):
+                continue
+            call.direction, call.leg = Direction.OUTBOUND, user.id if user else leg.id
+            by = leg.by
+            to = number_of(leg.string) or (by.exten if by else "") or leg.string
+            number = by.number if by else ""
+            reference = self._plan.address(user.name) if user else None
+            return [self._offer(call, leg.dialled_at, number, to, reference)]
+        return []
+
+    def _who_dials(self, call: Call, trunk: Leg) -> Leg | None:
+        """The user's telephone that called out by `trunk`; None when it is none, or that cannot be said yet."""
+        by = trunk.by
+        if by is not None and by.id == call.id and self._plan.kind(by.name) is Kind.USER:
+            return self._picture.legs[by.id]
+        root = self._picture.legs.get(call.id)
+        if root is None or root.created is None or self._plan.kind(root.name) is Kind.TRUNK:
+            return None
+        users = [leg for leg in self._picture.legs_of(call) if self._plan.kind(leg.name) is Kind.USER]
+        if by is not None and (mine := [leg for leg in users if leg.id == by.id]):
+            return mine[0]
+        return min(users, key=lambda leg: (leg.created_at, leg.id), default=None)
+
+    def _offer(self, call: Call, at: int, number: str, exten: str, user: str | None) -> Offered:
+        return Offered(
+            source=self._source,
+            call=call.id,
+            id="offered",
+            at=at,
+            leg=call.leg,
+            direction=call.direction or Direction.INBOUND,
+            from_raw=number if number not in {"", "<unknown>"} else NOBODY,
+            to_raw=exten,
+            user_ref=user,
+        )
+
+    def _told_of(self, call: Call, leg: Leg, now: float) -> list[AnyFact]:
+        common = (self._source, call.id, self._leg_kind(call, leg), self._target(leg))
+        source, id_, kind, target = common
+        facts: list[AnyFact] = []
+        if leg.rang_at is not None and not leg.adopted:
+            facts.append(
+                Ringing(
+                    source=source,
+                    call=id_,
+                    id=f"{leg.id}:ringing",
+                    at=leg.rang_at,
+                    leg=leg.id,
+                    kind=kind,
+                    target=target,
+                )
+            )
+        if leg.joined_at is not None:
+            facts.append(
+                Answered(
+                    source=source,
+                    call=id_,
+                    id=f"{leg.id}:answered",
+                    at=leg.joined_at,
+                    leg=leg.id,
+                    kind=kind,
+                    target=target,
+                )
+            )
+        if leg.gone_at is not None and now - leg.gone_heard >= GRACE:
+            facts.append(
+                LegEnded(
+                    source=source,
+                    call=id_,
+                    id=f"{leg.id}:ended",
+                    at=leg.gone_at,
+                    leg=leg.id,
+                    kind=kind,
+                    target=target,
+                    cause=self._cause(call, leg),
+                )
+            )
+        return facts
+
+    def _pressed(self, said: h.Pressed) -> list[AnyFact]:
+        call = self._picture.call_of(said.channel)
+        id_ = f"{said.channel.id}:pressed:{said.at}:{said.key}"
+        if call.direction is None or call.ended or id_ in call.told:
+            return []
+        call.told.add(id_)
+        return [Chose(source=self._source, call=call.id, id=id_, at=said.at, key=said.key, label=said.label)]
+
+    # -- who is what
+
+    def _legs_of(self, call: Call) -> list[Leg]:
+        return [self._picture.legs[id_] for id_ in sorted(call.legs)]
+
+    def _somebody(self, leg: Leg) -> bool:
+        return self._plan.kind(leg.name) in {Kind.TRUNK, Kind.USER, Kind.AI}
+
+    def _is_leg(self, call: Call, leg: Leg) -> bool:
+        if leg.id == call.leg:
+            # A trunk that Asterisk itself called is both the beginning and whoever answers.
+            return call.direction is Direction.OUTBOUND and self._plan.kind(leg.name) is Kind.TRUNK
+        return self._somebody(leg)
+
+    def _leg_kind(self, call: Call, leg: Leg) -> LegKind:
+        kind = self._plan.kind(leg.name)
+        if kind is Kind.AI:
+            return LegKind.AI
+        if kind is not Kind.TRUNK:
+            return LegKind.USER
+        moved = any((leg.dialled_at or 0) > move.at for move in call.moves.values() if not move.attended)
+        return LegKind.FORWARD if call.direction is Direction.INBOUND or moved else LegKind.OUTSIDE
+
+    def _target(self, leg: Leg) -> str:
+        if self._plan.kind(leg.name) is Kind.TRUNK:
+            own = leg.created.number if leg.created else ""
+            return number_of(leg.string) or number_of(own) or resource(leg.name)
+        return self._plan.address(leg.name)
+
+    # -- the end
+
+    def _over_at(self, call: Call) -> int | None:
+        """When the call ended, as far as is known; None while it is on.
+
+        Whoever called decides over an inbound call; an outbound one goes on as long as anybody is there.
+        """
+        root = self._picture.legs.get(call.id)
+        if call.direction is Direction.INBOUND and root is not None:
+            return root.gone_at
+        legs = self._picture.legs_of(call)
+        if any(leg.here for leg in legs):
+            return None
+        return max((leg.gone_at for leg in legs if leg.gone_at is not None), default=0)
+
+    def _cause(self, call: Call, leg: Leg) -> EndCause:
+        if leg.joined_at is not None:
+            return EndCause.HANGUP
+        others = [
+            other for other in self._picture.legs_of(call) if other.id != leg.id and self._is_leg(call, other)
+        ]
+        won = any(
+            other.joined_at is not None and (leg.dialled_at or 0) <= other.joined_at <= (leg.gone_at or 0)
+            for other in others
+        )
+        if leg.cause == ELSEWHERE or (won and leg.status in {"", "CANCEL", "NOANSWER"}):
+            return EndCause.ANSWERED_ELSEWHERE
+        return unanswered(leg.status, leg.cause, leg.tech)
+
+    def _why(self, call: Call, legs: list[Leg]) -> EndCause:
+        """Why the whole call ended; see `Ended`."""
+        if any(leg.joined_at is not None for leg in legs):
+            return EndCause.HANGUP
+        causes = {leg.id: self._cause(call, leg) for leg in legs if leg.gone_at is not None}
+        root = self._picture.legs.get(call.id)
+        if EndCause.CANCELLED in causes.values() or (root is not None and root.tech == CANCELLED):
+            return EndCause.CANCELLED
+        if causes:
+            last = max((leg for leg in legs if leg.id in causes), key=lambda leg: (leg.gone_at or 0, leg.id))
+            return causes[last.id]
+        return unanswered("", root.cause, root.tech) if root is not None else EndCause.FAILED

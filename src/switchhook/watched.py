@@ -1,0 +1,53 @@
+"""Phone systems that are watched, each on a line of its own: one process of a store has it, others stand by."""
+
+from collections.abc import Mapping
+
+from switchhook.clock import Clock
+from switchhook.config import TELEPHONY, Config
+from switchhook.connectors import AsteriskConfig, address
+from switchhook.line import Line, OnFact
+from switchhook.storage.store import Store
+from switchhook.telephony.asterisk.ami import AmiSession
+from switchhook.telephony.asterisk.connector import SOURCE, Connector
+from switchhook.telephony.asterisk.names import ADDRESS, Plan
+from switchhook.telephony.asterisk.session import Access
+from switchhook.workspace.switchboard import Switchboard
+
+
+def telephones(config: Config) -> Mapping[str, str]:
+    """Telephones of the phone systems that are watched: e-mail addresses of their users by their addresses."""
+    if config.asterisk is None:
+        return {}
+    return {ADDRESS.format(name): email for name, email in config.asterisk.extensions.items()}
+
+
+def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock) -> Line:
+    """The line to the Asterisk of the configuration, not started."""
+    settings = config.asterisk
+
+    async def configure() -> None:
+        """Who is who is in the configuration alone."""
+
+    def open_line(_: OnFact) -> Connector:
+        assert settings is not None
+        access = _access(settings, config.asterisk_secret)
+        plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
+        return Connector(lambda: AmiSession(access, clock), plan, clock, line)
+
+    line = Line(
+        store,
+        clock,
+        switchboard,
+        configure,
+        open_line if settings is not None else None,
+        runs=TELEPHONY in config.role,
+        name=SOURCE,
+        title="the line to Asterisk",
+        keeps=True,
+    )
+    return line
+
+
+def _access(settings: AsteriskConfig, secret: str) -> Access:
+    host, port = address(settings)
+    return Access(host, port, settings.user, secret or settings.secret, settings.tls, settings.challenge)
