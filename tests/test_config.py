@@ -21,8 +21,10 @@ from switchhook.config import (
     is_shared,
     load,
 )
+from switchhook.connectors import AsteriskConfig
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
+ASTERISK = {"host": "pbx", "user": "u", "secret": "s", "trunks": ["PJSIP/trunk"]}
 USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
 NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
 SECRETS_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -68,6 +70,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_password": ("p", "p", "p"),
     "sip_max_calls": (7, "7", 7),
     "sip_max_seconds": (60, "60", 60.0),
+    "asterisk": (ASTERISK, json.dumps(ASTERISK), AsteriskConfig("pbx", "u", ("PJSIP/trunk",), secret="s")),
+    "asterisk_secret": ("s", "s", "s"),
     "users": (USERS, json.dumps(USERS), (UserConfig("a@example.com", "A", ("sip:a@10.0.0.1",)),)),
     "numbers": (NUMBERS, json.dumps(NUMBERS), (NumberConfig("+33123456789", "Main", (), False, 5),)),
 }
@@ -141,6 +145,13 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     "sip_trust_identity": [("x", "true or false")],
     "sip_max_calls": [("0", "1 to 1000"), ("x", "1 to 1000")],
     "sip_max_seconds": [("0", "1 to 86400")],
+    "asterisk": [
+        ("ami", "JSON object"),
+        ("[]", "table"),
+        ('{"host": "h", "user": "u"}', "trunks"),
+        ('{"hots": "h"}', "did you mean host"),
+        ('{"host": "h", "user": "u", "trunks": ["t"]}', "SWITCHHOOK_ASTERISK_SECRET"),
+    ],
     "users": [
         ("x", "JSON"),
         ("{}", "array"),
@@ -216,7 +227,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
     _, text, expected = VALUES[option.name]
-    other = {"users": "[]", "numbers": "[]", "retry_schedule": "0"}.get(option.name)
+    other = {"users": "[]", "numbers": "[]", "asterisk": "", "retry_schedule": "0"}.get(option.name)
     if other is None:
         default = option.default
         other = "-".join(map(str, default)) if option.name == "sip_rtp_ports" else str(default)

@@ -12,6 +12,7 @@ from switchhook.storage import keys, processes
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.store import Lane, StorageError
 from switchhook.telephony.sip.supervisor import LineError
+from switchhook.workspace.calls import Limits, Standing
 from switchhook.workspace.facts import Direction, Offered
 from switchhook.workspace.switchboard import Switchboard
 from tests.postgres import expire
@@ -55,11 +56,11 @@ class Office:
         self.opened.append(Telephones(on_fact, broken=self.broken))
         return self.opened[-1]
 
-    async def ring(self, call: str) -> None:
+    async def ring(self, call: str, line: str = SIP) -> None:
         at = self.clock.now()
         await self.opened[-1].say(
             Offered(
-                source=SIP,
+                source=line,
                 call=call,
                 id="offered",
                 at=at,
@@ -183,6 +184,35 @@ async def test_a_line_that_cannot_be_opened_here_is_left_to_others(office: Make)
         await third.line.look()
     await other.line.look()
     assert other.line.status() == {SIP: "up"}
+
+
+async def test_a_line_that_keeps_its_calls_ends_none_of_them_by_opening(office: Make) -> None:
+    """The phone system goes on without us; only when it is watched no more its calls are ended."""
+    first, second = await office(), await office()
+    lines = [
+        Line(one.store, one.clock, one.switchboard, one.configure, one.open, name="pbx", keeps=True)
+        for one in (first, second)
+    ]
+    await lines[0].start()
+    await first.ring("a", "pbx")
+    await lines[1].start()
+    assert (lines[0].status(), lines[1].status()) == ({"pbx": "up"}, {"pbx": STANDBY})
+    await taken_over(first, second)
+    with pytest.raises(StorageError):
+        await first.ring("late", "pbx")
+    await lines[1].look()
+    assert lines[1].status() == {"pbx": "up"}
+    assert await lines[1].open_calls() == {"a"}
+    assert await lines[1].sweep(unknown, Limits(quiet=0, lost=0)) == 1
+    await second.ring("b", "pbx")
+    await lines[1].stop()
+    off = Line(second.store, second.clock, second.switchboard, second.configure, None, name="pbx", keeps=True)
+    await off.start()
+    assert await off.open_calls() == set()
+
+
+async def unknown(_: str) -> Standing:
+    return "unknown"
 
 
 async def test_a_process_without_telephones_leaves_line_and_calls_alone(office: Make) -> None:

@@ -351,8 +351,6 @@ def _check(config: Config) -> Config:
                 )
     if config.asterisk is not None:
         _check_asterisk(config, config.asterisk, emails)
-    elif config.asterisk_secret:
-        raise ConfigError(f"{config.sources['asterisk_secret']}: there is no asterisk that it is for")
     return config
 
 
