@@ -83,6 +83,13 @@ def questions(persons: int) -> dict[str, tuple[Question, bool]]:
     }
 
 
+async def timed(question: Awaitable[Any]) -> float:
+    """How long a question took in the middle of a transaction, as the switchboard asks it (ms)."""
+    began = time.perf_counter()
+    await question
+    return (time.perf_counter() - began) * 1000
+
+
 async def measure(store: Store, persons: int, rounds: int, only: str) -> None:
     """Ask everything, and print how long it took."""
     for name, (question, heavy) in questions(persons).items():
@@ -92,8 +99,11 @@ async def measure(store: Store, persons: int, rounds: int, only: str) -> None:
         took = []
         for n in range(times):
             began = time.perf_counter()
-            await store.read(lambda reader, n=n: question(reader, n), heavy=heavy, once=not heavy)  # type: ignore[misc]  # noqa: B023
-            took.append((time.perf_counter() - began) * 1000)
+            if heavy:
+                await store.read(lambda reader, n=n: question(reader, n), heavy=True)  # type: ignore[misc]  # noqa: B023
+                took.append((time.perf_counter() - began) * 1000)
+            else:
+                took.append(await store.run(lambda tx, n=n: timed(question(tx, n))))  # type: ignore[misc]  # noqa: B023
             if sum(took) > 15_000:
                 break  # seconds a question: the answer is known
         points = statistics.quantiles(took, n=100) if len(took) > 1 else took * 99
@@ -107,7 +117,7 @@ async def run(args: argparse.Namespace, where: str) -> None:
     shared = where.startswith("postgresql://")
     store: Store = await PostgresStore.open(where) if shared else SqliteStore(Path(where))
     try:
-        known = await store.read(lambda reader: reader.fetch("tally", data.WORKSPACE, "people"))
+        known = await store.read(lambda reader: reader.fetch("tally_people", data.WORKSPACE))
         if known == [(0,)]:
             began = time.perf_counter()
             if shared:

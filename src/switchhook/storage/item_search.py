@@ -1,11 +1,12 @@
 """Finding items: by what they are, and by the words that were said; a page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from switchhook.storage.conversations import FOREVER, Item, ItemFilter, ItemSort, item_of, tally_of_number
 from switchhook.storage.plans import (
     COUNTED,
     SAMPLE,
+    VISITED,
     Condition,
     Sample,
     Total,
@@ -18,7 +19,12 @@ from switchhook.storage.plans import (
 from switchhook.storage.search import tally
 from switchhook.storage.store import Reader, Row
 
-_LEADING_SHARE = 100  # words that not even one row in so many has are looked for in the index together
+_FEW = 5  # of the sample that fit, so few that PostgreSQL is better asked about more
+_FARTHER = 8_000  # of the newest rows: that many
+_ENTRIES = (
+    50,
+    5,
+)  # of the index of words that SQLite, and PostgreSQL, read in the time of one row of the table
 _SCOPE = ("own_number", "contact_number")  # with an index each, in the order of time
 _EXACT = ("user_email", "direction", "kind", "result")
 _FLAGS = ("unread", "unresponded", "recorded")
@@ -99,20 +105,20 @@ class _Search:
         everything = await tally(self._reader, self._workspace, "items")
         leading = self._words
         if everything > COUNTED:
-            sample, leading = await self._sampled()
+            sample, leading = await self._sampled(everything)
             if sample.looked_at < SAMPLE and not self._best:
                 rows = await self.walk(self._limit, self._words)  # no more than that in all
                 return rows, Total(await self.count(self._words))
             if sample.of(sample.fitting, everything) > COUNTED:
                 near(self._offset, self._limit)
-            if in_order(sample, everything, self._offset + self._limit):
+            if in_order(sample, everything, self._offset + self._limit, visited=self._reader.shared):
                 rows = await self.walk(self._limit + 1, self._words)
                 expected = sample.of(sample.fitting, await self._count([]))
                 return rows[: self._limit], estimated(expected, self._offset, self._limit, len(rows))
         return await self._found(self._words if self._best else leading)
 
-    async def _sampled(self) -> tuple[Sample, tuple[str, ...]]:
-        """How frequent the words are, and which of them are to be looked for in the index."""
+    async def _sampled(self, everything: int) -> tuple[Sample, tuple[str, ...]]:
+        """How frequent the words are among `everything`, and which of them are to be looked for in the index."""
         looked_at, fitting = await self._sample([*self._more, *_spoken(self._words)])
         counts = {
             word: fitting
@@ -120,16 +126,17 @@ class _Search:
             else (await self._sample(_spoken([word])))[1]
             for word in sorted(self._words, key=len, reverse=True)[:8]
         }
-        rarest = min(counts, key=lambda word: counts[word])
-        leading = tuple(
-            word for word in counts if word == rarest or counts[word] * _LEADING_SHARE < looked_at
-        )
-        return Sample(looked_at, fitting, counts[rarest]), leading
+        rarest = min(counts.values())
+        leading = led_by(counts, _ENTRIES[self._reader.shared])
+        sample = Sample(looked_at, fitting, rarest)
+        if self._reader.shared and fitting < min(rarest, _FEW) and sample.of(rarest, everything) > VISITED:
+            farther, fitting = await self._sample([*self._more, *_spoken(self._words)], _FARTHER)
+            sample = Sample(farther, fitting, rarest * farther // looked_at)
+        return sample, leading
 
-    async def _sample(self, more: Sequence[Condition]) -> tuple[int, int]:
-        ((looked_at, fitting),) = await self._fetch(
-            named("sample_items", more, self._scope), SAMPLE, more=more
-        )
+    async def _sample(self, more: Sequence[Condition], size: int = SAMPLE) -> tuple[int, int]:
+        query = named("sample_items", more, self._scope)
+        ((looked_at, fitting),) = await self._fetch(query, size, more=more)
         return int(looked_at), int(fitting)
 
     async def _found(self, leading: Sequence[str]) -> tuple[list[Row], Total]:
@@ -146,6 +153,17 @@ class _Search:
 
     async def _fetch(self, query: str, *args: object, more: Sequence[Condition] = ()) -> list[Row]:
         return await self._reader.fetch(query, self._workspace, *args, *values(*self._scope, *more))
+
+
+def led_by(counts: Mapping[str, int], entries: int) -> tuple[str, ...]:
+    """The words to look for in the index, by how many rows of the sample have them; the rows tell of the others. Pure.
+
+    `entries` of the index are read in the time of one row. A word is left to the rows when its own part of the index
+    takes longer to read than all rows that the rarest word finds. One that the sample has not at all counts as half.
+    """
+    rarest = min(counts, key=lambda word: counts[word])
+    most = max(counts[rarest], 0.5) * entries
+    return tuple(word for word in counts if word == rarest or counts[word] <= most)
 
 
 def _spoken(words: Sequence[str]) -> list[Condition]:

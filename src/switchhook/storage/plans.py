@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import msgspec
 
 COUNTED = 10_000  # what an index is expected to find at most, to be read and counted as a whole
+VISITED = 2_500  # the same where all that an index finds is fetched from its table
+VISIT = 4  # rows that are walked through in the time of fetching one from another page
 SAMPLE = 1_000  # of the newest rows, looked at to tell what is frequent
 BUNCHED = 50  # in the order of names what fits stands together: a page may be that much farther away
 
@@ -50,15 +52,19 @@ class TooFar(Exception):
     """The page is beyond the first `COUNTED` of a search that finds more."""
 
 
-def in_order(sample: Sample, everything: int, wanted: int, *, bunched: bool = False) -> bool:
+def in_order(
+    sample: Sample, everything: int, wanted: int, *, bunched: bool = False, visited: bool = False
+) -> bool:
     """Whether the first `wanted` are found by walking through in order rather than through the index. Pure.
 
-    `everything` is how many rows there are; `bunched` when what fits may stand together in that order.
+    `everything` is how many rows there are; `bunched` when what fits may stand together in that order; `visited` when
+    all that the index finds is fetched from its table, each row from another page.
     """
     found = sample.of(sample.leading, everything)
-    if found <= COUNTED or not sample.fitting:
+    if found <= (VISITED if visited else COUNTED) or not sample.fitting:
         return False
-    return wanted * sample.looked_at / sample.fitting * (BUNCHED if bunched else 1) < found
+    walked = wanted * sample.looked_at / sample.fitting * (BUNCHED if bunched else 1)
+    return walked < found * (VISIT if visited else 1)
 
 
 def estimated(expected: int, offset: int, limit: int, found: int) -> Total:

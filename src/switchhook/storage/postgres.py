@@ -153,18 +153,16 @@ class PostgresStore:
             self.pending -= 1
         return result
 
-    async def read(
-        self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False, once: bool = False
-    ) -> T:
+    async def read(self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False) -> T:
         """See `Store.read`."""
         if self._closed:
             raise StorageError("the store is closed")
         self.pending += 1
         try:
             if not heavy:
-                return await self._read(work, once)
+                return await self._read(work)
             async with self._heavy:
-                return await self._read(work, once)
+                return await self._read(work)
         finally:
             self.pending -= 1
 
@@ -195,20 +193,19 @@ class PostgresStore:
 
     # -- reading
 
-    async def _read(self, work: Callable[[Reader], Awaitable[T]], once: bool = False) -> T:
+    async def _read(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         clean = False
         for last in (False, False, True):
             async with self._reading:
                 connection = self._readers.pop() if self._readers else await connect(self._url)
                 try:
-                    if not once:
-                        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     try:
                         (result,) = await run_in_step(
                             connection, [(work, Session(self.vault, clean=clean))], self.process, _nothing
                         )
                     finally:
-                        if not once and not connection.is_closed():
+                        if not connection.is_closed():
                             await connection.execute("COMMIT")
                 except Exception as error:
                     cause = error.error if isinstance(error, WorkFailed) else error

@@ -128,9 +128,9 @@ def grams(patterns: Iterable[str]) -> str:
     return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in list(found)[:_GRAMS])
 
 
-async def tally(reader: Reader, workspace: str, what: str) -> int:
+async def tally(reader: Reader, workspace: str, what: Literal["people", "items"]) -> int:
     """How many people or items a workspace has."""
-    return await _count(reader, "tally", workspace, what)
+    return await _count(reader, f"tally_{what}", workspace)
 
 
 async def find_companies(

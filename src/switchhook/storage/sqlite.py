@@ -129,9 +129,7 @@ class SqliteStore:
         result: T = await command.future
         return result
 
-    async def read(
-        self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False, once: bool = False
-    ) -> T:
+    async def read(self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False) -> T:
         """See `Store.read`."""
         if self._closed:
             raise StorageError("the store is closed")

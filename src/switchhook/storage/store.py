@@ -154,13 +154,8 @@ class Store(Protocol):
             Exception: whatever `work` raised; its changes were taken back.
         """
 
-    async def read(
-        self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False, once: bool = False
-    ) -> T:
-        """Run `work` on what has been committed. `heavy` keeps a long read away from the accepting thread.
-
-        `once`: it asks one question, and so needs no moment that others share; that saves two ways to a server.
-        """
+    async def read(self, work: Callable[[Reader], Awaitable[T]], *, heavy: bool = False) -> T:
+        """Run `work` on what has been committed. `heavy` keeps a long read away from the accepting thread."""
 
     def on_committed(self, hook: Callable[[Committed], None]) -> None:
         """Have `hook` called after every commit that others must hear of, other processes' too. It must not raise."""

@@ -75,7 +75,7 @@ FROM (SELECT i.* FROM items i WHERE i.workspace_id = $1 {scope} ORDER BY i.at DE
 
 -- frame: found_items (sqlite)
 -- A page of all that the index of words finds, and how many those are.
-WITH found AS MATERIALIZED (SELECT i.id, i.at FROM items_words w JOIN items i ON i.seq = w.rowid
+WITH found AS MATERIALIZED (SELECT i.id, i.at FROM items_words w CROSS JOIN items i INDEXED BY items_found ON i.seq = w.rowid
   WHERE w.words MATCH $4 AND i.workspace_id = $1 {scope} {more})
 SELECT {item}, (SELECT count(*) FROM found)
 FROM (SELECT i.id AS key FROM found i ORDER BY {order} LIMIT $2 OFFSET $3) k
@@ -89,7 +89,7 @@ FROM (SELECT i.id AS key FROM found i ORDER BY {order} LIMIT $2 OFFSET $3) k
 CROSS JOIN items i WHERE i.workspace_id = $1 AND i.id = k.key ORDER BY {order}
 
 -- frame: best_items (sqlite)
-WITH found AS MATERIALIZED (SELECT i.id, w.rank AS place FROM items_words w JOIN items i ON i.seq = w.rowid
+WITH found AS MATERIALIZED (SELECT i.id, w.rank AS place FROM items_words w CROSS JOIN items i INDEXED BY items_found ON i.seq = w.rowid
   WHERE w.words MATCH $4 AND i.workspace_id = $1 {scope} {more})
 SELECT {item}, (SELECT count(*) FROM found)
 FROM (SELECT f.id AS key, f.place FROM found f ORDER BY f.place, f.id DESC LIMIT $2 OFFSET $3) k
@@ -103,7 +103,7 @@ FROM (SELECT f.id AS key, f.place FROM found f ORDER BY f.place, f.id DESC LIMIT
 CROSS JOIN items i WHERE i.workspace_id = $1 AND i.id = k.key ORDER BY k.place, i.id DESC
 
 -- frame: count_found_items (sqlite)
-SELECT count(*) FROM items_words w JOIN items i ON i.seq = w.rowid
+SELECT count(*) FROM items_words w CROSS JOIN items i INDEXED BY items_found ON i.seq = w.rowid
 WHERE w.words MATCH $2 AND i.workspace_id = $1 {scope} {more}
 
 -- frame: count_found_items (postgresql)

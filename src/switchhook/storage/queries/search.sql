@@ -66,12 +66,17 @@ WHERE people_grams MATCH $2 AND p.workspace_id = $1 {more}
 SELECT count(*) FROM people p WHERE p.search LIKE $2 AND p.workspace_id = $1 {more}
 
 -- frame: people_of_number
-SELECT {person} FROM person_numbers n JOIN people p ON p.workspace_id = n.workspace_id AND p.id = n.person_id
-WHERE n.workspace_id = $1 AND n.number = $3 {more} ORDER BY {order} LIMIT $2
+-- `CROSS JOIN`: the few of the number first, not everybody in order.
+SELECT {person} FROM person_numbers n CROSS JOIN people p
+WHERE n.workspace_id = $1 AND n.number = $3 AND p.workspace_id = n.workspace_id AND p.id = n.person_id {more}
+ORDER BY {order} LIMIT $2
 
--- name: tally
--- How many rows of a table ($2) the workspace has. Triggers keep it; several processes have a row each.
-SELECT coalesce(sum(count), 0) FROM tallies WHERE workspace_id = $1 AND what = $2
+-- name: tally_people
+-- Triggers keep it; several processes have a row each.
+SELECT coalesce(sum(count), 0) FROM tallies WHERE workspace_id = $1 AND what = 'people'
+
+-- name: tally_items
+SELECT coalesce(sum(count), 0) FROM number_tallies WHERE workspace_id = $1 AND what = 'items'
 
 -- name: number_tally
 -- The same for one of our numbers ($2): its items, or its conversations that are not archived ($3).
