@@ -20,6 +20,7 @@ from switchhook.commands.secrets import secrets_group
 from switchhook.commands.serve import serve_command
 from switchhook.commands.trigger import trigger_command
 from switchhook.commands.users import users_group
+from switchhook.commands.verify import verify_command
 from switchhook.commands.workspaces import workspaces_group
 from switchhook.config import ConfigError
 from switchhook.installation import InstallationError
@@ -64,5 +65,6 @@ for _command in (
     retry_command,
     recover_command,
     listen_command,
+    verify_command,
 ):
     cli.add_command(_command)
