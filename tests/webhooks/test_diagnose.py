@@ -89,6 +89,12 @@ def test_the_signed_bytes_of_every_topic_come_back_from_a_rewritten_body(topic: 
         assert body in [original for _, original in originals(rewritten.encode())]
 
 
+def test_amounts_and_fields_that_this_catalogue_does_not_know_come_back_too() -> None:
+    body = BODY.replace(b'"data":{', b'"data":{"call_id":"cll_1","later":[1.50],')
+    rewritten = tight(json.loads(body), ensure_ascii=False).replace("1.5]", "1.50]").encode()
+    assert body in [original for _, original in originals(rewritten)]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
