@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "recover_webhook": {"since": DATE},
     "retry_webhook": {},
     "rotate_secret": {},
+    "send_sms_v1": {"from": OURS, "to": MARIE, "message": "Hello"},
     "search_companies": {},
     "search_deals": {},
     "search_items": {},
@@ -67,6 +68,9 @@ QUERIES = {
 
 AS_GOOD_AS_NEW = {"act_on_conversation": 200, "pin_conversation": 204, "unpin_conversation": 204}
 """These take a number that nobody has: each workspace has its own conversations with every number."""
+
+ONE_S_OWN = ("create_contact_v1", "send_sms_v1")
+"""These take a number that belongs to one workspace only."""
 
 ANSWERED = tuple(route for route in ROUTES if route.access != "public")
 WITH_PLACE = tuple(route for route in ANSWERED if "{" in route.path)
@@ -212,7 +216,7 @@ async def test_another_workspace_can_make_the_same_names_and_take_the_same_numbe
     await world.recoveries.stop()
     before = await seen(world, key, ours)
     for route in ANSWERED:
-        if route in WITH_PLACE or not route.writes or route.searches or route.name == "create_contact_v1":
+        if route in WITH_PLACE or not route.writes or route.searches or route.name in ONE_S_OWN:
             continue
         answer = await ask(world, route, theirs, ours)
         assert answer.status == route.status, (route.name, answer.body)

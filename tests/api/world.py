@@ -26,7 +26,9 @@ from switchhook.storage import keys
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Committed, Row, Store, Transaction
+from switchhook.workspace.messaging import Texts
 from tests.delivery.dispatching import PatientClock
+from tests.workspace.carrying import ScriptedCarrier
 
 PUBLIC_URL = "https://phone.example"
 LINK_KEY = b"the key of recording links, 32 b"
@@ -87,6 +89,7 @@ class World:
         self.store = store or SqliteStore(folder / "switchhook.db")
         self.clock.pending = lambda: self.store.pending
         self.dispatcher = FakeDispatcher()
+        self.carrier: ScriptedCarrier | None = ScriptedCarrier()
         self.recoveries = Recoveries(self.store, self.clock)  # hears of the commits that ask for one
         self.committed: list[Committed] = []
         self.store.on_committed(self.committed.append)
@@ -106,6 +109,9 @@ class World:
             public_url=PUBLIC_URL,
             recording_key=LINK_KEY,
             dispatcher=self.dispatcher,
+            texts=Texts(
+                store or self.store, self.clock, "wsp_a", "FR", carrier=self.carrier, sender_ids=("Harbour",)
+            ),
             chores=lambda: {"retention_events_removed_total": 5},
             telephony=lambda: {"sip": "up"},
             version="test",

@@ -39,6 +39,7 @@ from switchhook.api.route import Route, Router, real_path
 from switchhook.api.routes import BATCH, EVENT, ROUTES
 from switchhook.api.services import Services
 from switchhook.api.sessions import Sessions, require_page, session_token
+from switchhook.api.sms import Sms
 from switchhook.api.stream import Stream
 from switchhook.api.team import Team
 from switchhook.api.webhooks import Webhooks
@@ -182,6 +183,7 @@ class Api:
             "delete_property": people.delete_property,
             "create_contact_v1": contacts.create,
             "update_contact_v1": contacts.update,
+            "send_sms_v1": Sms(services).send,
             "create_company": companies.create_company,
             "update_company": companies.update_company,
             "create_deal": companies.create_deal,

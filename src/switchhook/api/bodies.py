@@ -88,17 +88,18 @@ def read_shape(
     faults: list[FieldFault] = []
     fields = msgspec.structs.fields(shape)
     for field in fields:
-        if field.name not in document:
+        name = field.encode_name
+        if name not in document:
             if field.required:
-                faults.append(FieldFault(field.name, "MISSING_FIELD", "This field is required."))
+                faults.append(FieldFault(name, "MISSING_FIELD", "This field is required."))
             continue
         try:
-            values[field.name] = msgspec.convert(document[field.name], field.type)
+            values[field.name] = msgspec.convert(document[name], field.type)
         except (msgspec.ValidationError, OverflowError) as error:
-            faults.append(_type_fault(field.name, str(error)))
+            faults.append(_type_fault(name, str(error)))
     if not lenient:
         given = {name: value for name, value in document.items() if name not in read_only}
-        faults += _unknown(given, [field.name for field in fields])
+        faults += _unknown(given, [field.encode_name for field in fields])
     if faults:
         raise from_faults(faults, status)
     return shape(**values)

@@ -9,6 +9,7 @@ from switchhook import __version__
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.storage.store import Store
+from switchhook.workspace.messaging import Texts
 
 
 class Dispatcher(Protocol):
@@ -57,6 +58,7 @@ class Services:
     recording_key: bytes = field(repr=False)
     dispatcher: Dispatcher
     region: str = "FR"  # whose national spelling of numbers is understood
+    texts: Texts | None = None
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict

@@ -47,3 +47,11 @@ def is_e164(number: str) -> bool:
         phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
     )
     return possible and phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
+
+
+def calling_code(number: str) -> int | None:
+    """What an E.164 number begins with: 1, 33, 44. None when it is no such number."""
+    try:
+        return phonenumbers.parse(number, None).country_code
+    except phonenumbers.NumberParseException:
+        return None

@@ -47,6 +47,12 @@ async def record(tx: Transaction, workspace: str, data: EventData | FurtherData,
         unread = unresponded = item.direction == "INBOUND"
     else:
         return False
+    return await keep(tx, item, unread=unread, unresponded=unresponded)
+
+
+async def keep(tx: Transaction, item: Item, *, unread: bool, unresponded: bool) -> bool:
+    """Keep an item in its conversation; False when it is known."""
+    workspace = item.workspace
     if not await conversations.add_item(tx, item):
         return False
     await conversations.touch_conversation(tx, item, unread=unread, unresponded=unresponded)

@@ -1,7 +1,7 @@
 """The first version of the API, as far as it is still in use."""
 
 from switchhook.api.route import PAGE_V1, Param, Route
-from switchhook.api.scopes import CONTACTS_READ, CONTACTS_WRITE, CONVERSATIONS_READ, NUMBERS_READ
+from switchhook.api.scopes import CONTACTS_READ, CONTACTS_WRITE, CONVERSATIONS_READ, NUMBERS_READ, SMS_SEND
 from switchhook.api.shapes import v1 as shapes
 
 _TAG = "Version 1"
@@ -94,6 +94,34 @@ ROUTES: tuple[Route, ...] = (
             *PAGE_V1,
         ),
         codes=("MISSING_ALLO_NUMBER", "INVALID_PAGE_SIZE", "INVALID_PARAMETER"),
+        tag=_TAG,
+    ),
+    Route(
+        "send_sms_v1",
+        "POST",
+        "/v1/api/sms",
+        "Send a text",
+        "`from` is a number of the workspace, and `to` one in the same country; or `sender_id` is a name that is set "
+        "up, and `to` a number in France. Answered when the text is stored; it is sent, and `sms.sent` told, later.",
+        scopes=(SMS_SEND,),
+        body=shapes.NewSmsV1,
+        answer=shapes.SmsV1,
+        codes=(
+            "INVALID_REQUEST_BODY",
+            "MISSING_FIELD",
+            "INVALID_FIELD",
+            "INVALID_LENGTH",
+            "INVALID_PHONE_NUMBER",
+            "INVALID_SENDER_ID",
+            "FROM_NUMBER_NOT_FOUND",
+            "TO_NUMBER_COUNTRY_MISMATCH",
+            "NUMBER_NOT_SMS_ENABLED",
+            "MESSAGE_NOT_COMPLIANT",
+            "PROVIDER_NOT_SUPPORTED",
+            "PAYLOAD_TOO_LARGE",
+            "UNSUPPORTED_MEDIA_TYPE",
+            "REQUEST_TIMEOUT",
+        ),
         tag=_TAG,
     ),
     Route(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from switchhook.api.shapes.crm import Emails, Long, Named, Numbers, Text
 
@@ -149,6 +149,29 @@ class MessageV1(Struct, frozen=True, kw_only=True):
     to_number: str
     type: str
     content: str | None
+    start_date: str
+
+
+_MessageText = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 1000})]
+
+
+class NewSmsV1(Struct, frozen=True, kw_only=True):
+    """A text to be sent, `from` a number of the workspace, or in France under a `sender_id`."""
+
+    to: str
+    message: _MessageText
+    from_: str | None = field(name="from", default=None)
+    sender_id: str | None = None
+
+
+class SmsV1(Struct, frozen=True, kw_only=True):
+    """A text that is on its way."""
+
+    from_number: str | None
+    sender_id: str | None
+    to_number: str
+    type: Literal["OUTBOUND"]
+    content: str
     start_date: str
 
 
