@@ -9,6 +9,7 @@ import sys
 import click
 
 from switchhook import __version__
+from switchhook.commands.backup import backup_command, restore_command
 from switchhook.commands.dashboard import dashboard_link
 from switchhook.commands.deliveries import deliveries_group, recover_command, retry_command
 from switchhook.commands.endpoints import endpoints_group
@@ -53,6 +54,8 @@ def cli() -> None:
 for _command in (
     serve_command,
     prune_command,
+    backup_command,
+    restore_command,
     workspaces_group,
     keys_group,
     users_group,

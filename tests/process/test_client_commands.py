@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from bench.serving import Server
 from switchhook.cli import cli
 from switchhook.config import ConfigError
+from switchhook.events import CATALOGUE
 
 pytestmark = pytest.mark.process
 
@@ -138,11 +139,15 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
 def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, receiver: Receiver) -> None:
     ids = [text(server, "trigger", "call.completed") for _ in range(2)]
     assert ids[0] != ids[1]
-    text(server, "trigger", "tag.added")
+    assert (
+        shown(server, "trigger", "call.completed")["data"]["id"]
+        != json.loads(CATALOGUE["call.completed"].example)["id"]
+    )
+    assert text(server, "trigger", "call.received") != text(server, "trigger", "call.received")
     secret = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     done = run(
         server,
-        *("listen", "--forward", receiver.url, "--recent", "20", "--topic", "call.completed", "--count", "2"),
+        *("listen", "--forward", receiver.url, "--recent", "5", "--topic", "call.completed", "--count", "2"),
         SWITCHHOOK_LISTEN_SECRET=secret,
     )
     assert done.exit_code == 0, done.output
