@@ -174,6 +174,12 @@ ENDLESS = b"x: " + b"z" * 70_000
         (b"GET /v1/api/calls HTTP/1.1\r\nhost: x\r\nx y: z\r\n\r\n", NOT_HTTP, True),
         (b"GET /v2/api/me HTTP/1.1\r\nhost: x\r\nx y: z\r\n\r\n", NOT_HTTP, False),
         (b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (b"GET x HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (b"GET http:///x HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (b"GET http://x:99999/ HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (b"GET http://x/v1/api/calls HTTP/1.1\r\nhost: x\r\nx y: z\r\n\r\n", NOT_HTTP, True),
+        (b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", NOT_HTTP, False),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NOT_HTTP, False),
         (CHUNKED + b"nonsense\r\n", NOT_HTTP, False),
         (CHUNKED.replace(b"/", b"/v1/api/contacts", 1) + b"nonsense\r\n", NOT_HTTP, True),
         (WHOLE[:-2] + ENDLESS, (431, "HEADERS_TOO_LARGE"), False),
@@ -219,6 +225,86 @@ async def test_nonsense_behind_a_good_request_does_not_take_its_answer() -> None
         said = await the_rest(reader)
         assert said.count(b"HTTP/1.1 200 ") == said.count(b"HTTP/1.1 ") == 2
         assert said.count(b"connection: close") == 1
+
+
+@on_both_loops
+async def test_a_request_behind_another_is_refused_in_its_turn_and_never_done() -> None:
+    echo = Echo()
+    echo.go.clear()
+    async with serving(echo) as rig:
+        reader, writer = await rig.connect(
+            WHOLE + CHUNKED.replace(b"/", b"/v1/api/contacts", 1) + b"nonsense\r\n"
+        )
+        await rig.until(lambda: len(echo.scopes) == 1)
+        writer.write(b"and more\r\n")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        echo.go.set()
+        assert await answer(reader) == b"0"
+        said = await the_rest(reader)
+        assert refused(said) == NOT_HTTP
+        assert b'"error"' not in said
+        assert len(echo.scopes) == 1
+
+
+@on_both_loops
+async def test_an_endless_head_behind_a_good_request_does_not_take_its_answer() -> None:
+    echo = Echo()
+    echo.go.clear()
+    async with serving(echo) as rig:
+        reader, writer = await rig.connect(WHOLE)
+        await rig.until(lambda: len(echo.scopes) == 1)
+        writer.write(HALF)
+        await rig.in_head()
+        writer.write(ENDLESS)
+        await rig.until(lambda: any(one.flow.read_paused for one in rig.connections))
+        echo.go.set()
+        assert await answer(reader) == b"0"
+        assert await the_rest(reader) == b""
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/a?b", "/a", b"b"),
+        (b"*", "*", b""),
+        (b"http://x", "/", b""),
+        (b"http://x:80?a=1", "/", b"a=1"),
+        (b"http://you@x/a%20b?c", "/a b", b"c"),
+        (b"https://[::1]:1/a", "/a", b""),
+        (b"//x/a", "//x/a", b""),
+        (b"/http://x", "/http://x", b""),
+        (b"/a#b", "/a", b""),
+        (b"/a?", "/a", b""),
+    ],
+)
+@on_both_loops
+async def test_every_form_of_a_target_names_a_path(target: bytes, path: str, query: bytes) -> None:
+    echo = Echo()
+    async with serving(echo) as rig:
+        reader, _ = await rig.connect(WHOLE.replace(b"/", target, 1))
+        assert await answer(reader) == b"0"
+        (scope,) = echo.scopes
+        assert (scope["path"], scope["query_string"]) == (path, query)
+
+
+@on_both_loops
+async def test_whoever_sends_nonsense_a_thousand_times_writes_one_line_a_minute_into_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as rig:
+        for times in (1, 300, 200):
+            for _ in range(times):
+                reader, writer = await rig.connect(b"nonsense\r\n\r\n")
+                await the_rest(reader)
+                writer.close()
+            await rig.clock.advance(30)
+        await rig.clock.advance(120)
+        reader, _ = await rig.connect(b"nonsense\r\n\r\n")
+        await the_rest(reader)
+    assert [record.message for record in caplog.records] == [
+        f"{count} requests were refused: what came is no HTTP/1.1" for count in (1, 500, 1)
+    ]
 
 
 @pytest.mark.parametrize("upgrade", [b"websocket", b"h2c", b"nonsense"])

@@ -17,11 +17,12 @@ import contextlib
 import logging
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -37,7 +38,11 @@ TICK = 5.0  # seconds between two looks at the connections: everything below is 
 HEAD_SECONDS = 20.0
 IDLE_SECONDS = 75
 STALL_SECONDS = 60.0
+SILENCE = 60.0  # seconds between two lines of the log about what strangers do
 BACKLOG = 2_048
+
+
+Application = Callable[..., Awaitable[None]]
 
 
 class _Ignored(list[tuple[bytes, bytes]]):
@@ -64,20 +69,64 @@ def client_of(host: str) -> str:
     return host
 
 
+def origin_form(target: bytes) -> bytes:
+    """Path and query of a whole URL, which a client may send as the target of its request.
+
+    Raises:
+        httptools.HttpParserError: it is no URL.
+    """
+    url = httptools.parse_url(target)
+    path = url.path or b"/"  # RFC 9112: an empty one is sent on as this
+    return path if url.query is None else path + b"?" + url.query
+
+
+class Tally:
+    """Counts what strangers do. Each kind is told at the next look, and then not again before `SILENCE` is over:
+    whoever does it a million times does not write a million lines into the log."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+        self._quiet_until: dict[str, float] = {}
+
+    def add(self, kind: str) -> None:
+        """It happened once more. `kind` is a line of the log after its first word, the number."""
+        self._counts[kind] += 1
+
+    def look(self) -> None:
+        """Tell what may be told by now."""
+        now = self._clock.monotonic()
+        for kind, count in list(self._counts.items()):
+            if now >= self._quiet_until.get(kind, now):
+                self._quiet_until[kind] = now + SILENCE
+                self._tell(kind, count)
+
+    def close(self) -> None:
+        """Tell the rest."""
+        for kind, count in list(self._counts.items()):
+            self._tell(kind, count)
+
+    def _tell(self, kind: str, count: int) -> None:
+        del self._counts[kind]
+        log.warning("%d %s", count, kind)
+
+
+_REFUSED = "connections were refused: there are too many, or too many of one client"
+_MALFORMED = "requests were refused: what came is no HTTP/1.1"
+
+
 class Door:
-    """Counts who is inside: `most` connections, `most_each` of one client. `refused` is how many were sent away."""
+    """Counts who is inside: `most` connections, `most_each` of one client."""
 
     def __init__(self, most: int, most_each: int) -> None:
         self._most = most
         self._most_each = most_each
         self._inside: Counter[str] = Counter()
         self._all = 0
-        self.refused = 0
 
     def enter(self, client: str) -> bool:
         """Whether there is room for one more of `client`; if so it is inside."""
         if self._all >= self._most or self._inside[client] >= self._most_each:
-            self.refused += 1
             return False
         self._inside[client] += 1
         self._all += 1
@@ -94,13 +143,14 @@ class Door:
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with what the parser beneath does not bound."""
 
-    def __init__(self, door: Door, public_url: str, **given: Any) -> None:
+    def __init__(self, door: Door, tally: Tally, public_url: str, **given: Any) -> None:
         """`given` are uvicorn's own arguments."""
         super().__init__(**given)
         self._door = door
+        self._tally = tally
         self._public_url = public_url
         self._inside: str | None = None
-        self._fault: ApiError | None = None
+        self._fault: ApiError | None = None  # of what cannot be parsed
         self._in_head = False
         self._moved = False  # a message began, or a piece of its body came
         self._bare = 0  # bytes since then
@@ -115,6 +165,7 @@ class Protocol(HttpToolsProtocol):
         client = client_of(peer[0]) if peer else ""
         self.transport = transport
         if not self._door.enter(client):
+            self._tally.add(_REFUSED)
             self._refuse(early.too_many_connections())
             return
         self._inside = client
@@ -128,9 +179,19 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
+        """See `asyncio.Protocol`. uvicorn's own writes a line into the log for each request that is none."""
         self._moved = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # the request was answered as if it had not asked for it
+        except httptools.HttpParserError:
+            if self._fault is None:
+                self._fault = early.malformed()
+                self._tally.add(_MALFORMED)
+            self._cannot_go_on(self._fault)
+            return
         if self._moved:
             self._bare = 0
             return
@@ -157,6 +218,8 @@ class Protocol(HttpToolsProtocol):
         if upgrade and any(name in _BODY and value != b"0" for name, value in self.headers):
             self._fault = early.upgrade_with_body()
             raise ValueError  # which ends the parser's work
+        if self.url[:1] not in b"/*":
+            self.url = origin_form(self.url)
         super().on_headers_complete()
         self._in_head = False
         if upgrade:
@@ -188,36 +251,47 @@ class Protocol(HttpToolsProtocol):
         elif self._quiet > IDLE_SECONDS:
             self.transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """See `HttpToolsProtocol`: what came cannot be parsed, nor can anything after it."""
+    def _too_large(self) -> None:
+        if self._in_head:
+            self._cannot_go_on(early.head_too_large(HEAD_MAX))
+        else:
+            self.transport.abort()
+
+    def _cannot_go_on(self, fault: ApiError) -> None:
+        """What came has no meaning, nor has anything after it."""
         cycle = self.cycle
-        fault = self._fault or early.malformed()
         if cycle is None or cycle.response_complete:
             self._refuse(fault)
         elif self.pipeline or cycle.response_started or not cycle.more_body:
             # Answers are owed to requests that were good. The last of them closes the connection.
+            if self.pipeline and cycle.more_body:
+                self.pipeline[0] = cycle, self._in_its_turn(fault)
             cycle.keep_alive = False
             self.flow.pause_reading()
         else:
             self._refuse(fault)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        pass  # strangers may ask for it as often as they like
+    def _in_its_turn(self, fault: ApiError) -> Application:
+        async def refuse(*_: object) -> None:
+            self._refuse(fault)
 
-    def _too_large(self) -> None:
-        if self._in_head:
-            self._refuse(early.head_too_large(HEAD_MAX))
-        else:
-            self.transport.abort()
+        return refuse
 
     def _refuse(self, error: ApiError) -> None:
+        if self.transport.is_closing():
+            return
         cycle = self.cycle
         if self._in_head:
-            about = early.refusal(error, self.url, self.headers, self._public_url)
+            target = self.url
+            with contextlib.suppress(httptools.HttpParserError):  # perhaps it is not whole yet
+                target = origin_form(target)
+            about = early.refusal(error, target, self.headers, self._public_url)
         elif cycle is not None and not cycle.response_complete:
             about = early.refusal(error, cycle.scope["raw_path"], cycle.scope["headers"], self._public_url)
         else:
             about = early.refusal(error, b"", (), self._public_url)
+        if cycle is not None:
+            cycle.disconnected = True  # whoever works on it says nothing more
         self.transport.write(about)
         self.transport.close()
 
@@ -230,8 +304,8 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(self, application: Api, clock: Clock, public_url: str, most: int, most_each: int) -> None:
-        self._door = Door(most, most_each)
-        self._protocol = partial(Protocol, self._door, public_url)
+        self._tally = Tally(clock)
+        self._protocol = partial(Protocol, Door(most, most_each), self._tally, public_url)
         self._clock = clock
         self._timer: Timer | None = None
         super().__init__(
@@ -288,6 +362,7 @@ class HttpServer(uvicorn.Server):
         if self._timer is not None:
             self._timer.cancel()
         await super().shutdown(sockets)
+        self._tally.close()
 
     def _arm(self) -> None:
         self._timer = self._clock.call_later(TICK, self._look)
@@ -295,10 +370,5 @@ class HttpServer(uvicorn.Server):
     def _look(self) -> None:
         for connection in cast(Iterable[Protocol], list(self.server_state.connections)):
             connection.look(TICK)
-        if self._door.refused:
-            log.warning(
-                "%d connections were refused: there are too many, or too many of one client",
-                self._door.refused,
-            )
-            self._door.refused = 0
+        self._tally.look()
         self._arm()

@@ -211,6 +211,14 @@ async def test_a_wrong_method_is_405_with_those_allowed(
     assert answer.error["type"] == "validation_error"
 
 
+async def test_options_of_the_server_as_a_whole_names_every_method(world: World) -> None:
+    answer = await world.call("OPTIONS", "*")
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["allow"].split(", ") == sorted({"HEAD", *(route.method for route in ROUTES)})
+    other = await world.call("GET", "*")
+    assert (other.status, other.code, other.headers["allow"]) == (405, "METHOD_NOT_ALLOWED", "OPTIONS")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/v2/api/me"])
 async def test_head_is_get_without_the_body(world: World, key: str, path: str) -> None:
     get, head = [await world.call(method, path, key=key) for method in ("GET", "HEAD")]

@@ -144,6 +144,7 @@ class Api:
             "get_health": operation.health,
             "get_readiness": operation.readiness,
             "get_metrics": operation.metrics,
+            "get_methods": operation.methods,
             "get_openapi": pages.openapi,
             "get_docs": pages.docs,
             "get_root": page.root,

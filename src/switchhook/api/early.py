@@ -23,7 +23,6 @@ def refusal(
     target: bytes,
     headers: Iterable[tuple[bytes, bytes]],
     public_url: str,
-    method: bytes = b"",
 ) -> bytes:
     """A whole answer after which the connection is closed.
 

@@ -51,6 +51,10 @@ class Operation:
         )
         return Response(503 if problems else 200, _encode(body))
 
+    async def methods(self, request: Request) -> Response:
+        """OPTIONS *, which asks about the server as a whole."""
+        return Response(204, headers=[(b"allow", b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")])
+
     async def metrics(self, request: Request) -> Response:
         """GET /metrics."""
         return Response(200, self._metrics.render(self._services), CONTENT_TYPE)

@@ -90,4 +90,14 @@ ROUTES: tuple[Route, ...] = (
         tag="Operation",
         hidden=True,
     ),
+    Route(
+        "get_methods",
+        "OPTIONS",
+        "*",
+        "The methods that routes have",
+        access="public",
+        status=204,
+        tag="Operation",
+        hidden=True,
+    ),
 )
