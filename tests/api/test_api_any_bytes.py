@@ -25,7 +25,7 @@ from tests.api.world import PUBLIC_URL, World
 
 T = TypeVar("T")
 
-EXAMPLES = int(os.environ.get("SWITCHHOOK_FUZZ", "40"))
+EXAMPLES = int(os.environ.get("SWITCHHOOK_FUZZ", "25"))
 SEED = int(os.environ.get("SWITCHHOOK_FUZZ_SEED", "4"))
 ROOM = 3  # connections at the same time
 KEY = b"THE KEY"  # which nobody has when requests are made up
