@@ -7,7 +7,7 @@ import apsw
 import asyncpg
 import pytest
 
-from switchhook.storage.sql import marked, queries
+from switchhook.storage.sql import marked, migrations, queries
 from switchhook.storage.sqlite import SqliteStore
 from tests.postgres import Cluster, name_of
 
@@ -25,6 +25,12 @@ async def columns_of_postgresql(url: str) -> set[tuple[str, str]]:
     finally:
         await connection.close()
     return {(table, column) for table, column in rows}
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_migrations_are_numbered_without_gaps_or_doubles(dialect: str) -> None:
+    numbers = [number for number, _ in migrations(dialect)]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 async def test_both_have_the_same_tables_and_columns(tmp_path: Path, database: str) -> None:
