@@ -93,7 +93,30 @@ def test_what_receivers_import_needs_nothing_of_the_server(package: str) -> None
         "uvloop",
         "click",
     }
-    assert not needed_by_the_server_only & {name.partition(".")[0] for name in loaded}
+    not_at_once = {"asyncio", "cryptography", "sqlite3", "ssl", "pytest"}
+    assert not (needed_by_the_server_only | not_at_once) & {name.partition(".")[0] for name in loaded}
+
+
+def test_receivers_install_three_packages_at_most() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert 1 <= len(project["dependencies"]) <= 3
+    assert project["dependencies"][0].startswith("msgspec")  # which needs nothing itself
+
+
+def test_the_toolkit_imports_what_receivers_have_and_frameworks_where_they_are_named() -> None:
+    allowed = sys.stdlib_module_names | {"msgspec", "switchhook"}
+    named = {"ed25519.py": {"cryptography"}, "testing.py": {"pytest"}}
+    for path in (SOURCE / "webhooks").rglob("*.py"):
+        theirs = named.get(path.name, set())
+        if path.parent.name == "adapters":
+            theirs = {path.stem}
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                assert name.partition(".")[0] in allowed | theirs, f"{called(path)} imports {name}"
+                if name.startswith("switchhook."):
+                    assert name.split(".")[1] in {"events", "webhooks"}, f"{called(path)} imports {name}"
 
 
 def test_the_pure_parts_do_no_input_and_output() -> None:

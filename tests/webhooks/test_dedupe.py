@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,10 @@ from switchhook.webhooks import MemoryDedupe
 from switchhook.webhooks.dedupe import Claim, State, Waiting
 from switchhook.webhooks.dedupe import sqlite as sqlite_store
 from switchhook.webhooks.dedupe.sqlite import SqliteDedupe
-from tests.webhooks.stores import KINDS, Clock, Noted, opened, redis_server
+from tests.webhooks.stores import KINDS, Clock, Noted, opened
 
 ID = "msg_0123456789ABCDEFGHIJkl"
 OTHER = "msg_lkJIHGFEDCBA9876543210"
-
-
-@pytest.fixture(scope="session")
-def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as path:
-        yield path
 
 
 @pytest.fixture(params=KINDS)
