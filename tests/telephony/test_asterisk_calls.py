@@ -130,6 +130,16 @@ def test_a_telephone_that_rang_in_vain_before_was_not_too_late() -> None:
     assert ends["1795436378.2"] is EndCause.NO_ANSWER
 
 
+def test_who_gives_up_after_everybody_was_tried_has_given_up() -> None:
+    pbx = Pbx().inbound().dials(TRUNK, JANE, "1", "101")
+    pbx.at(20).dialled(TRUNK, JANE, "1", "NOANSWER").hangs_up(JANE, "1", 0).at(25)
+    facts = facts_of(happenings(pbx.hangs_up(TRUNK, "1", 127, 487).messages))
+    assert [fact.cause for fact in facts if isinstance(fact, LegEnded | Ended)] == [
+        EndCause.NO_ANSWER,
+        EndCause.CANCELLED,
+    ]
+
+
 def test_the_halves_of_a_call_of_asterisk_to_itself_are_nobodys_telephones() -> None:
     """A queue with a member `Local/101@agents`: the halves vanish once the telephone has answered."""
     half, other = "Local/101@agents-7;1", "Local/101@agents-7;2"
@@ -171,6 +181,15 @@ def test_a_call_out_that_was_begun_from_a_program_is_of_the_telephone_that_rang_
     pbx.hangs_up(half, "1").hangs_up(other, "1").at(20).hangs_up(trunk, "1").hangs_up(phone, "1")
     data = completed(pbx.story())
     assert (data.type, data.to, data.user_email) == ("OUTBOUND", FRIEND, "jane@example.com")
+
+
+def test_a_program_that_calls_out_and_then_a_telephone_makes_a_call_out() -> None:
+    trunk, phone = "PJSIP/trunk-1", "PJSIP/101-2"
+    pbx = Pbx().dials("", trunk, "1", f"{FRIEND}@trunk").at(2).rings(trunk, "1")
+    pbx.at(5).dials(trunk, phone, "1", "101").at(8).talk(trunk, phone, "1", "b")
+    pbx.at(20).hangs_up(phone, "1").hangs_up(trunk, "1")
+    data = completed(pbx.story())
+    assert (data.type, data.to, data.result, data.length) == ("OUTBOUND", FRIEND, CallResult.ANSWERED, "12s")
 
 
 def test_telephones_among_themselves_make_no_facts() -> None:
@@ -268,6 +287,16 @@ def test_a_call_is_handed_over_to_an_outside_number_whose_own_call_goes_on() -> 
     first, other = completed(drafts["1795436378.1"]), completed(drafts["1795436378.4"])
     assert (first.result, first.transfer_to.number) == (CallResult.TRANSFERRED_EXTERNAL, FRIEND)
     assert (other.type, other.result, other.to) == ("OUTBOUND", CallResult.ANSWERED, FRIEND)
+
+
+def test_what_is_not_linked_is_dialled() -> None:
+    """Old versions of Asterisk give no Linkedid."""
+    messages = [
+        {key: value for key, value in message.items() if not key.endswith("Linkedid")}
+        for message in capture("ami-busy")
+    ]
+    ends = [fact.cause for fact in facts_of(happenings(messages)) if isinstance(fact, LegEnded | Ended)]
+    assert ends == [EndCause.BUSY, EndCause.BUSY]
 
 
 def test_who_picks_a_call_up_has_it() -> None:

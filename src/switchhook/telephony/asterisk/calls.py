@@ -11,6 +11,7 @@ which what comes a little late or out of order still counts. So the facts are th
 Which channels there are, and whose call each is part of, is told by `Picture`.
 """
 
+from collections import deque
 from collections.abc import Iterable
 
 from switchhook.telephony.asterisk import happenings as h
@@ -45,11 +46,15 @@ class Calls:
         self._plan = plan
         self._known = set(known)
         self._picture = Picture(plan)
+        self._busy: set[str] = set()  # calls that may still tell something, by their ids
+        self._over: deque[tuple[float, str]] = deque()  # those that do not, and since when
 
     def take(self, happening: h.Happening, now: float) -> list[AnyFact]:
         """The facts that `happening` makes; `now` is our monotonic clock in seconds."""
         facts: list[AnyFact] = []
-        for id_ in sorted(self._picture.take(happening, now)):
+        touched = self._picture.take(happening, now)
+        self._busy |= {id_ for id_ in touched if not self._picture.calls[id_].ended}
+        for id_ in sorted(touched):
             facts += self._tell(self._picture.calls[id_], now)
         if isinstance(happening, h.Pressed):
             facts += self._pressed(happening)
@@ -58,12 +63,23 @@ class Calls:
     def lapse(self, now: float) -> list[AnyFact]:
         """The facts that only time makes."""
         facts: list[AnyFact] = []
-        for call in list(self._picture.calls.values()):
+        for id_ in sorted(self._busy):
+            call = self._picture.calls[id_]
             facts += self._tell(call, now)
-            if call.over_at is not None and now - call.over_heard >= KEEP:
-                self._picture.forget(call)
-                self._known.discard(call.id)
+            if call.ended or (call.direction is None and self._is_over(call, now)):
+                self._busy.discard(id_)
+                self._over.append((now, id_))
+        while self._over and now - self._over[0][0] >= KEEP:
+            _, id_ = self._over.popleft()
+            found = self._picture.calls.get(id_)
+            if found is not None and id_ not in self._busy:
+                self._picture.forget(found)
+                self._known.discard(id_)
         return facts
+
+    @staticmethod
+    def _is_over(call: Call, now: float) -> bool:
+        return call.over_at is not None and now - call.over_heard >= GRACE
 
     def up(self, call: str) -> bool:
         """Whether that call is there, or will be ended by us."""
@@ -73,7 +89,7 @@ class Calls:
     @property
     def restless(self) -> bool:
         """Whether `lapse` has something to do."""
-        return bool(self._picture.calls)
+        return bool(self._busy or self._over)
 
     def count(self) -> int:
         """How many calls are up."""
@@ -129,7 +145,7 @@ class Calls:
         legs = [leg for leg in self._picture.legs_of(call) if self._is_leg(call, leg)]
         for leg in legs:
             facts += self._told_of(call, leg, now)
-        over = call.over_at is not None and now - call.over_heard >= GRACE
+        over = self._is_over(call, now)
         for move in call.moves.values():
             fact = self._resolved(call, move, last=over)
             if fact is not None:
@@ -317,7 +333,7 @@ class Calls:
             return EndCause.HANGUP
         causes = {leg.id: self._cause(call, leg) for leg in legs if leg.gone_at is not None}
         root = self._picture.legs.get(call.id)
-        if EndCause.CANCELLED in causes.values() or (root is not None and root.tech == CANCELLED):
+        if root is not None and root.tech == CANCELLED:
             return EndCause.CANCELLED
         if causes:
             last = max((leg for leg in legs if leg.id in causes), key=lambda leg: (leg.gone_at or 0, leg.id))

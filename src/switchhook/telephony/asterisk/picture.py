@@ -53,7 +53,7 @@ class Picture:
                 if leg.dialled_at is None:
                     leg.dialled_at, leg.by, leg.string = at, by, string
                 if by is not None:
-                    touched.add(self._leg(by).call)
+                    touched |= self._dialled_by(leg, by)
             case h.Changed(at, channel):
                 if channel.state == "Ringing" and leg.rang_at is None:
                     leg.rang_at = at
@@ -131,10 +131,22 @@ class Picture:
                     self._adopt(self.legs[id_], self.calls[theirs[0]], at)
         return calls
 
-    def _adopt(self, leg: Leg, call: Call, at: int) -> None:
+    def _dialled_by(self, leg: Leg, by: h.Channel) -> set[str]:
+        """Whom a channel dials is part of its call, also where Asterisk does not link the two."""
+        call = self.calls[self._leg(by).call]
+        before = leg.call
+        if before == leg.id != call.id:
+            self._move(leg, call)
+        return {before, call.id}
+
+    def _move(self, leg: Leg, call: Call) -> None:
         self.calls[leg.call].legs.discard(leg.id)
         call.legs.add(leg.id)
-        leg.call, leg.adopted, leg.joined_at = call.id, True, at
+        leg.call = call.id
+
+    def _adopt(self, leg: Leg, call: Call, at: int) -> None:
+        self._move(leg, call)
+        leg.adopted, leg.joined_at = True, at
 
     def _leave(self, leg: Leg, bridge: str) -> None:
         inside = self._bridges.get(bridge)
