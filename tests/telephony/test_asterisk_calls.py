@@ -13,7 +13,7 @@ from switchhook.telephony.asterisk.causes import unanswered
 from switchhook.telephony.asterisk.happenings import Channel, Everything
 from switchhook.telephony.asterisk.names import Kind, Plan, endpoint, number_of
 from switchhook.workspace.calls import Draft
-from switchhook.workspace.facts import Direction, EndCause, Ended, LegEnded, LegKind, Offered
+from switchhook.workspace.facts import Answered, Direction, EndCause, Ended, LegEnded, LegKind, Offered
 from tests.telephony.asterisk_world import (
     BEGAN,
     CALLER,
@@ -265,6 +265,8 @@ def test_a_call_is_handed_over_to_a_colleague_after_a_word() -> None:
     introduces(pbx.at(10), second, omar, "4").leaves(omar, "4", "c").enters(omar, "1", "b")
     pbx.leaves(JANE, "1", "b").hangs_up(JANE, "1").hangs_up(second, "4")
     pbx.at(30).hangs_up(omar, "1").hangs_up(TRUNK, "1")
+    (_, came) = [fact for fact in facts_of(happenings(pbx.messages)) if isinstance(fact, Answered)]
+    assert (came.target, came.at) == ("sip:102@asterisk", BEGAN + 10_000)  # not when the two began to talk
     drafts = pbx.story()
     data = completed(drafts)
     assert topics(drafts) == ANSWERED
@@ -287,6 +289,35 @@ def test_a_call_is_handed_over_to_an_outside_number_whose_own_call_goes_on() -> 
     first, other = completed(drafts["1795436378.1"]), completed(drafts["1795436378.4"])
     assert (first.result, first.transfer_to.number) == (CallResult.TRANSFERRED_EXTERNAL, FRIEND)
     assert (other.type, other.result, other.to) == ("OUTBOUND", CallResult.ANSWERED, FRIEND)
+
+
+OUT = "Local/0698765432@xfer-5;1"
+
+
+@pytest.mark.parametrize(
+    ("orig", "second", "whom", "target", "to"),
+    [
+        (JANE, "PJSIP/101-4", "", "", "omar@example.com"),  # who they are is seen by the bridges
+        ("PJSIP/101-4", JANE, "PJSIP/102-5", TRUNK, "omar@example.com"),  # the colleague was there first
+        (JANE, JANE, TRUNK, "Local/102@xfer-5;1", "omar@example.com"),  # by a feature code
+        (JANE, JANE, TRUNK, OUT, FRIEND),
+    ],
+)
+def test_who_was_handed_over_to_whom(orig: str, second: str, whom: str, target: str, to: str) -> None:
+    own, omar = "PJSIP/101-4", "PJSIP/102-5"
+    pbx = Pbx().inbound().dials(TRUNK, JANE, "1", "101").at(2).talk(TRUNK, JANE, "1", "b")
+    if "Local" not in target:
+        pbx.at(5).new(own, state="Ring", exten="102").dials(own, omar, "4", "102").at(7).talk(
+            own, omar, "4", "c"
+        )
+    fields = {**pbx.channel(orig, "1", "OrigTransferer"), **pbx.channel(second, "1", "SecondTransferer")}
+    if whom:
+        fields |= pbx.channel(whom, "1", "Transferee") | pbx.channel(target, "1", "TransferTarget")
+    pbx.at(10).says("AttendedTransfer", Result="Success", **fields)
+    data = completed(pbx.at(30).hangs_up(TRUNK, "1").story())
+    assert data.transfer_from.user_email == "jane@example.com"
+    assert to in {data.transfer_to.user_email, data.transfer_to.number}
+    assert (data.result is CallResult.TRANSFERRED_EXTERNAL) is (to == FRIEND)
 
 
 def test_what_is_not_linked_is_dialled() -> None:

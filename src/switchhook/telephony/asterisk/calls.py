@@ -213,7 +213,7 @@ class Calls:
             at=at,
             leg=call.leg,
             direction=call.direction or Direction.INBOUND,
-            from_raw=number if number not in {"", "<unknown>"} else NOBODY,
+            from_raw=number or NOBODY,
             to_raw=exten,
             user_ref=user,
         )
