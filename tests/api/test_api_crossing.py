@@ -37,6 +37,11 @@ BODIES: dict[str, Any] = {
     "create_property": {"key": PLAN},
     "create_tag": {"name": "Harbour VIP"},
     "create_webhook": {"url": "https://hooks.example/in", "topics": ["tag.added"]},
+    "create_webhook_v1": {
+        "allo_number": OURS,
+        "url": "https://hooks.example/in",
+        "topics": ["CALL_RECEIVED"],
+    },
     "expunge_event": {},
     "merge_person": {"person_id": "{other_person}"},
     "pin_conversation": {"allo_number": OURS},
@@ -81,6 +86,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     await settle_in(world)
     post = "POST"
     hook = (await world.create(key))["id"]
+    first = await world.call(post, "/v1/api/webhooks", key=key, json=BODIES["create_webhook_v1"])
     event = (await world.publish(key)).data["id"]
     await attempt(world, hook, event, 1, "failed")
     recovery = await world.call(post, f"/v2/api/webhooks/{hook}/recover", key=key, json={"since": DATE})
@@ -107,6 +113,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     user = (await world.call("GET", "/v2/api/users", key=key)).data[0]["id"]
     return {
         "webhook_id": hook,
+        "webhook_v1_id": first.data["id"],
         "event_id": event,
         "delivery_id": delivery_id(event, hook),
         "recovery_id": recovery.data["id"],

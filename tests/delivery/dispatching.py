@@ -78,8 +78,8 @@ class Receiver:
             key,
             self.clock.now(),
             lines["webhook-id"],
-            int(lines["webhook-timestamp"]),
-            lines["webhook-signature"],
+            int(lines.get("webhook-timestamp", "0")),
+            lines.get("webhook-signature", ""),
             request.body,
         )
         self.seen.append(seen)

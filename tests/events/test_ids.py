@@ -33,6 +33,7 @@ def test_the_prefixes_are_these() -> None:
     expected = {
         "msg",
         "ep",
+        "web",
         "cll",
         "con",
         "com",

@@ -43,6 +43,7 @@ from switchhook.api.sms import Sms
 from switchhook.api.stream import Stream
 from switchhook.api.team import Team
 from switchhook.api.webhooks import Webhooks
+from switchhook.api.webhooks_v1 import WebhooksV1
 from switchhook.events.faults import nearest
 from switchhook.storage.store import StorageError
 
@@ -85,6 +86,7 @@ class Api:
     def _handlers(self) -> tuple[Mapping[str, Reading], Mapping[str, Writing]]:
         services = self._services
         webhooks = Webhooks(services)
+        webhooks_v1 = WebhooksV1(services)
         deliveries = Deliveries(services)
         replays = Replays(services)
         recoveries = Recoveries(services)
@@ -108,6 +110,7 @@ class Api:
             "list_further_event_types": webhooks.further_event_types,
             "list_operational_event_types": webhooks.operational_event_types,
             "list_webhooks": webhooks.list,
+            "list_webhooks_v1": webhooks_v1.list,
             "get_webhook": webhooks.get,
             "list_deliveries": deliveries.list,
             "get_delivery": deliveries.get,
@@ -160,6 +163,8 @@ class Api:
             "create_webhook": webhooks.create,
             "update_webhook": webhooks.update,
             "delete_webhook": webhooks.delete,
+            "create_webhook_v1": webhooks_v1.create,
+            "delete_webhook_v1": webhooks_v1.delete,
             "pause_webhook": webhooks.pause,
             "resume_webhook": webhooks.resume,
             "retry_delivery": replays.retry,

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.shapes.webhooks import NewWebhook, SignatureVersion, WebhookChange
 from switchhook.delivery.custom_headers import HeaderRefused, check
+from switchhook.events.ids import first_version
 from switchhook.storage.endpoints import Endpoint, Header
 from switchhook.webhooks.ed25519 import PRIVATE_PREFIX, PrivateKey
 from switchhook.webhooks.signing import Secret
@@ -45,6 +46,28 @@ def see_that_they_agree(endpoint: Endpoint) -> None:
             "max_in_flight: An ordered webhook has one delivery under way at a time.",
             param="max_in_flight",
             suggestion="Set max_in_flight to null, or ordered to false.",
+        )
+    if endpoint.additive_fields and first_version(endpoint.id):
+        raise ApiError(
+            "INVALID_REQUEST_BODY",
+            "additive_fields: A webhook of version 1 gets the fields of version 1 and no others.",
+            param="additive_fields",
+            suggestion="Leave it out, or create a webhook with POST /v2/api/webhooks.",
+        )
+
+
+def see_that_it_signs(endpoint: Endpoint) -> None:
+    """See that an endpoint has keys that could be exchanged.
+
+    Raises:
+        ApiError: 409, it is one of the first version.
+    """
+    if first_version(endpoint.id):
+        raise ApiError(
+            "WEBHOOK_NOT_SIGNED",
+            "What a webhook of version 1 gets is not signed; it has no key.",
+            param="webhook_id",
+            suggestion="Create one that is signed with POST /v2/api/webhooks.",
         )
 
 

@@ -98,6 +98,7 @@ CODES: dict[str, Code] = {
     ),
     "TAG_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a tag of this name."),
     "PIN_LIMIT_REACHED": Code(409, "conflict_error", "As many conversations are pinned as may be."),
+    "WEBHOOK_NOT_SIGNED": Code(409, "conflict_error", "A webhook of version 1 has no key."),
     "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
     "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
     "EVENT_PENDING": Code(409, "conflict_error", "Deliveries of the event still wait to be sent."),

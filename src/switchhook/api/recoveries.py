@@ -11,7 +11,8 @@ from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
 from switchhook.api.shapes.deliveries import Recovery, RecoveryAsked, RetryAsked, RetryFilter, RetryPreview
-from switchhook.api.webhooks import unknown_topic, webhook_id, webhook_not_found
+from switchhook.api.topics import unknown_topic
+from switchhook.api.webhooks import webhook_id, webhook_not_found
 from switchhook.clock import iso_millis, parse_iso
 from switchhook.delivery.exchange import Kind
 from switchhook.events.catalogue import TOPICS
@@ -170,7 +171,7 @@ def _selection(asked: RetryAsked) -> Selection:
     """
     topics, results = _given(asked.topics), _given(asked.results)
     faults = [
-        FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", unknown_topic(topic))
+        FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", unknown_topic(topic, TOPICS))
         for index, topic in enumerate(topics)
         if topic not in TOPICS
     ]

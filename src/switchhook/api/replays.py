@@ -5,7 +5,7 @@ from msgspec import UNSET
 
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.deliveries import delivery_of, find_requested
-from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, signature_of
+from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, see_that_it_signs, signature_of
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
@@ -18,9 +18,11 @@ from switchhook.api.shapes.webhooks import (
     TestAsked,
     TestSent,
 )
-from switchhook.api.webhooks import unknown_topic, webhook_id, webhook_not_found, webhook_of
+from switchhook.api.topics import taken_by, unknown_topic
+from switchhook.api.webhooks import webhook_id, webhook_not_found, webhook_of
 from switchhook.clock import iso_millis
 from switchhook.delivery.breaker import CLOCK_MS
+from switchhook.events import first_version
 from switchhook.events.catalogue import TOPICS
 from switchhook.events.envelope import render
 from switchhook.events.ids import MESSAGE, delivery_id, lower_bound, new_id
@@ -76,6 +78,7 @@ class Replays:
 
         async def work(tx: Transaction) -> Response:
             found = await self._endpoint(tx, request.workspace, id_)
+            see_that_it_signs(found)
             now = self._clock.now()
             seconds = OVERLAP_SECONDS if asked.overlap_seconds is UNSET else asked.overlap_seconds
             until = now + seconds * 1000
@@ -88,14 +91,17 @@ class Replays:
         """POST /v2/api/webhooks/{webhook_id}/test."""
         id_ = webhook_id(request)
         asked = read_shape(await self._body(request), TestAsked)
-        if asked.topic not in TOPICS:
-            raise from_faults([FieldFault("topic", "INVALID_EVENT_TYPE", unknown_topic(asked.topic))])
+        known = taken_by(id_)
+        if asked.topic not in known:
+            raise from_faults([FieldFault("topic", "INVALID_EVENT_TYPE", unknown_topic(asked.topic, known))])
+        topic = first_version.TOPICS[asked.topic] if known is first_version.TOPICS else asked.topic
 
         async def work(tx: Transaction) -> Response:
             await self._endpoint(tx, request.workspace, id_)
             now = self._clock.now()
-            body = render(asked.topic, TOPICS[asked.topic].example, now)
-            event = outbox.NewEvent(request.workspace, new_id(MESSAGE, now), asked.topic, body, now)
+            ping = topic == first_version.PING
+            body = first_version.ping(now) if ping else render(topic, TOPICS[topic].example, now)
+            event = outbox.NewEvent(request.workspace, new_id(MESSAGE, now), topic, body, now)
             await outbox.accept_for(tx, event, id_)
             return data(TestSent(event.id, delivery_id(event.id, id_), asked.topic), 202)
 

@@ -1,7 +1,5 @@
 """`/v2/api/webhooks`: the endpoints of a workspace."""
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import UNSET
 
@@ -10,27 +8,28 @@ from switchhook.api.endpoint_options import (
     OVERLAP_SECONDS,
     new_key,
     options_in,
+    see_that_it_signs,
     see_that_they_agree,
     shown,
     signature_of,
 )
-from switchhook.api.errors import ApiError, FieldFault, from_faults
+from switchhook.api.errors import ApiError, FieldFault
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
 from switchhook.api.services import Services
 from switchhook.api.shapes.webhooks import EventType, NewWebhook, Webhook, WebhookChange
+from switchhook.api.topics import check_topics, names_of, taken_by, topics_of
 from switchhook.clock import iso_seconds
 from switchhook.delivery import operational
-from switchhook.delivery.address import UrlRefused, check_url
+from switchhook.delivery.address import AddressPolicy, UrlRefused, check_url
 from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL, TOPICS
-from switchhook.events.faults import nearest
-from switchhook.events.ids import ENDPOINT, new_id, normalise_id
+from switchhook.events.ids import ENDPOINT, first_version, new_id, normalise_id
 from switchhook.storage import endpoints
 from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.store import Transaction
 
 # Clients that read a webhook, change a field and send the whole object back are right to do so.
-READ_ONLY = ("id", "signing_secret", "public_key", "created_at", "disabled_reason")
+READ_ONLY = ("id", "signing_secret", "public_key", "created_at", "disabled_reason", "allo_number")
 
 
 class Webhooks:
@@ -57,7 +56,7 @@ class Webhooks:
     async def list(self, request: Request) -> Response:
         """GET /v2/api/webhooks."""
         found = await self._store.read(lambda reader: endpoints.list_endpoints(reader, request.workspace))
-        return data([webhook_of(endpoint) for endpoint in found])
+        return data([webhook_of(endpoint) for endpoint in found if not first_version(endpoint.id)])
 
     async def get(self, request: Request) -> Response:
         """GET /v2/api/webhooks/{webhook_id}."""
@@ -70,7 +69,8 @@ class Webhooks:
     async def create(self, request: Request) -> Work:
         """POST /v2/api/webhooks."""
         asked = read_shape(await self._body(request), NewWebhook, READ_ONLY)
-        self._check(asked.url, asked.topics)
+        check_topics(asked.topics, TOPICS)
+        check_target(asked.url, self._policy)
         options = options_in(asked)
 
         async def work(tx: Transaction) -> Response:
@@ -98,7 +98,12 @@ class Webhooks:
         """PUT /v2/api/webhooks/{webhook_id}."""
         id_ = webhook_id(request)
         asked = read_shape(await self._body(request), WebhookChange, READ_ONLY)
-        self._check(None if asked.url is UNSET else asked.url, () if asked.topics is UNSET else asked.topics)
+        topics = None
+        if asked.topics is not UNSET:
+            check_topics(asked.topics, taken_by(id_))
+            topics = topics_of(asked.topics) if first_version(id_) else tuple(dict.fromkeys(asked.topics))
+        if asked.url is not UNSET:
+            check_target(asked.url, self._policy)
         options = options_in(asked)
 
         async def work(tx: Transaction) -> Response:
@@ -110,7 +115,7 @@ class Webhooks:
             changed = msgspec.structs.replace(
                 found,
                 url=found.url if asked.url is UNSET else asked.url,
-                topics=found.topics if asked.topics is UNSET else tuple(dict.fromkeys(asked.topics)),
+                topics=found.topics if topics is None else topics,
                 description=found.description if asked.description is UNSET else asked.description,
                 enabled=enabled,
                 disabled_why=None if enabled else found.disabled_why,
@@ -118,6 +123,8 @@ class Webhooks:
                 **options,
             )
             see_that_they_agree(changed)
+            if asked.signature is not UNSET:
+                see_that_it_signs(changed)
             await endpoints.change_endpoint(tx, changed)
             await operational.switched(tx, found, changed, now)
             if asked.signature is not UNSET and asked.signature != signature_of(found):
@@ -164,40 +171,25 @@ class Webhooks:
         require_json(request.headers)
         return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
-    def _check(self, url: str | None, topics: Sequence[str]) -> None:
-        faults = [
-            FieldFault(f"topics[{index}]", "INVALID_EVENT_TYPE", unknown_topic(topic))
-            for index, topic in enumerate(topics)
-            if topic not in TOPICS
-        ]
-        if faults:
-            error = from_faults(faults)
-            like = nearest(topics[int(faults[0].field[7:-1])], TOPICS)
-            error.suggestion = (
-                f"Use {like}." if like else "GET /v2/api/webhooks/event_types lists every topic."
-            )
-            raise error
-        if url is None:
-            return
-        try:
-            check_url(url, self._policy)
-        except UrlRefused as refused:
-            reason = str(refused)
-            raise ApiError(
-                "INVALID_URL",
-                reason,
-                param="url",
-                # The policy's sentences say what is wrong first and how to mend it after that.
-                suggestion=reason.partition(". ")[2] or "Give a public https:// URL.",
-                errors=[FieldFault("url", "INVALID_URL", reason)],
-            ) from None
 
+def check_target(url: str, policy: AddressPolicy) -> None:
+    """See that deliveries may go to `url`.
 
-def unknown_topic(topic: str) -> str:
-    """The sentence about a topic that is none."""
-    like = nearest(topic, TOPICS)
-    hint = f"did you mean {like}?" if like else f"the topics are {', '.join(CATALOGUE)}."
-    return f"Unknown topic {topic[:100]!r}; {hint}"
+    Raises:
+        ApiError: 400, they may not.
+    """
+    try:
+        check_url(url, policy)
+    except UrlRefused as refused:
+        reason = str(refused)
+        raise ApiError(
+            "INVALID_URL",
+            reason,
+            param="url",
+            # The policy's sentences say what is wrong first and how to mend it after that.
+            suggestion=reason.partition(". ")[2] or "Give a public https:// URL.",
+            errors=[FieldFault("url", "INVALID_URL", reason)],
+        ) from None
 
 
 def webhook_id(request: Request) -> str:
@@ -220,10 +212,11 @@ def webhook_of(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
     return Webhook(
         id=endpoint.id,
         url=endpoint.url,
-        topics=list(endpoint.topics),
+        topics=names_of(endpoint),
         description=endpoint.description,
         enabled=endpoint.enabled,
         created_at=iso_seconds(endpoint.created_at),
         disabled_reason=UNSET if endpoint.disabled_why is None else endpoint.disabled_why,
+        allo_number=UNSET if endpoint.own_number is None else endpoint.own_number,
         **shown(endpoint, secret=secret),
     )

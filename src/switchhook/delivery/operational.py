@@ -15,7 +15,7 @@ import msgspec
 from switchhook.clock import iso_millis
 from switchhook.events.catalogue import OPERATIONAL, dedupe_key, topic_of
 from switchhook.events.envelope import render
-from switchhook.events.ids import DELIVERY, MESSAGE, new_id
+from switchhook.events.ids import MESSAGE, new_id, unchecked_delivery_id
 from switchhook.events.operational import (
     DeliveryExhausted,
     Disabled,
@@ -101,8 +101,8 @@ def recovered(endpoint: Endpoint, reason: Recovered, since: int | None, now: int
 def failure(settled: Settlement, topic: str, url: str, now: int) -> DeliveryExhausted:
     """That a delivery failed for good with the attempt `settled`."""
     return DeliveryExhausted(
-        # Not checked as `delivery_id` does: what is told must not stand in the way of what it reports.
-        delivery_id=f"{DELIVERY}_{settled.event.removeprefix('msg_')}{settled.endpoint.removeprefix('ep_')}",
+        # Not checked: what is told must not stand in the way of what it reports.
+        delivery_id=unchecked_delivery_id(settled.event, settled.endpoint),
         webhook_id=settled.endpoint,
         url=url,
         event_id=settled.event,

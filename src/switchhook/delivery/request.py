@@ -1,7 +1,8 @@
 """What of a request to an endpoint stays the same from one message to the next, and what does not.
 
 Signed per attempt, after the Standard Webhooks specification: `webhook-id` is the message's and never changes,
-`webhook-timestamp` is the attempt's, `webhook-signature` covers both and the body's exact bytes.
+`webhook-timestamp` is the attempt's, `webhook-signature` covers both and the body's exact bytes. An endpoint without
+keys (of the first version of the API) gets `webhook-id` alone.
 """
 
 import msgspec
@@ -36,18 +37,18 @@ class Prepared(msgspec.Struct, frozen=True):
     def request(self, message_id: str, body: bytes, now: int) -> Request:
         """One attempt made at `now` (wall ms), signed with every secret that is in force."""
         assert self.target is not None
-        seconds = now // 1000
-        signature = " ".join(
-            [
-                signer.sign(message_id, seconds, body)
-                for signer, until in self.signers
-                if until is None or now < until
-            ]
-        )
         # Ids, digits and base64 are header-safe by their alphabets: nothing here needs `header_block`'s check.
-        own = (
-            f"webhook-id: {message_id}\r\nwebhook-timestamp: {seconds}\r\nwebhook-signature: {signature}\r\n"
-        )
+        own = f"webhook-id: {message_id}\r\n"
+        if self.signers:
+            seconds = now // 1000
+            signature = " ".join(
+                [
+                    signer.sign(message_id, seconds, body)
+                    for signer, until in self.signers
+                    if until is None or now < until
+                ]
+            )
+            own += f"webhook-timestamp: {seconds}\r\nwebhook-signature: {signature}\r\n"
         return Request(
             pool_key=self.key,
             target=self.target,

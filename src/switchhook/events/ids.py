@@ -14,6 +14,7 @@ import time
 
 MESSAGE = "msg"
 ENDPOINT = "ep"
+FIRST_ENDPOINT = "web"  # of the first version of the API
 CALL = "cll"
 CONTACT = "con"
 COMPANY = "com"
@@ -31,6 +32,7 @@ PREFIXES = frozenset(
     {
         MESSAGE,
         ENDPOINT,
+        FIRST_ENDPOINT,
         CALL,
         CONTACT,
         COMPANY,
@@ -56,6 +58,7 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_BITS = 80
 _MAX_MS = (1 << 48) - 1
 _POOL_BYTES = 4000  # a multiple of the ten bytes one id needs
+_FIRST = "w"
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _PAIRS = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _TWO, _FOUR, _TWELVE = 62**2, 62**4, 62**12
@@ -182,22 +185,38 @@ def time_of(text: str) -> int:
         ValueError: it is not an id of ours.
     """
     _, _, body = normalise_id(text).partition("_")
-    number = _number(body[:LENGTH]) if len(body) in (LENGTH, 2 * LENGTH) else None
+    number = _number(body[:LENGTH]) if len(body) in (LENGTH, 2 * LENGTH, 2 * LENGTH + 1) else None
     if number is None:
         raise ValueError("not an id with a time in it")
     return number >> _RANDOM_BITS
 
 
+def first_version(endpoint_id: str) -> bool:
+    """Whether it is the id of an endpoint of the first version. An endpoint stays what it is, so the id tells."""
+    return endpoint_id.startswith("web_")
+
+
 def delivery_id(event_id: str, endpoint_id: str) -> str:
     """The id of an event's delivery to an endpoint: `dlv_` and the 22 characters of each. It needs no row to exist.
+
+    Between the two stands `w` when the endpoint is one of the first version.
 
     Raises:
         ValueError: one of them is not an id of its kind.
     """
-    event, endpoint = _body(event_id, MESSAGE), _body(endpoint_id, ENDPOINT)
+    endpoint_id = normalise_id(endpoint_id)
+    event = _body(event_id, MESSAGE)
+    endpoint = _body(endpoint_id, FIRST_ENDPOINT if first_version(endpoint_id) else ENDPOINT)
     if event is None or endpoint is None or len(event) != LENGTH or len(endpoint) != LENGTH:
         raise ValueError("a delivery's id is made of an event's and an endpoint's")
-    return f"{DELIVERY}_{event}{endpoint}"
+    return unchecked_delivery_id(normalise_id(event_id), endpoint_id)
+
+
+def unchecked_delivery_id(event_id: str, endpoint_id: str) -> str:
+    """The same for ids as they are stored, which are not looked at."""
+    between = _FIRST if first_version(endpoint_id) else ""
+    _, _, endpoint = endpoint_id.partition("_")
+    return f"{DELIVERY}_{event_id.removeprefix('msg_')}{between}{endpoint}"
 
 
 def split_delivery_id(text: str) -> tuple[str, str]:
@@ -206,13 +225,15 @@ def split_delivery_id(text: str) -> tuple[str, str]:
     Raises:
         ValueError: it is not a delivery's id.
     """
-    body = _body(text, DELIVERY)
+    body, kind = _body(text, DELIVERY), ENDPOINT
+    if body is not None and len(body) == 2 * LENGTH + 1 and body[LENGTH] == _FIRST:
+        body, kind = body[:LENGTH] + body[LENGTH + 1 :], FIRST_ENDPOINT
     if body is None or len(body) != 2 * LENGTH:
         raise ValueError("not the id of a delivery")
     event, endpoint = body[:LENGTH], body[LENGTH:]
     if _number(event) is None or _number(endpoint) is None:
         raise ValueError("not the id of a delivery")
-    return f"{MESSAGE}_{event}", f"{ENDPOINT}_{endpoint}"
+    return f"{MESSAGE}_{event}", f"{kind}_{endpoint}"
 
 
 def _body(text: str, prefix: str) -> str | None:

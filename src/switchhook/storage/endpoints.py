@@ -2,6 +2,7 @@
 
 import msgspec
 
+from switchhook.events.first_version import ON_A_NUMBER
 from switchhook.storage.sealing import HEADERS, SECRETS
 from switchhook.storage.store import Reader, Row, Transaction
 from switchhook.storage.vault import Vault
@@ -32,7 +33,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     `rate_limit` is in deliveries a second; where an option is None the installation's own number holds. `ordered`: one
     delivery at a time, in the order of acceptance. `paused`: nothing is sent, what comes waits.
-    `additive_fields`: events may have more fields than the catalogue.
+    `additive_fields`: events may have more fields than the catalogue. `own_number`: of what is about a number of the
+    business it gets only what is about this one; an endpoint keeps it for good.
     """
 
     workspace: str
@@ -55,6 +57,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ordered: bool = False
     paused: bool = False
     additive_fields: bool = False
+    own_number: str | None = None
 
 
 _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
@@ -63,7 +66,8 @@ _headers = msgspec.json.Decoder(dict[str, str])
 
 def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
     workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *rest = row
-    first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive = rest
+    first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, *switches = rest
+    ordered, paused, additive, own_number = switches
     headers = vault.open(headers, workspace, id_, HEADERS)
     return Endpoint(
         workspace=workspace,
@@ -86,6 +90,7 @@ def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
         ordered=bool(ordered),
         paused=bool(paused),
         additive_fields=bool(additive),
+        own_number=own_number,
     )
 
 
@@ -118,6 +123,7 @@ async def add_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
         _sealed(tx.vault, endpoint, endpoint.secrets),
         endpoint.created_at,
         *_options(tx.vault, endpoint),
+        endpoint.own_number,
     )
     await _put_topics(tx, endpoint)
 
@@ -201,6 +207,16 @@ async def list_endpoints(reader: Reader, workspace: str) -> list[Endpoint]:
 
 async def _put_topics(tx: Transaction, endpoint: Endpoint) -> None:
     flags = int(endpoint.ordered), int(endpoint.additive_fields)
-    rows = [(endpoint.workspace, topic, endpoint.id, n, *flags) for n, topic in enumerate(endpoint.topics)]
+    rows = [
+        (
+            endpoint.workspace,
+            topic,
+            endpoint.id,
+            n,
+            *flags,
+            endpoint.own_number if topic in ON_A_NUMBER else None,
+        )
+        for n, topic in enumerate(endpoint.topics)
+    ]
     await tx.many("add_endpoint_topic", rows)
     tx.committed.endpoints.add((endpoint.workspace, endpoint.id))

@@ -22,11 +22,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from switchhook.storage.store import AcceptedEvent, Reader, Row, Transaction
+from switchhook.storage.subscribers import Subscribers, Targets
 from switchhook.storage.variants import body_for, mark
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """An event to be accepted. `body` is the whole envelope, rendered once; it is sent as it stands here."""
+    """An event to be accepted. `body` is the whole envelope, rendered once; it is sent as it stands here.
+
+    `own_number` is the number of the business that it is about: who is bound to another one does not get it.
+    """
 
     workspace: str
     id: str
@@ -34,6 +38,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     body: bytes
     accepted_at: int
     dedupe_key: str | None = None
+    own_number: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -136,42 +141,37 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
     return accepted
 
 
-# What an event goes to, and those of them that want their events in order.
-_Targets = tuple[tuple[str, ...], tuple[str, ...]]
-_Made = list[tuple[int, _Targets] | None]
+_Made = list[tuple[int, Targets] | None]
 
 
 async def _make_together(tx: Transaction, events: Sequence[NewEvent]) -> _Made:
     """The rows of `events` in a shared store: number and targets of each, None for what was known."""
-    rows = [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body) for e in events]
+    rows = [(e.workspace, e.id, e.topic, e.dedupe_key, e.accepted_at, e.body, e.own_number) for e in events]
     answers = await tx.fetch_each("accept_event", rows)
     return [_numbered(*found[0]) if found else None for found in answers]
 
 
-def _numbered(seq: int, targets: str, ordered: str | None) -> tuple[int, _Targets]:
+def _numbered(seq: int, targets: str, ordered: str | None) -> tuple[int, Targets]:
     return seq, (tuple(targets.split()), tuple(ordered.split()) if ordered else ())
 
 
 async def _make_in_order(tx: Transaction, events: Sequence[NewEvent]) -> _Made:
     """The same in a store of one process, where nobody else gives numbers meanwhile."""
     ((last,),) = await tx.fetch("newest_seq")
-    targets: dict[tuple[str, str], _Targets] = {}
-    joined: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str], Subscribers] = {}
+    targets: list[Targets] = []
     rows: list[Row] = []
     for seq, e in enumerate(events, last + 1):
         key = (e.workspace, e.topic)
-        text = joined.get(key)
-        if text is None:
-            found = await tx.fetch("subscribers", *key)
-            targets[key] = tuple(id_ for id_, _ in found), tuple(id_ for id_, ordered in found if ordered)
-            text = joined[key] = " ".join(targets[key][0])
+        subscribers = known.get(key)
+        if subscribers is None:
+            subscribers = known[key] = Subscribers(await tx.fetch("subscribers", *key))
+        chosen, text = subscribers.whole if subscribers.whole else subscribers.of(e.own_number)
+        targets.append(chosen)
         rows.append((e.workspace, e.id, e.topic, e.dedupe_key, text, e.accepted_at, e.body, seq))
     await tx.many("add_event", rows)
     made = {seq for (seq,) in await tx.fetch("seqs_after", last)}
-    return [
-        (seq, targets[e.workspace, e.topic]) if seq in made else None
-        for seq, e in enumerate(events, last + 1)
-    ]
+    return [(seq, to) if seq in made else None for seq, to in enumerate(targets, last + 1)]
 
 
 async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepted:

@@ -1,10 +1,15 @@
-"""An event with a field more than the catalogue has, for the endpoints that asked for that (`additive_fields`).
+"""What of a stored event goes to which endpoint.
 
-The row of the event keeps the value and for whom it is, both as they were at acceptance. The bytes follow from that
-alone, so they are the same on every attempt, whatever becomes of the endpoint.
+Those that asked for more (`additive_fields`) get a field more than the catalogue has. The row of the event keeps the
+value and for whom it is, both as they were at acceptance. Those of the first version of the API, which their ids tell,
+get its envelope. The bytes follow from the row and the id alone, so they are the same on every attempt, whatever
+becomes of the endpoint.
 """
 
 from collections.abc import Iterable
+
+from switchhook.events.first_version import body_of
+from switchhook.events.ids import first_version
 
 FIELD = b',"call_id":"%b"}}'
 
@@ -16,6 +21,8 @@ def mark(call: str, endpoints: Iterable[str]) -> str:
 
 def body_for(body: bytes, variant: str | None, endpoint: str) -> bytes:
     """The body that an endpoint gets. `variant` is what `mark` made, None when nobody gets more. Pure."""
+    if first_version(endpoint):
+        return body_of(body)
     if variant is None:
         return body
     call, *endpoints = variant.split(" ")

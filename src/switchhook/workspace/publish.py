@@ -6,6 +6,7 @@ The other sources report facts to the switchboard, which makes events of them; h
 from collections.abc import Sequence
 
 from switchhook.events.envelope import Publish, render
+from switchhook.events.first_version import own_number
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Accepted, NewEvent
@@ -15,7 +16,8 @@ from switchhook.storage.store import Transaction
 def new_event(workspace: str, asked: Publish, now: int) -> NewEvent:
     """The event that `asked` becomes when it is accepted at `now` (wall ms)."""
     body = render(asked.topic, asked.data, now)
-    return NewEvent(workspace, new_id("msg", now), asked.topic, body, now, asked.key)
+    about = own_number(asked.topic, asked.typed)
+    return NewEvent(workspace, new_id("msg", now), asked.topic, body, now, asked.key, about)
 
 
 async def publish(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:

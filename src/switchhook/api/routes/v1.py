@@ -1,7 +1,14 @@
 """The first version of the API, as far as it is still in use."""
 
-from switchhook.api.route import PAGE_V1, Param, Route
-from switchhook.api.scopes import CONTACTS_READ, CONTACTS_WRITE, CONVERSATIONS_READ, NUMBERS_READ, SMS_SEND
+from switchhook.api.route import BODY, PAGE_V1, Param, Route
+from switchhook.api.scopes import (
+    CONTACTS_READ,
+    CONTACTS_WRITE,
+    CONVERSATIONS_READ,
+    NUMBERS_READ,
+    SMS_SEND,
+    WEBHOOKS,
+)
 from switchhook.api.shapes import v1 as shapes
 
 _TAG = "Version 1"
@@ -131,6 +138,38 @@ ROUTES: tuple[Route, ...] = (
         "List the numbers of the workspace",
         scopes=(CONVERSATIONS_READ, NUMBERS_READ),
         answer=list[shapes.NumberV1],
+        tag=_TAG,
+    ),
+    Route(
+        "list_webhooks_v1",
+        "GET",
+        "/v1/api/webhooks",
+        "List the webhooks of version 1",
+        "Oldest first. Those of version 2 have a list of their own; by its id each of these is found there, too.",
+        scopes=(WEBHOOKS,),
+        answer=list[shapes.WebhookV1],
+        tag=_TAG,
+    ),
+    Route(
+        "create_webhook_v1",
+        "POST",
+        "/v1/api/webhooks",
+        "Create a webhook for one number",
+        "Its requests carry `{topic, data}` and are not signed. CALL_RECEIVED comes when a call has ended.",
+        scopes=(WEBHOOKS,),
+        body=shapes.NewWebhookV1,
+        answer=shapes.WebhookV1,
+        codes=(*BODY, "INVALID_EVENT_TYPE", "INVALID_PHONE_NUMBER", "INVALID_URL"),
+        tag=_TAG,
+    ),
+    Route(
+        "delete_webhook_v1",
+        "DELETE",
+        "/v1/api/webhooks/{webhook_id}",
+        "Delete a webhook of version 1 and its history",
+        scopes=(WEBHOOKS,),
+        status=204,
+        codes=("WEBHOOK_NOT_FOUND",),
         tag=_TAG,
     ),
 )

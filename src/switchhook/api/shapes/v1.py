@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from switchhook.api.shapes.crm import Emails, Long, Named, Numbers, Text
+from switchhook.api.shapes.webhooks import Url
 
 Engagement = Literal["ENGAGED", "COOLING", "COLD"]
 NumbersChange = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=50)]
@@ -188,3 +189,33 @@ class ConversationV1(Struct, frozen=True):
 
     results: list[ConversationItemV1]
     metadata: MetadataV1
+
+
+TopicsV1 = Annotated[
+    list[str],
+    Meta(
+        min_length=1,
+        max_length=100,
+        description="PING, CALL_RECEIVED, SMS_RECEIVED, SMS_SENT, CONTACT_CREATED, CONTACT_UPDATED; at least one.",
+    ),
+]
+
+
+class NewWebhookV1(Struct, frozen=True, kw_only=True):
+    """A webhook to be created. It gets the calls and texts of one number of ours, and all contacts."""
+
+    allo_number: Annotated[str, Meta(max_length=64, description="The number of ours.")]
+    url: Url
+    topics: TopicsV1
+    enabled: bool = True
+
+
+class WebhookV1(Struct, frozen=True, kw_only=True):
+    """A webhook. Its number stands there twice, as clients look for it under either name."""
+
+    id: str
+    alloNumber: str  # the name clients know
+    allo_number: str
+    enabled: bool
+    url: str
+    topics: list[str]

@@ -79,6 +79,8 @@ class Webhook(Struct, frozen=True, kw_only=True):
 
     Options are there when they are in use; `headers` only where `signing_secret` is. With `signature` v1a there is no
     secret to share: `signing_secret` is null, and `public_key` is what to verify with.
+    `allo_number` is there when it is a webhook of version 1, bound to that number: it is not signed, and its topics are
+    those of version 1.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     ordered: bool | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     additive_fields: AdditiveFields | UnsetType = UNSET
+    allo_number: str | UnsetType = UNSET
 
 
 class EventType(Struct, frozen=True):

@@ -7,7 +7,7 @@
 SELECT coalesce(max(seq), 0) FROM events
 
 -- name: subscribers (sqlite)
-SELECT endpoint_id, ordered FROM endpoint_topics WHERE workspace_id = $1 AND topic = $2 ORDER BY endpoint_id
+SELECT endpoint_id, ordered, own_number FROM endpoint_topics WHERE workspace_id = $1 AND topic = $2 ORDER BY endpoint_id
 
 -- name: add_event (sqlite)
 -- A known key adds nothing.
@@ -21,25 +21,28 @@ SELECT seq FROM events WHERE seq > $1
 -- name: accept_event (postgresql each owned)
 -- One statement makes the events, their dedupe keys and the snapshots of the subscribed endpoints. A known key gives no
 -- row. Those that want their events in order come back once more: the event waits in line for them from the beginning.
+-- Who is bound to a number gets what is about that one.
 -- Numbered in the order they came, and written in the order of the unique key, so that two groups at once wait for each
 -- other in one direction only.
 WITH asked AS MATERIALIZED (
   SELECT a.*, nextval('events_seq_seq') AS seq FROM (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[])
-      WITH ORDINALITY AS a (workspace_id, id, topic, dedupe_key, accepted_at, body, n) ORDER BY n) AS a
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[])
+      WITH ORDINALITY AS a (workspace_id, id, topic, dedupe_key, accepted_at, body, own_number, n) ORDER BY n) AS a
 ), made AS (
   INSERT INTO events (seq, workspace_id, id, topic, dedupe_key, targets, accepted_at, body, owner)
   OVERRIDING SYSTEM VALUE
   SELECT a.seq, a.workspace_id, a.id, a.topic, a.dedupe_key,
     coalesce((SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
-      WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic), ''),
-    a.accepted_at, a.body, $7::bigint
+      WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic
+        AND (t.own_number IS NULL OR t.own_number = a.own_number)), ''),
+    a.accepted_at, a.body, $8::bigint
   FROM asked a ORDER BY a.workspace_id COLLATE "C", a.topic COLLATE "C", a.dedupe_key COLLATE "C", a.n
   ON CONFLICT (workspace_id, topic, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
   RETURNING workspace_id, id, seq, targets
 )
 SELECT a.n - 1, m.seq, m.targets, (SELECT string_agg(t.endpoint_id, ' ') FROM endpoint_topics t
-  WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.ordered = 1)
+  WHERE t.workspace_id = a.workspace_id AND t.topic = a.topic AND t.ordered = 1
+    AND (t.own_number IS NULL OR t.own_number = a.own_number))
 FROM made m JOIN asked a ON a.workspace_id = m.workspace_id AND a.id = m.id
 
 -- name: accept_event_for
@@ -54,7 +57,8 @@ VALUES ($1, $2, $3, NULL, $4, $5, $6, $7)
 RETURNING seq, targets, (SELECT e.id FROM endpoints e WHERE e.workspace_id = $1 AND e.id = $4 AND e.ordered = 1)
 
 -- name: accept_wanted
--- For whoever asked for it but the endpoint it is about ($7). What nobody asked for is not stored.
+-- For whoever asked for it but the endpoint it is about ($7). What nobody asked for is not stored. Nobody who is bound to
+-- a number can ask for any of these.
 INSERT INTO events (workspace_id, id, topic, dedupe_key, targets, accepted_at, body)
 SELECT $1, $2, $3, $4, asked.targets, $5, $6
 FROM (SELECT group_concat(endpoint_id, ' ') AS targets FROM endpoint_topics

@@ -2,19 +2,19 @@
 
 -- name: add_endpoint
 INSERT INTO endpoints (workspace_id, id, url, description, enabled, secrets, created_at, updated_at,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14)
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields, own_number)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 
 -- name: endpoints
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
   failing_first, failing_last, failing_clock,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields, own_number
 FROM endpoints WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id
 
 -- name: endpoint
 SELECT workspace_id, id, url, description, enabled, secrets, disabled_why, created_at, updated_at,
   failing_first, failing_last, failing_clock,
-  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields
+  headers, rate_limit, max_in_flight, timeout_seconds, ordered, paused, additive_fields, own_number
 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: endpoint_keys
@@ -62,7 +62,8 @@ SELECT topic FROM endpoint_topics WHERE workspace_id = $1 AND endpoint_id = $2 O
 SELECT endpoint_id, topic FROM endpoint_topics WHERE workspace_id = $1 ORDER BY position, topic
 
 -- name: add_endpoint_topic
-INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position, ordered, additive) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO endpoint_topics (workspace_id, topic, endpoint_id, position, ordered, additive, own_number)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT DO NOTHING
 
 -- name: clear_endpoint_topics
