@@ -149,6 +149,12 @@ def test_no_representation_shows_a_value() -> None:
         assert SECRET not in repr(thing)
 
 
+def test_who_has_no_key_gets_the_id_of_the_message_and_no_signature() -> None:
+    prepared = prepare(an_endpoint("web_a", secrets=()), AddressPolicy(), 20.0)
+    lines = bytes(prepared.request("msg_1", b"{}", NOW).headers).decode().splitlines()
+    assert [line for line in lines if line.lower().startswith("webhook-")] == ["webhook-id: msg_1"]
+
+
 def test_each_kind_of_key_signs_with_its_own_version() -> None:
     key = PrivateKey.generate()
     both = (SigningSecret(key.reveal()), SigningSecret(SECRET, NOW + 1))

@@ -13,10 +13,12 @@ from switchhook.events.ids import (
     IdSource,
     check_id,
     delivery_id,
+    first_version,
     new_id,
     normalise_id,
     split_delivery_id,
     time_of,
+    unchecked_delivery_id,
 )
 
 moments = st.integers(0, 2**48 - 2)
@@ -158,6 +160,24 @@ def test_a_delivery_is_named_by_its_event_and_endpoint(event_ms: int, endpoint_m
     assert split_delivery_id(made) == split_delivery_id(made.replace("_", "-")) == (event, endpoint)
     assert delivery_id(event.replace("_", "-"), endpoint) == made
     assert time_of(made) == event_ms
+
+
+@given(moments, moments)
+def test_a_delivery_to_an_endpoint_of_the_first_version_is_told_from_others(
+    event_ms: int, at_ms: int
+) -> None:
+    source = IdSource()
+    event, endpoint = source.new("msg", event_ms), source.new("web", at_ms)
+    made = delivery_id(event, endpoint)
+    assert re.fullmatch("dlv_[0-9A-Za-z]{45}", made)
+    assert split_delivery_id(made) == split_delivery_id(made.replace("_", "-")) == (event, endpoint)
+    assert delivery_id(event, endpoint.replace("_", "-")) == unchecked_delivery_id(event, endpoint) == made
+    assert delivery_id(event, endpoint.replace("web", "ep")) != made
+    assert time_of(made) == event_ms
+    assert (first_version(endpoint), first_version(endpoint.replace("web", "ep"))) == (True, False)
+    for wrong in (made[:-1], made + "0", made[:26] + "x" + made[27:], made[:26] + made[27:-1]):
+        with pytest.raises(ValueError, match="delivery"):
+            split_delivery_id(wrong)
 
 
 def test_a_delivery_id_is_not_made_of_anything_else() -> None:

@@ -11,17 +11,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
 from bench.serving import Server
 from switchhook.events.catalogue import CATALOGUE
+from switchhook.events.first_version import NAMES
 from tests.webhooks.node import node_verifies
 
 pytestmark = pytest.mark.process
 
 Request = tuple[dict[str, str], bytes]
+NONE = type(None)
 
 
 class Catcher(http.server.ThreadingHTTPServer):
@@ -80,6 +83,69 @@ def test_delivered_bytes_verify_with_the_foreign_libraries_of_python_and_node(
             assert seen["payload"]["data"] == data
     finally:
         server.stop()
+
+
+V1_CALL: dict[str, Any] = {
+    "id": str, "start_date": str, "recording_url": (str, NONE), "from_number": str, "from_name": str, "to": str,
+    "to_name": str, "length_in_minutes": (int, float), "length": str, "tag": (str, NONE), "summary": str,
+    "one_sentence_summary": str, "transcriptions": list, "concatenated_transcript": str, "data_collected": dict,
+    "type": str, "result": str, "integration_id": (str, NONE), "transfer_from": dict, "transfer_to": dict,
+    "user_email": str, "original_to_number": (str, NONE), "original_to_name": (str, NONE),
+    "transfer_original_call_id": (str, NONE), "ivr_result": list,
+}  # fmt: skip
+"""What a receiver of the first version declares of a call."""
+
+
+def test_a_client_and_a_receiver_of_the_first_version_work_unchanged(
+    tmp_path: Path, catcher: Catcher
+) -> None:
+    server = Server(tmp_path / "data")
+    handled: list[tuple[str, str]] = []
+
+    def receive(headers: dict[str, str], body: bytes) -> None:
+        """As one that is in use reads it: it knows four topics, throws on any other, and has its fields typed."""
+        event = json.loads(body)
+        assert set(event) == {"topic", "data"}
+        assert "webhook-signature" not in headers
+        if event["topic"] not in ("CALL_RECEIVED", "SMS_RECEIVED", "CONTACT_CREATED", "CONTACT_UPDATED"):
+            raise ValueError(event["topic"])
+        if event["topic"] == "CALL_RECEIVED":
+            assert set(event["data"]) == set(V1_CALL)
+            for name, kind in V1_CALL.items():
+                assert isinstance(event["data"][name], kind), name
+        handled.append((event["topic"], headers["webhook-id"]))
+
+    try:
+        asked = {"allo_number": "+33123456789", "url": catcher.url, "enabled": True}
+        topics = ["CALL_RECEIVED", "SMS_RECEIVED", "CONTACT_CREATED", "CONTACT_UPDATED"]
+        hook = server.call("POST", "/v1/api/webhooks", {**asked, "topics": topics})["data"]
+        assert (hook["alloNumber"], hook["topics"]) == (asked["allo_number"], topics)
+        expected = []
+        for number in ("+33123456789", "+33198765432"):
+            for topic in CATALOGUE:
+                data = json.loads(CATALOGUE[topic].example)
+                if topic == "call.completed":
+                    data |= {"type": "INBOUND", "to": number}
+                elif topic == "sms.received":
+                    data["to_number"] = number
+                if "id" in data:
+                    data["id"] = f"{data['id']}{number[-1]}"
+                made = server.call("POST", "/v2/api/events", {"topic": topic, "data": data})["data"]["id"]
+                name = NAMES.get(topic)
+                if name in topics and (number == asked["allo_number"] or topic.startswith("contact")):
+                    expected.append((name, made))
+        for _ in expected:
+            receive(*catcher.caught.get(timeout=20))
+        assert sorted(handled) == sorted(expected)
+        server.call("POST", f"/v2/api/webhooks/{hook['id']}/test", {"topic": "PING"})
+        _, body = catcher.caught.get(timeout=20)
+        assert body == b'{"topic":"PING","data":{}}'
+        (listed,) = server.call("GET", "/v1/api/webhooks")["data"]
+        assert {name: listed[name] for name in asked} == asked
+        assert server.call("DELETE", f"/v1/api/webhooks/{hook['id']}") is None
+    finally:
+        server.stop()
+    assert catcher.caught.empty()
 
 
 def test_a_server_stops_within_its_time_while_a_receiver_hangs_and_the_message_comes_again(

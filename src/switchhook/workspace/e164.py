@@ -29,11 +29,6 @@ def normalise(raw: str, region: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def is_e164(number: str) -> bool:
-    """Whether it is spelled as E.164: a plus and digits."""
-    return number.startswith("+") and number[1:].isascii() and number[1:].isdigit()
-
-
 def country(number: str) -> str:
     """The two-letter country of an E.164 number; empty when it has none."""
     try:
