@@ -1,9 +1,10 @@
-"""The questions of `workspace.py` one by one on one connection: CPU, and time without what was waited for a core. Linux.
+"""The questions of `workspace.py` on one connection: CPU, and time without what was waited for a core. Linux.
 
     python bench/workspace_cpu.py FILE_OR_URL [--rounds 60] [--only WORDS]
 
-For a machine that others use. The database is one that `workspace.py --keep` has filled; a server is one on this machine, as a user
-who may read its processes. With PostgreSQL both sides' waiting is taken off, which may overlap: trust the CPU.
+For a machine that others use. The database is one that `workspace.py --keep` has filled; a server is one on this
+machine, whose processes may be read. With PostgreSQL the waiting of both sides is taken off, and may overlap: trust
+the CPU.
 """
 
 import argparse
@@ -56,8 +57,8 @@ async def measure(ask: Ask, processes: list[int], rounds: int, only: str) -> Non
                 cpu.append(ran - was)
             walls.append(wall)
             rests.append(wall - sum(now[1] - was[1] for now, was in zip(after, before, strict=True)))
-        ran = "  server ".join(points(cpu) for cpu in cpus)
-        print(f"{name:30} wall {points(walls)}  CPU {ran}  without waiting {points(rests)}", flush=True)
+        told = "  server ".join(points(cpu) for cpu in cpus)
+        print(f"{name:30} wall {points(walls)}  CPU {told}  without waiting {points(rests)}", flush=True)
 
 
 async def run(where: str, rounds: int, only: str) -> None:
