@@ -43,6 +43,7 @@ from switchhook.line import Line, check_telephony, sip_line
 from switchhook.media.links import sign_path
 from switchhook.seat import Seat
 from switchhook.server import HttpServer
+from switchhook.shown import shown
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
@@ -126,6 +127,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 chores=figures,
                 telephony=lambda: {name: said for line in lines for name, said in line.status().items()},
                 disks=_disks(config),
+                settings=shown(config),
                 limits=_limits(config),
             )
         )

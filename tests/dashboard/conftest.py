@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import lameenc
 import msgspec
@@ -133,8 +134,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     thread.join()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_foreign(house: House) -> Iterator[None]:
+    """No test may make the page ask another host."""
+    house.asked.clear()
+    yield
+    own = urlsplit(house.server.url).netloc
+    assert {urlsplit(one).netloc for one in house.asked} <= {own}
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(house: House) -> Iterator[Browser]:
+    """After the house, which is made in a loop of its own."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),

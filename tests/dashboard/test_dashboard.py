@@ -3,33 +3,18 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.conftest import HOSTILE, House, opened, sign_in
+from tests.dashboard.judge import goto, judged
 
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_foreign(house: House) -> Iterator[None]:
-    """No test may make the page ask another host."""
-    house.asked.clear()
-    yield
-    own = urlsplit(house.server.url).netloc
-    assert {urlsplit(one).netloc for one in house.asked} <= {own}
-
-
-def goto(page: Page, house: House, place: str) -> None:
-    page.goto(f"{house.server.url}/dashboard#/{place}")
 
 
 def test_signing_in_and_out(browser: Browser, house: House) -> None:
@@ -229,21 +214,14 @@ def test_a_key_sees_what_its_scopes_open(browser: Browser, house: House, tmp_pat
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_anybody_can_use_it(browser: Browser, house: House, scheme: Any) -> None:
-    assert AXE.is_file(), "run `npm ci` in the project's root"
     page = opened(
         browser, house, color_scheme=scheme, viewport={"width": 390, "height": 800}, bypass_csp=True
     )
     found = {}
 
     def judge(name: str) -> None:
-        if not page.evaluate("() => 'axe' in window"):
-            page.evaluate(AXE.read_text() + "\n;0")
-        told = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-        worst = [one for one in told["violations"] if one["impact"] in ("serious", "critical")]
-        if worst:
-            found[name] = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in worst]
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"{name} is {wide} pixels wider than a phone"
+        if faults := judged(page):
+            found[name] = faults
 
     page.goto(f"{house.server.url}/dashboard")
     expect(page.get_by_label("API key")).to_be_visible()

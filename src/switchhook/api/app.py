@@ -26,6 +26,7 @@ from switchhook.api.events import Events
 from switchhook.api.health import Health
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
+from switchhook.api.keys import Keys
 from switchhook.api.messages import Disconnected, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
@@ -41,6 +42,7 @@ from switchhook.api.services import Services
 from switchhook.api.sessions import Sessions, require_page, session_token
 from switchhook.api.sms import Sms
 from switchhook.api.stream import Stream
+from switchhook.api.system import System
 from switchhook.api.team import Team
 from switchhook.api.webhooks import Webhooks
 from switchhook.api.webhooks_v1 import WebhooksV1
@@ -105,6 +107,7 @@ class Api:
         recordings = Recordings(services, self._authorise_recording)
         sessions = Sessions(services, self._authenticator)
         page = Page()
+        keys = Keys(services)
         reads: dict[str, Reading] = {
             "list_event_types": webhooks.event_types,
             "list_further_event_types": webhooks.further_event_types,
@@ -157,9 +160,13 @@ class Api:
             "sign_out": sessions.sign_out,
             "stream_events": self._stream.get,
             "get_webhook_health": Health(services).get,
+            "list_keys": keys.list,
+            "create_key": keys.create,  # in a transaction of its own
+            "get_system": System(services, self._metrics).get,
             "list_active_calls": ActiveCalls(services).list,
         }
         writes: dict[str, Writing] = {
+            "revoke_key": keys.revoke,
             "create_webhook": webhooks.create,
             "update_webhook": webhooks.update,
             "delete_webhook": webhooks.delete,

@@ -80,6 +80,7 @@ CODES: dict[str, Code] = {
     "PROVIDER_NOT_SUPPORTED": Code(400, "validation_error", "The workspace has no carrier for texts."),
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
+    "KEY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no key in force of this id."),
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
     "EVENT_NOT_FOUND": Code(404, "not_found_error", "The workspace has no event of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
@@ -101,6 +102,7 @@ CODES: dict[str, Code] = {
     "WEBHOOK_NOT_SIGNED": Code(409, "conflict_error", "A webhook of version 1 has no key."),
     "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
     "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
+    "LAST_ADMIN_KEY": Code(409, "conflict_error", "It is the last key in force that may do everything."),
     "EVENT_PENDING": Code(409, "conflict_error", "Deliveries of the event still wait to be sent."),
     "EVENT_UNDER_WAY": Code(
         409, "conflict_error", "The event is being sent for the first time.", retryable=True

@@ -24,7 +24,8 @@ class Route:
     `access`: anybody (`public`), an API key with one of `scopes`, or a signed `link` in place of the key. `answer` is
     what stands in `data` (a list of it when `many`), `codes` are the errors beyond those that every route has,
     `unprocessable` those that come with 422 here. One that `searches` changes nothing, though it is a POST. `instead`
-    is what stands in `data` when it is answered 200 and not `status`. `takes` is the media type of the body.
+    is what stands in `data` when it is answered 200 and not `status`. `takes` is the media type of the body. What
+    answers with a `secret` that is stored nowhere takes no Idempotency-Key: its answer cannot be kept either.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Route:
     enveloped: bool = True
     paged: bool = False
     searches: bool = False
+    secret: bool = False
     instead: type | None = None
     query: tuple[Param, ...] = ()
     codes: tuple[str, ...] = ()
@@ -52,7 +54,7 @@ class Route:
     @property
     def keyed(self) -> bool:
         """Whether an Idempotency-Key makes it happen once. A file that comes twice changes nothing anyway."""
-        return self.writes and not self.searches and self.takes == "application/json"
+        return self.writes and not self.searches and not self.secret and self.takes == "application/json"
 
     @property
     def writes(self) -> bool:

@@ -1,9 +1,11 @@
-"""The scopes a key may carry: those of the phone API, and one of our own for phone systems that report events."""
+"""The scopes a key may carry: those of the phone API, and some of our own for what it does not have."""
 
 from switchhook.events.faults import nearest
 
 ALL = "ALL"
 EVENTS_WRITE = "EVENTS_WRITE"
+KEYS = "KEYS_READ_WRITE"
+SYSTEM = "SYSTEM_READ"
 WEBHOOKS = "WEBHOOKS_READ_WRITE"
 CONVERSATIONS_READ = "CONVERSATIONS_READ"
 CONVERSATIONS_WRITE = "CONVERSATIONS_WRITE"
@@ -46,7 +48,7 @@ PHONE_SCOPES = (
     "PARTNER",
 )
 
-SCOPES = (ALL, EVENTS_WRITE, *PHONE_SCOPES)
+SCOPES = (ALL, EVENTS_WRITE, KEYS, SYSTEM, *PHONE_SCOPES)
 """Every name that `--scopes` takes. `ALL` stands for all the others."""
 
 

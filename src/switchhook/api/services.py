@@ -1,6 +1,6 @@
 """What the API is handed at start: everything it serves from, and its limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,22 @@ from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.storage.store import Store
 from switchhook.workspace.messaging import Texts
+
+
+class Setting(Protocol):
+    """A setting as it is shown to people: no secret, and a value that JSON can carry."""
+
+    @property
+    def name(self) -> str:
+        """As in the configuration file."""
+
+    @property
+    def value(self) -> Any:
+        """What is in force."""
+
+    @property
+    def source(self) -> str:
+        """Where it was set."""
 
 
 class Dispatcher(Protocol):
@@ -65,5 +81,6 @@ class Services:
     disks: Mapping[str, Path] = field(default_factory=dict)
     chores: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
     telephony: Callable[[], Mapping[str, Any]] = dict
+    settings: Sequence[Setting] = ()
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

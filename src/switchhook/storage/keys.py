@@ -71,6 +71,16 @@ async def list_keys(reader: Reader) -> list[ApiKey]:
     return [_key(row) for row in await reader.fetch("keys")]
 
 
+async def keys_of(reader: Reader, workspace: str) -> list[ApiKey]:
+    """All keys of a workspace, oldest first."""
+    return [_key(row) for row in await reader.fetch("keys_of", workspace)]
+
+
+async def revoke_key_of(tx: Transaction, workspace: str, id: str, now: int) -> bool:
+    """Revoke a key of a workspace; False when it has none of that id in force."""
+    return await tx.execute("revoke_key_of", workspace, id, now) > 0
+
+
 async def revoke_key(tx: Transaction, id: str, now: int) -> bool:
     """Revoke a key; False when there is none of that id in force."""
     return await tx.execute("revoke_key", id, now) > 0

@@ -1,7 +1,17 @@
 """The one table of routes. Routing, scopes, methods allowed, `/me` and the OpenAPI document are all read off it."""
 
 from switchhook.api.route import Route
-from switchhook.api.routes import conversations, crm, deliveries, events, operation, page, v1, webhooks
+from switchhook.api.routes import (
+    conversations,
+    crm,
+    deliveries,
+    events,
+    operation,
+    page,
+    system,
+    v1,
+    webhooks,
+)
 from switchhook.api.routes.events import BATCH, EVENT
 
 __all__ = ["BATCH", "EVENT", "ROUTES"]
@@ -13,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *conversations.ROUTES,
     *crm.ROUTES,
     *v1.ROUTES,
+    *system.ROUTES,
     *operation.ROUTES,
     *page.ROUTES,
 )

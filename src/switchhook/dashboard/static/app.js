@@ -3,8 +3,11 @@ import { ask, get, post, whenSignedOut } from "./api.js";
 import { button, dialog, h, show, toast } from "./dom.js";
 import { language, speak, t } from "./words.js";
 import * as calls from "./calls.js";
+import * as keys from "./keys.js";
+import * as lines from "./lines.js";
 import * as live from "./live.js";
 import * as signin from "./signin.js";
+import * as system from "./system.js";
 import * as webhook from "./webhook.js";
 import * as webhooks from "./webhooks.js";
 
@@ -13,6 +16,9 @@ const VIEWS = [
   { name: "live", key: "1", scope: "WEBHOOKS_READ_WRITE", open: live.open },
   { name: "calls", key: "2", scope: "CONVERSATIONS_READ", open: calls.open },
   { name: "webhooks", key: "3", scope: "WEBHOOKS_READ_WRITE", open: (place, id, me) => (id ? webhook.open(place, id, me) : webhooks.open(place, me)) },
+  { name: "lines", key: "5", scope: "PHONE_NUMBERS_READ", open: lines.open },
+  { name: "keys", key: "6", scope: "KEYS_READ_WRITE", open: keys.open },
+  { name: "system", key: "7", scope: "SYSTEM_READ", open: system.open },
 ];
 
 let me = null;
@@ -109,7 +115,7 @@ function frame() {
       h("nav", { "aria-label": t("views") }, links),
       h("span", { class: "team" }, me.team?.name ?? ""),
       tools,
-      button("?", help, { class: "quiet wide", title: t("keys"), "aria-label": t("keys") }),
+      button("?", help, { class: "quiet wide", title: t("shortcuts"), "aria-label": t("shortcuts") }),
       button(t("sign out"), signOut, { class: "quiet" }),
     ),
     h("main", { id: "main", tabindex: "-1" }),
@@ -124,9 +130,9 @@ function skip(event) {
 }
 
 function help() {
-  const rows = [...VIEWS.filter(allowed).map((one) => [one.key, t(one.name)]), ["t", t("switch theme")], ["Esc", t("close")], ["?", t("keys")]];
+  const rows = [...VIEWS.filter(allowed).map((one) => [one.key, t(one.name)]), ["t", t("switch theme")], ["Esc", t("close")], ["?", t("shortcuts")]];
   const close = button(t("close"), () => box.close());
-  const box = dialog(t("keys"), h("dl", { class: "keys" }, rows.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])), close);
+  const box = dialog(t("shortcuts"), h("dl", { class: "keys" }, rows.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])), close);
 }
 
 async function signOut() {

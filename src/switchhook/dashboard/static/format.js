@@ -42,3 +42,8 @@ export function count(number) {
 export function result(name) {
   return name ? t(`result ${name}`, name.toLowerCase().replaceAll("_", " ")) : "–";
 }
+
+export function bytes(number) {
+  const [unit, size] = [["terabyte", 1e12], ["gigabyte", 1e9], ["megabyte", 1e6]].find(([, least]) => number >= least) ?? ["kilobyte", 1e3];
+  return new Intl.NumberFormat(language(), { style: "unit", unit, maximumFractionDigits: 1 }).format(number / size);
+}

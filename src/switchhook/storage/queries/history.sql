@@ -93,3 +93,12 @@ WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_i
 -- name: active_calls
 SELECT id, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL AND started_at > $2
 ORDER BY started_at DESC LIMIT $3
+
+-- name: count_waiting
+-- How many deliveries wait in the schedule, up to $2.
+SELECT count(*) FROM (SELECT 1 FROM schedule WHERE workspace_id = $1 LIMIT $2) AS waiting
+
+-- name: oldest_waiting
+-- The oldest event that waits for each endpoint: one look into the key for each.
+SELECT (SELECT s.event_id FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = e.id ORDER BY s.event_id LIMIT 1)
+FROM endpoints e WHERE e.workspace_id = $1 AND e.deleted_at IS NULL

@@ -17,3 +17,9 @@ SELECT id, name, created_at FROM workspaces ORDER BY created_at, id
 
 -- name: add_workspace
 INSERT INTO workspaces (id, name, created_at) VALUES ($1, $2, $3)
+
+-- name: database_version
+SELECT 'SQLite ' || sqlite_version()
+
+-- name: database_version (postgresql)
+SELECT 'PostgreSQL ' || current_setting('server_version')

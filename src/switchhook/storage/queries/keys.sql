@@ -20,3 +20,11 @@ ORDER BY k.created_at, k.id
 
 -- name: revoke_key
 UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL
+
+-- name: keys_of
+SELECT k.workspace_id, w.name, k.id, k.name, k.scopes, k.created_at, k.revoked_at
+FROM api_keys k JOIN workspaces w ON w.id = k.workspace_id
+WHERE k.workspace_id = $1 ORDER BY k.created_at, k.id
+
+-- name: revoke_key_of
+UPDATE api_keys SET revoked_at = $3 WHERE workspace_id = $1 AND id = $2 AND revoked_at IS NULL

@@ -1,0 +1,51 @@
+"""Which settings the page shows, and how they are written. A list of what may be seen, so that no secret is in it."""
+
+from typing import Any, NamedTuple
+
+from switchhook.config import Config
+
+SHOWN = (
+    "public_url",
+    "region",
+    "role",
+    "workers",
+    "retry_schedule",
+    "delivery_timeout",
+    "retention",
+    "allow_networks",
+    "rate_limits",
+    "max_connections",
+    "max_connections_per_client",
+    "min_free_mb",
+    "recording_link_days",
+    "log_level",
+    "sip_listen",
+    "sip_allow",
+    "sip_record",
+    "sip_max_calls",
+    "sip_max_seconds",
+    "sip_voicemail_seconds",
+)
+
+
+class Shown(NamedTuple):
+    """A setting as it is shown. `source` is where it was set."""
+
+    name: str
+    value: str | float | bool | list[str | float]
+    source: str
+
+
+def shown(config: Config) -> list[Shown]:
+    """The settings that matter to who looks after the server, in the order of `SHOWN`."""
+    return [Shown(name, _plain(getattr(config, name)), config.sources.get(name, "default")) for name in SHOWN]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, tuple):  # not whatever can be walked: a network is all its addresses
+        return [_plain(one) for one in value]
+    if type(value) in (int, float):
+        return value
+    return str(value)
