@@ -16,6 +16,9 @@ ME = "/v2/api/me"
 KEYED = [route for route in ROUTES if route.access == "key"]
 
 
+ENDING = {"stream_events": "?follow=false"}  # what it takes for an answer to come to an end
+
+
 def filled(path: str) -> str:
     return re.sub(r"\{\w+\}", "ep_x", path)
 
@@ -79,7 +82,8 @@ async def test_a_route_wants_its_scope_and_no_other(world: World, route: Any) ->
         assert answer.error["type"] == "permission_error"
         assert f"required={route.scopes[0]}" in answer.error["message"]
     enough = await world.key(route.scopes[0])
-    assert (await world.call(route.method, filled(route.path), key=enough)).status not in (401, 403)
+    path = filled(route.path) + ENDING.get(route.name, "")
+    assert (await world.call(route.method, path, key=enough)).status not in (401, 403)
 
 
 async def test_under_v1_the_error_has_the_shape_of_v1(world: World) -> None:
