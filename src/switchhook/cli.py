@@ -12,6 +12,7 @@ from switchhook import __version__
 from switchhook.commands.backup import backup_command, restore_command
 from switchhook.commands.dashboard import dashboard_link
 from switchhook.commands.deliveries import deliveries_group, recover_command, retry_command
+from switchhook.commands.doctor import doctor_command
 from switchhook.commands.endpoints import endpoints_group
 from switchhook.commands.keys import keys_group
 from switchhook.commands.listen import listen_command
@@ -54,6 +55,7 @@ def cli() -> None:
 for _command in (
     serve_command,
     prune_command,
+    doctor_command,
     backup_command,
     restore_command,
     workspaces_group,

@@ -1,0 +1,49 @@
+"""`switchhook doctor`."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from switchhook.clock import SystemClock
+from switchhook.commands.printing import cell, json_option, print_json
+from switchhook.commands.settings import settings
+from switchhook.config import load
+from switchhook.examination import Finding, examine
+
+_COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+@click.command("doctor")
+@json_option
+@settings()
+def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> None:
+    """Look at configuration, files, disk, clock, ports, database and endpoints, and say what to do.
+
+    Takes the settings of `serve`, on the machine where it runs, while it runs or not. Exit code 1 when there is
+    an error.
+    """
+    config = load(flags, file=config_file)
+    found: list[Finding] = []
+
+    async def look() -> None:
+        async for finding in examine(config, SystemClock()):
+            found.append(finding)
+            if not as_json:
+                _show(finding)
+
+    asyncio.run(look())
+    if as_json:
+        print_json([msgspec.to_builtins(one) for one in found])
+    errors = sum(one.state == "error" for one in found)
+    if errors:
+        raise click.ClickException(f"{errors} of {len(found)} findings are errors")
+
+
+def _show(finding: Finding) -> None:
+    state = click.style(f"{finding.state:<8}", fg=_COLOURS[finding.state])
+    click.echo(f"{state}{cell(finding.what)}: {cell(finding.found)}")
+    if finding.advice:
+        click.echo(f"        {cell(finding.advice)}")

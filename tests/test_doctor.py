@@ -1,0 +1,128 @@
+"""`switchhook doctor`: what it finds, and that it changes nothing."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from switchhook.cli import cli
+from switchhook.config import load
+from switchhook.installation import ServeLock, open_store
+from switchhook.storage import endpoints, keys
+from switchhook.storage.sql import migrations
+from tests.storage.rows import WORKSPACE, an_endpoint
+from tests.test_prune import flags, options
+
+__all__ = ["options"]  # a fixture
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def look(*args: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    done = CliRunner().invoke(
+        cli, ["doctor", "--json", "--port", "0", *args], env={"SWITCHHOOK_CONFIG": None}
+    )
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, {one["what"]: one for one in json.loads(done.stdout)}
+
+
+def make(options: list[str], *urls: str) -> list[str]:
+    """An installation with these endpoints; what doctor calls them."""
+
+    async def run() -> None:
+        store = await open_store(load(flags(options), {}))
+        try:
+            await store.run(lambda tx: keys.add_workspace(tx, WORKSPACE, "One", 1))
+            for n, url in enumerate(urls):
+                row = msgspec.structs.replace(an_endpoint(f"ep_{n}"), url=url)
+                await store.run(lambda tx, row=row: endpoints.add_endpoint(tx, row))  # type: ignore[misc]
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+    return [f"endpoint ep_{n}" for n in range(len(urls))]
+
+
+def test_an_installation_that_is_well(options: list[str], port: int) -> None:
+    (ours,) = make(options, f"http://127.0.0.1:{port}/hook")
+    code, found = look(*options, "--allow-networks", "127.0.0.0/8")
+    assert {one["state"] for name, one in found.items() if name != "clock"} == {"ok"}, found
+    assert code == 0
+    assert {"configuration", "file modes", "disk", "port", "database", "database writes", ours} <= set(found)
+    assert all(bool(one["advice"]) == (one["state"] != "ok") for one in found.values())
+
+
+def test_endpoints_that_cannot_be_sent_to(options: list[str], port: int) -> None:
+    forbidden, nameless, plain = make(
+        options, "https://127.0.0.1/hook", "https://nobody.invalid/hook", f"https://127.0.0.2:{port}/"
+    )
+    code, found = look(*options)
+    assert code == 1
+    assert "--allow-networks" in found[forbidden]["advice"]
+    assert "its name is not found" in found[nameless]["found"]
+    _, found = look(*options, "--allow-networks", "127.0.0.0/8")
+    assert "does not answer" in found[plain]["found"]
+
+
+def test_files_ports_and_disk(tmp_path: Path, port: int) -> None:
+    options = ["--data", str(tmp_path / "data")]
+    code, found = look(*options)
+    assert (code, found["data directory"]["state"]) == (0, "warning")
+    assert not (tmp_path / "data").exists()
+    make(options)
+    (tmp_path / "data").chmod(0o755)
+    (tmp_path / "data" / "admin.key").write_text("x")
+    (tmp_path / "data" / "admin.key").chmod(0o644)
+    code, found = look(*options, "--port", str(port), "--min-free-mb", "900000000")
+    assert code == 1
+    assert "chmod" in found["file modes"]["advice"]
+    assert "admin.key" in found["file modes"]["found"]
+    assert found["disk"]["state"] == "error"
+    assert found["port"]["state"] == "warning"
+    lock = ServeLock(load(flags(options), {}))
+    lock.take()
+    _, found = look(*options, "--port", str(port))
+    lock.release()
+    assert found["port"]["state"] == "ok"
+
+
+def test_a_database_of_another_version_is_told_and_left_alone(tmp_path: Path) -> None:
+    options = ["--data", str(tmp_path)]
+    newest = migrations("sqlite")[-1][0]
+    for version, code, said in ((newest - 1, 0, "migrates it at start"), (newest + 1, 1, "restore a backup")):
+        make_at = tmp_path / "switchhook.db"
+        make_at.unlink(missing_ok=True)
+        connection = apsw.Connection(str(make_at))
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.close()
+        make_at.chmod(0o600)
+        before = make_at.read_bytes()
+        exit_code, found = look(*options)
+        assert (exit_code, "database writes" in found) == (code, False)
+        assert said in found["database"]["advice"]
+        assert make_at.read_bytes() == before
+
+
+def test_a_database_that_is_away(tmp_path: Path) -> None:
+    code, found = look("--data", str(tmp_path), "--database", "postgresql://x:hunter2@127.0.0.1:1/x")
+    assert (code, found["database"]["state"]) == (1, "error")
+    assert "hunter2" not in json.dumps(found)
+
+
+def test_settings_that_no_call_could_use(tmp_path: Path) -> None:
+    code, found = look("--data", str(tmp_path), "--sip-trunk", "not an address")
+    assert (code, found["configuration"]["state"]) == (1, "error")
+    assert "--sip-trunk" in found["configuration"]["found"]
