@@ -11,7 +11,12 @@ from switchhook.events import CallCompleted
 from switchhook.webhooks import Message, Receiver
 from switchhook.webhooks.adapters.django import view
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY=os.urandom(16).hex())
+settings.configure(
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["*"],
+    SECRET_KEY=os.urandom(16).hex(),
+    MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
+)
 
 receiver = Receiver(os.environ["WEBHOOK_SECRET"])
 urlpatterns = [path("webhooks", view(receiver))]

@@ -1,6 +1,8 @@
 """The receiver: handlers by topic, what is answered to what, and working after the answer."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -301,5 +303,29 @@ async def test_the_background_of_a_loop_works_and_gives_back_what_it_had_not_beg
 
 def test_a_store_for_loops_is_refused_in_a_thread() -> None:
     receiver = Receiver(SECRET, dedupe=AsyncRedisDedupe(None))
-    with pytest.raises(TypeError, match="receive_async"):
-        receiver.receive(*SMS)
+    for call in (lambda: receiver.receive(*SMS), receiver.start, receiver.sweep):
+        with pytest.raises(TypeError, match="receive_async"):
+            call()
+
+
+FORKS = """
+import os, sys, threading
+from switchhook.webhooks import Receiver
+from switchhook.webhooks.dedupe.sqlite import SqliteDedupe
+from switchhook.webhooks.testing import SECRET, Sender
+
+receiver, done = Receiver(SECRET, dedupe=SqliteDedupe(sys.argv[1]), background=True), threading.Event()
+receiver.on("tag.added")(lambda message: done.set())
+receiver.start()
+child = os.fork()
+if child == 0:
+    assert receiver.receive(*Sender().message("tag.added")).status == 202
+    os._exit(0 if done.wait(30) else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_server_that_forks_after_the_start_works_on_what_it_takes(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, str(tmp_path / "notes.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")

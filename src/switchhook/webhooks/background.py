@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import queue
 import threading
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,8 @@ Job = tuple[str, str, bytes]
 
 
 class Threads:
-    """Worker threads. They end with the process; what they had is found by the next one."""
+    """Worker threads. They end with the process; what they had is found by the next one. `process` is the one they are
+    of: a fork takes none of them along."""
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Threads:
         give_back: Callable[[Job], None],
     ) -> None:
         """`work` does a job, `left` finds what was left behind, `give_back` is called with what was not begun."""
+        self.process = os.getpid()
         self._rules = rules
         self._work = work
         self._left = left

@@ -137,8 +137,7 @@ class Receiver:
         Raises:
             TypeError: `body` is not bytes, or the store is asynchronous (use `receive_async`).
         """
-        if not self._plain:
-            raise TypeError(f"{type(self.dedupe).__name__} is asynchronous: use receive_async")
+        self._need_plain()
         steps = self._begin(body, headers)
         if isinstance(steps, Answer):
             return steps
@@ -149,7 +148,12 @@ class Receiver:
             return Answer(503, "cannot note messages at the moment", 5)
 
     def start(self) -> None:
-        """Begin to work on what an earlier process left behind. Otherwise that begins with the first message."""
+        """Begin to work on what an earlier process left behind. Otherwise that begins with the first message.
+
+        Raises:
+            TypeError: see `receive`.
+        """
+        self._need_plain()
         if self.background:
             self._thread_pool().start()
 
@@ -160,17 +164,27 @@ class Receiver:
             self._threads = None
 
     def sweep(self) -> int:
-        """Work on what was left behind, here and now; how many messages. For cron, and for tests."""
-        assert self._plain
+        """Work on what was left behind, here and now; how many messages. For cron, and for tests.
+
+        Raises:
+            TypeError: see `receive`.
+        """
+        self._need_plain()
         left = self.dedupe.waiting(100)
         assert isinstance(left, list)
         for one in left:
             self._carry_on((one.id, _token(), one.body))
         return len(left)
 
+    def _need_plain(self) -> None:
+        if not self._plain:
+            raise TypeError(
+                f"{type(self.dedupe).__name__} is asynchronous: use receive_async, start_async, sweep_async"
+            )
+
     def _thread_pool(self) -> "Threads":
         assert self.background is not None
-        if self._threads is None:
+        if self._threads is None or self._threads.process != os.getpid():
             from switchhook.webhooks.background import Threads
 
             self._threads = Threads(self.background, self._carry_on, self._left_behind, self._give_back)

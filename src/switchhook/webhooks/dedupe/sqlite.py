@@ -1,9 +1,11 @@
 """Notes in an SQLite file, through Python's own `sqlite3`: for the processes of one machine, and kept over crashes."""
 
+import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 from switchhook.webhooks.dedupe.contract import Claim, State, Waiting
@@ -33,6 +35,8 @@ DELETE FROM webhook_messages WHERE id IN (
 PRUNE_EVERY = 100
 """After so many claims a little of what is over is removed."""
 
+_INHERITED: list[sqlite3.Connection] = []  # kept, so that nothing closes them
+
 
 class SqliteDedupe:
     """The table `webhook_messages` in the file `path`, made when it is not there. Needs SQLite 3.35 or later.
@@ -50,25 +54,40 @@ class SqliteDedupe:
             sqlite3.Error: the file cannot be opened, or is no database.
         """
         self._clock = clock
-        self._lock = threading.Lock()
+        self._path = path
         self._claims = 0
-        self._file = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        self._open()
+
+    def _open(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._file = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute("PRAGMA synchronous = FULL")
         self._file.executescript(_MAKE)
+
+    @contextmanager
+    def _locked(self) -> Iterator[sqlite3.Connection]:
+        """The file, for this thread alone."""
+        if self._process != os.getpid():
+            # A server forked. SQLite's connections must not be used, nor closed, on the other side.
+            _INHERITED.append(self._file)
+            self._open()
+        with self._lock:
+            yield self._file
 
     def claim(self, msg_id: str, token: str, seconds: float, body: bytes | None = None) -> Claim:
         """See `contract.Dedupe`."""
         now = self._clock()
         asked = {"id": msg_id, "token": token, "until": now + seconds, "body": body, "now": now}
-        with self._lock:
+        with self._locked() as file:
             self._claims += 1
             if self._claims % PRUNE_EVERY == 0:
-                self._file.execute(_PRUNE, (now,))
-            got = self._file.execute(_CLAIM, asked).fetchall()
+                file.execute(_PRUNE, (now,))
+            got = file.execute(_CLAIM, asked).fetchall()
             if got:
                 return Claim(State.CLAIMED, got[0][0])
-            seen = self._file.execute("SELECT done FROM webhook_messages WHERE id = ?", (msg_id,)).fetchall()
+            seen = file.execute("SELECT done FROM webhook_messages WHERE id = ?", (msg_id,)).fetchall()
         return Claim(State.DONE if seen and seen[0][0] else State.UNDER_WAY)
 
     def finish(self, msg_id: str, token: str, seconds: float) -> bool:
@@ -91,8 +110,8 @@ class SqliteDedupe:
 
     def waiting(self, limit: int) -> list[Waiting]:
         """See `contract.Dedupe`."""
-        with self._lock:
-            rows = self._file.execute(
+        with self._locked() as file:
+            rows = file.execute(
                 "SELECT id, body FROM webhook_messages WHERE until <= ? AND NOT done AND body IS NOT NULL"
                 " ORDER BY until LIMIT ?",
                 (self._clock(), limit),
@@ -101,9 +120,9 @@ class SqliteDedupe:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._file.close()
+        with self._locked() as file:
+            file.close()
 
     def _change(self, statement: str, values: tuple[object, ...]) -> bool:
-        with self._lock:
-            return self._file.execute(statement, values).rowcount == 1
+        with self._locked() as file:
+            return file.execute(statement, values).rowcount == 1
