@@ -51,9 +51,6 @@ D = TypeVar("D", bound=msgspec.Struct)
 R = TypeVar("R")
 Handler = Callable[[Message[Any]], Any]
 
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes; a larger body is answered 413 by the adapters that read it themselves."""
-
 
 class Receiver:
     """Receives for one endpoint, or for several that share handlers and a store.

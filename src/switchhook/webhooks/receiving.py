@@ -42,6 +42,9 @@ from switchhook.webhooks.verify import (
 
 D = TypeVar("D")
 
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes; a larger body is answered 413 by the adapters that read it themselves."""
+
 MAX_REASON = 300
 """The most characters of a reason that is answered."""
 

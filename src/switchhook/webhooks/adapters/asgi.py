@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from switchhook.webhooks.receiver import MAX_BODY, Receiver
-from switchhook.webhooks.receiving import Answer
+from switchhook.webhooks.receiver import Receiver
+from switchhook.webhooks.receiving import MAX_BODY, Answer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

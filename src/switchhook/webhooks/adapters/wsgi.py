@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from switchhook.webhooks.receiver import MAX_BODY, Receiver
-from switchhook.webhooks.receiving import Answer
+from switchhook.webhooks.receiver import Receiver
+from switchhook.webhooks.receiving import MAX_BODY, Answer
 
 StartResponse = Callable[..., Any]
 
