@@ -82,7 +82,7 @@ def test_lines_numbers_and_what_to_do_without_any(page: Page, house: House) -> N
     page.keyboard.press("5")
     expect(page.get_by_role("heading", name="Lines", exact=True)).to_be_visible()
     expect(page.get_by_text("--sip-listen")).to_be_visible()
-    expect(page.get_by_text("switchhook.toml").first).to_be_visible()
+    expect(page.get_by_text("switchhook numbers add")).to_be_visible()
 
 
 def test_what_lines_say_of_themselves_is_text(page: Page, house: House) -> None:

@@ -14,6 +14,7 @@ from switchhook.api import docs, figures, openapi
 from switchhook.api.account import Account
 from switchhook.api.active_calls import ActiveCalls
 from switchhook.api.auth import Authenticator, require_scope
+from switchhook.api.call_events import CallEvents
 from switchhook.api.calls import Calls
 from switchhook.api.companies import Companies
 from switchhook.api.contacts import Contacts
@@ -160,6 +161,7 @@ class Api:
             "sign_out": sessions.sign_out,
             "stream_events": self._stream.get,
             "get_webhook_health": Health(services).get,
+            "list_item_events": CallEvents(services).list,
             "list_keys": keys.list,
             "create_key": keys.create,  # in a transaction of its own
             "get_system": System(services, self._metrics).get,

@@ -3,7 +3,7 @@ deduplication, schemas and the API's lists are all read off them."""
 
 import hashlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -275,7 +275,11 @@ def dedupe_key(topic: str, data: AnyData) -> str | None:
         raise UnknownTopic(topic, CATALOGUE)
     if not row.dedupe_fields:
         return None
-    values = [read(data) for read in _DEDUPE_VALUES[topic]]
+    return key_of(topic, [read(data) for read in _DEDUPE_VALUES[topic]])
+
+
+def key_of(topic: str, values: Sequence[Any]) -> str:
+    """What `dedupe_key` makes of data that has these values in the fields of the topic's rule."""
     # Several values go through JSON so that no number can be written to look like two.
     text = values[0] if len(values) == 1 else msgspec.json.encode(values).decode()
     # `key=` marks a sender's own key (see `Publish.key`), `sha256=` a hash: an id must not be able to pose as either.

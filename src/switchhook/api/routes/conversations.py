@@ -98,6 +98,17 @@ ROUTES: tuple[Route, ...] = (
         tag=_TAG,
     ),
     Route(
+        "list_item_events",
+        "GET",
+        "/v2/api/conversations/items/{item_id}/events",
+        "List the events that told of a call, oldest first",
+        "Those that a key names: ring, answer, end and summaries. Tags are not among them.",
+        scopes=(CONVERSATIONS_READ,),
+        answer=list[shapes.ItemEvent],
+        codes=_ITEM,
+        tag=_TAG,
+    ),
+    Route(
         "list_active_calls",
         "GET",
         "/v2/api/calls/active",

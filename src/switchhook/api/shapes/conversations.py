@@ -68,6 +68,14 @@ class ConversationItem(Struct, frozen=True, kw_only=True):
     data_collected: dict[str, Any] | UnsetType = UNSET
 
 
+class ItemEvent(Struct, frozen=True):
+    """An event that told of a call."""
+
+    id: str
+    topic: str
+    created_at: str
+
+
 class ConversationSummary(Struct, frozen=True, kw_only=True):
     """What was said with a number, and last of all what."""
 

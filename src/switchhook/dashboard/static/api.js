@@ -42,6 +42,15 @@ export async function ask(method, path, body, { again = 3 } = {}) {
   return document_;
 }
 
+// A file as it is.
+export async function send(method, path, body, type) {
+  const answer = await fetch(url(path), { method, headers: { "x-switchhook-page": "1", "content-type": type }, body, credentials: "same-origin" });
+  const document_ = await answer.json().catch(() => ({}));
+  if (answer.ok) return document_;
+  if (answer.status === 401) onSignedOut();
+  throw new Refused(answer.status, document_.error ?? { message: `HTTP ${answer.status}` });
+}
+
 export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body ?? {});
 export const put = (path, body) => ask("PUT", path, body);

@@ -3,6 +3,7 @@ import { ask, get, post, whenSignedOut } from "./api.js";
 import { button, dialog, h, show, toast } from "./dom.js";
 import { language, speak, t } from "./words.js";
 import * as calls from "./calls.js";
+import * as contacts from "./contacts.js";
 import * as keys from "./keys.js";
 import * as lines from "./lines.js";
 import * as live from "./live.js";
@@ -16,6 +17,7 @@ const VIEWS = [
   { name: "live", key: "1", scope: "WEBHOOKS_READ_WRITE", open: live.open },
   { name: "calls", key: "2", scope: "CONVERSATIONS_READ", open: calls.open },
   { name: "webhooks", key: "3", scope: "WEBHOOKS_READ_WRITE", open: (place, id, me) => (id ? webhook.open(place, id, me) : webhooks.open(place, me)) },
+  { name: "contacts", key: "4", scope: "CRM_READ", open: contacts.open },
   { name: "lines", key: "5", scope: "PHONE_NUMBERS_READ", open: lines.open },
   { name: "keys", key: "6", scope: "KEYS_READ_WRITE", open: keys.open },
   { name: "system", key: "7", scope: "SYSTEM_READ", open: system.open },

@@ -1,13 +1,14 @@
 // Calls that are over: the list, and one of them with its player, transcript, summary, tags and events.
-import { get, ownRecording, post } from "./api.js";
-import { button, h, show } from "./dom.js";
+import { get, ownRecording, post, remove } from "./api.js";
+import { button, h, show, toast } from "./dom.js";
+import { fillEvent } from "./event.js";
 import { exact, length, result, when } from "./format.js";
 import { t } from "./words.js";
 
 const SIZE = 30;
 
-export function open(place, id) {
-  return id ? openOne(place, id) : openList(place);
+export function open(place, id, me) {
+  return id ? openOne(place, id, me) : openList(place);
 }
 
 const other = (one) => one.contacts.map((contact) => contact.name).filter(Boolean).join(", ") || one.contact_number || t("unknown");
@@ -48,13 +49,14 @@ function row(one) {
     h("time", { datetime: one.date, title: exact(one.date) }, when(one.date))));
 }
 
-function openOne(place, id) {
+function openOne(place, id, me) {
+  const may = (scope) => me.scopes.includes("ALL") || me.scopes.includes(scope);
   const body = h("div");
   show(place, h("p", null, h("a", { href: "#/calls" }, `← ${t("calls")}`)), body);
-  get(`v2/api/conversations/items/${encodeURIComponent(id)}?extend=transcript`).then(({ data }) => show(body, call(data)), (error) => show(body, h("p", { class: "fault" }, error.message)));
+  get(`v2/api/conversations/items/${encodeURIComponent(id)}?extend=transcript`).then(({ data }) => show(body, call(data, may)), (error) => show(body, h("p", { class: "fault" }, error.message)));
 }
 
-function call(one) {
+function call(one, may) {
   const sound = ownRecording(one.recording_url);
   const player = sound && h("audio", { controls: true, preload: "metadata", src: sound, "aria-label": t("recording") });
   const facts = [
@@ -67,14 +69,58 @@ function call(one) {
     [t("result"), result(one.result)],
   ];
   return [
-    h("div", { class: "head" }, h("h1", null, other(one)), h("span", { class: "chips" }, one.tags.map((tag) => h("span", { class: "tag" }, tag)))),
+    h("div", { class: "head" }, h("h1", null, other(one)), tagging(one, may)),
     player ?? (one.recording_url ? h("p", { class: "hint" }, t("recording elsewhere")) : h("p", { class: "hint" }, t("no recording"))),
     h("div", { class: "columns two" },
       h("section", null,
         h("h2", null, t("summary")), h("p", { class: "prose" }, one.summary || t("no summary")),
         h("h2", null, t("transcript")), one.transcript?.length ? transcript(one.transcript, player, one.date) : h("p", { class: "hint" }, t("no transcript"))),
-      h("section", null, h("h2", null, t("facts")), h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])))),
+      h("section", null, h("h2", null, t("facts")), h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
+        h("h2", null, t("events")), events(one, may))),
   ];
+}
+
+// The tags of a call; who may put others on it and take them off.
+function tagging(one, may) {
+  const place = h("span", { class: "chips" });
+  const path = `v2/api/conversations/items/${encodeURIComponent(one.id)}/tags`;
+  let tags = [...one.tags];
+  const act = (todo, after) => async () => {
+    try {
+      await todo();
+      tags = after(tags);
+      draw();
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  };
+  const off = (tag) => act(() => remove(`${path}/${encodeURIComponent(tag)}`), (all) => all.filter((each) => each !== tag));
+  const on = (tag) => act(() => post(path, { tags: [tag] }), (all) => [...all, tag]);
+
+  async function draw() {
+    show(place, tags.map((tag) => h("span", { class: "tag" }, tag, may("TAGS_WRITE") && button("×", off(tag), { class: "quiet off", "aria-label": `${t("take off")} ${tag}` }))));
+    if (!may("TAGS_WRITE") || !may("TAGS_READ")) return;
+    const known = (await get("v2/api/tags").catch(() => ({ data: [] }))).data.filter((tag) => !tags.includes(tag.id));
+    const choice = h("select", { "aria-label": t("add tag"), onchange: () => choice.value && on(choice.value)() },
+      h("option", { value: "" }, `+ ${t("add tag")}`), known.map((tag) => h("option", { value: tag.id }, tag.name)));
+    place.append(known.length ? choice : h("span", { class: "hint" }, tags.length ? "" : t("no tags")));
+  }
+  draw();
+  return place;
+}
+
+// The events that told of a call, each opening to its payload and deliveries.
+function events(one, may) {
+  const place = h("ul", { class: "plain" });
+  get(`v2/api/conversations/items/${encodeURIComponent(one.id)}/events`).then(({ data }) => show(place, data.length ? data.map(row_) : h("li", { class: "row hint" }, t("no call events"))), (error) => show(place, h("li", { class: "fault" }, error.message)));
+  function row_(event) {
+    const line = [h("span", { class: "topic call" }, event.topic), h("time", { datetime: event.created_at, title: exact(event.created_at) }, when(event.created_at))];
+    if (!may("WEBHOOKS_READ_WRITE")) return h("li", { class: "row" }, line);
+    const inner = h("div", { class: "inner" });
+    const details = h("details", { ontoggle: () => details.open && fillEvent(inner, event.id) }, h("summary", null, line), inner);
+    return h("li", null, details);
+  }
+  return place;
 }
 
 // Where in the call a line was said, in seconds; null when that cannot be known.

@@ -48,7 +48,7 @@ function line(name, value) {
 }
 
 function listed(data, row, none) {
-  return data.length ? h("ul", { class: "rows" }, data.map(row)) : h("div", { class: "empty" }, h("p", null, t(none)), h("p", null, t(`${none} next`), " ", h("code", null, "switchhook.toml")));
+  return data.length ? h("ul", { class: "rows" }, data.map(row)) : h("div", { class: "empty" }, h("p", null, t(none)), h("p", null, t(`${none} next`), " ", h("code", null, none === "no users" ? "switchhook users add" : "switchhook numbers add")));
 }
 
 function number(one) {

@@ -102,3 +102,9 @@ SELECT count(*) FROM (SELECT 1 FROM schedule WHERE workspace_id = $1 LIMIT $2) A
 -- The oldest event that waits for each endpoint: one look into the key for each.
 SELECT (SELECT s.event_id FROM schedule s WHERE s.workspace_id = $1 AND s.endpoint_id = e.id ORDER BY s.event_id LIMIT 1)
 FROM endpoints e WHERE e.workspace_id = $1 AND e.deleted_at IS NULL
+
+-- name: event_of_key
+SELECT id, accepted_at FROM events WHERE workspace_id = $1 AND topic = $2 AND dedupe_key = $3 AND dedupe_key IS NOT NULL
+
+-- name: source_of_call
+SELECT source, source_call FROM calls WHERE workspace_id = $1 AND id = $2
