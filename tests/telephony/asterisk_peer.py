@@ -36,6 +36,8 @@ class Manager:
         if self._server is not None:
             self._server.close()
         self.drop()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def drop(self) -> None:

@@ -21,7 +21,7 @@ from switchhook.telephony.asterisk.connector import SOURCE, Connector
 from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
 from switchhook.workspace.calls import Limits
 from switchhook.workspace.directory import configure
-from switchhook.workspace.facts import AnyFact
+from switchhook.workspace.facts import AnyFact, Ended
 from switchhook.workspace.switchboard import Ask, Switchboard
 from tests.telephony.asterisk_peer import Manager
 from tests.telephony.asterisk_world import BEGAN, JANE, MAIN, OMAR, PLAN, TELEPHONES, Pbx, capture
@@ -215,7 +215,7 @@ async def test_a_call_goes_on_over_a_break_and_a_restart(
     await manager.tells(pbx.messages)
     await until(clock, lambda: any(fact.id.endswith(":answered") for fact in desk.reports))
     manager.up = [
-        {**Pbx.channel(TRUNK, exten=MAIN, context="inbound"), "ChannelStateDesc": "Up", "BridgeId": "b"},
+        {**Pbx.channel(TRUNK, exten="600", context="queues"), "ChannelStateDesc": "Up", "BridgeId": "b"},
         {**Pbx.channel(PHONE, "1"), "ChannelStateDesc": "Up", "BridgeId": "b", "Application": "AppDial"},
     ]
     manager.drop()
@@ -241,10 +241,27 @@ async def test_a_call_that_ended_while_nobody_watched_is_ended_when_somebody_doe
     await until(clock, lambda: any(fact.id.endswith(":answered") for fact in desk.reports))
     await connector.stop()
     await clock.advance(3600)
+    back = clock.monotonic()
     await watch()
     await until(clock, has_completed(desk))
+    assert clock.monotonic() - back < 60
     (call,) = await desk.completed()
     assert (call.length, call.result) == ("0s", "ANSWERED")  # nothing was heard of it after that
+
+
+async def test_a_call_that_ended_in_a_break_ended_when_the_line_did(
+    manager: Manager, desk: Desk, clock: ManualClock, watch: Watch
+) -> None:
+    connector = await watch()
+    await until(clock, is_up(connector))
+    await manager.tells(Pbx().inbound().dials(TRUNK, PHONE, "1", "101").talk(TRUNK, PHONE, "1", "b").messages)
+    await until(clock, lambda: any(fact.id.endswith(":answered") for fact in desk.reports))
+    await clock.advance(5)
+    broken = clock.now()
+    manager.drop()
+    await until(clock, lambda: connector.state.startswith("lost"), 0)
+    await until(clock, has_completed(desk), 0.5)
+    assert [fact.at for fact in desk.reports if isinstance(fact, Ended)] == [broken]
 
 
 async def test_a_fact_that_cannot_be_stored_is_reported_until_it_is(

@@ -58,6 +58,7 @@ def test_a_capture_has_the_history_that_its_name_says(
     ((_, drafts),) = told(facts).items()
     data = completed(drafts)
     assert topics(drafts) == events
+    assert len({fact.id for fact in facts}) == len(facts)
     assert (data.result, data.from_number, data.to) == (result, CALLER, MAIN)
     assert [fact.cause for fact in facts if isinstance(fact, Ended | LegEnded)] == [cause, cause]
     assert data.user_email == "jane@example.com"
