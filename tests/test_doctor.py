@@ -3,17 +3,23 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 import pytest
+import trustme
 from click.testing import CliRunner
 
 from switchhook.cli import cli
+from switchhook.clock import SystemClock
 from switchhook.config import load
+from switchhook.delivery.address import AddressPolicy
+from switchhook.examination import reach
 from switchhook.installation import ServeLock, open_store
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
@@ -28,6 +34,13 @@ def port() -> Iterator[int]:
     """One on which somebody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
+
+
+class Fixed:
+    """Knows one address."""
+
+    async def resolve(self, host: str) -> tuple[IPv4Address, ...]:
+        return (IPv4Address("127.0.0.1"),)
 
 
 def look(*args: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -65,13 +78,18 @@ def test_an_installation_that_is_well(options: list[str], port: int) -> None:
 
 
 def test_endpoints_that_cannot_be_sent_to(options: list[str], port: int) -> None:
-    forbidden, nameless, plain = make(
-        options, "https://127.0.0.1/hook", "https://nobody.invalid/hook", f"https://127.0.0.2:{port}/"
+    forbidden, nameless, plain, inside = make(
+        options,
+        "https://127.0.0.1/hook",
+        "https://nobody.invalid/hook",
+        f"https://127.0.0.2:{port}/",
+        f"https://localhost:{port}/",
     )
     code, found = look(*options)
     assert code == 1
     assert "--allow-networks" in found[forbidden]["advice"]
     assert "its name is not found" in found[nameless]["found"]
+    assert found[inside]["found"].startswith("localhost is at ")
     _, found = look(*options, "--allow-networks", "127.0.0.0/8")
     assert "does not answer" in found[plain]["found"]
 
@@ -126,3 +144,20 @@ def test_settings_that_no_call_could_use(tmp_path: Path) -> None:
     code, found = look("--data", str(tmp_path), "--sip-trunk", "not an address")
     assert (code, found["configuration"]["state"]) == (1, "error")
     assert "--sip-trunk" in found["configuration"]["found"]
+
+
+async def test_a_certificate_that_is_not_believed_is_told_from_one_that_is() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    believing = ssl.create_default_context()
+    authority.configure_trust(believing)
+    policy, clock = AddressPolicy.parse("127.0.0.0/8,::1/128"), SystemClock()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/hook"
+        well = await reach(url, policy, Fixed(), believing, clock)
+        ill = await reach(url, policy, Fixed(), ssl.create_default_context(), clock)
+    assert (well.state, well.found) == ("ok", "localhost is reached at 127.0.0.1")
+    assert ill.state == "error"
+    assert ill.found.startswith("TLS with localhost fails: ")

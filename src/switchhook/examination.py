@@ -18,6 +18,7 @@ from switchhook.config import TELEPHONY, Config, ConfigError, database_path, is_
 from switchhook.delivery.address import AddressPolicy, UrlRefused, parse_target
 from switchhook.delivery.http import SystemResolver
 from switchhook.delivery.http.dial import default_ssl_context
+from switchhook.delivery.http.resolver import Resolver
 from switchhook.installation import ADMIN_KEY_FILE, InstallationError, ServeLock, open_store
 from switchhook.line import check_telephony
 from switchhook.storage import endpoints, keys
@@ -274,7 +275,7 @@ async def _endpoints(config: Config, clock: Clock, store: Store) -> AsyncIterato
 async def reach(
     url: str,
     policy: AddressPolicy,
-    resolver: SystemResolver,
+    resolver: Resolver,
     context: ssl.SSLContext,
     clock: Clock,
     *,
