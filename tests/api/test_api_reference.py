@@ -251,3 +251,105 @@ async def test_keys_that_open_nothing_are_told_apart_by_nothing_that_is_anothers
         for text in ("Api-Key nobody", key[:-1], "Bearer x y", "k" * 600)
     ]
     assert len({(answer.status, answer.body) for answer in wrong}) == 1
+
+
+SCOPED: list[tuple[str, str, set[str]]] = [
+    # method, path, the scopes of which each is enough
+    ("GET", "/v2/api/conversations", {"CONVERSATIONS_READ"}),
+    ("POST", "/v2/api/conversations/items/search", {"CONVERSATIONS_READ"}),
+    ("GET", "/v2/api/conversations/items/{item_id}", {"CONVERSATIONS_READ"}),
+    ("POST", "/v2/api/conversations/items/batch", {"CONVERSATIONS_READ"}),
+    (
+        "PUT",
+        "/v2/api/conversations/{contact_number}/action",
+        {"CONVERSATIONS_READ", "CONVERSATIONS_WRITE"},
+    ),
+    ("PUT", "/v2/api/conversations/{contact_number}/pin", {"CONVERSATIONS_WRITE"}),
+    ("DELETE", "/v2/api/conversations/{contact_number}/pin", {"CONVERSATIONS_WRITE"}),
+    ("PATCH", "/v2/api/conversations/items/{item_id}/summary", {"CONVERSATIONS_WRITE"}),
+    ("POST", "/v2/api/conversations/items/{item_id}/tags", {"TAGS_WRITE"}),
+    ("DELETE", "/v2/api/conversations/items/{item_id}/tags/{tag}", {"TAGS_WRITE"}),
+    ("GET", "/v2/api/tags", {"TAGS_READ"}),
+    ("POST", "/v2/api/tags", {"TAGS_WRITE"}),
+    ("DELETE", "/v2/api/tags/{tag}", {"TAGS_WRITE"}),
+    ("GET", "/v2/api/users", {"USERS_READ"}),
+    ("GET", "/v2/api/users/{user_id}", {"USERS_READ"}),
+    ("GET", "/v2/api/numbers", {"PHONE_NUMBERS_READ"}),
+    ("GET", "/v2/api/webhooks", {"WEBHOOKS_READ_WRITE"}),
+    ("POST", "/v2/api/webhooks", {"WEBHOOKS_READ_WRITE"}),
+    ("GET", "/v1/api/calls", {"CONVERSATIONS_READ"}),
+    ("GET", "/v1/api/numbers", {"CONVERSATIONS_READ"}),
+    ("GET", "/v1/api/contact/{contact_id}/conversation", {"CONVERSATIONS_READ"}),
+    ("GET", "/v1/api/contacts", {"CONTACTS_READ"}),
+    ("GET", "/v1/api/contact/{contact_id}", {"CONTACTS_READ"}),
+    ("POST", "/v1/api/contacts", {"CONTACTS_READ_WRITE"}),
+    ("PUT", "/v1/api/contacts/{contact_id}", {"CONTACTS_READ_WRITE"}),
+    ("POST", "/v1/api/sms", {"SMS_SEND"}),
+]
+
+
+@pytest.mark.parametrize("case", SCOPED, ids=lambda case: f"{case[0]} {case[1]}")
+async def test_the_documented_scope_opens_a_route(world: World, key: str, case: Any) -> None:
+    method, path, scopes = case
+    places = await live_in(world, key)
+    where = filled(path, places)
+    for scope in scopes:
+        answer = await world.call(method, where, key=await world.key(scope))
+        assert answer.status not in (401, 403), answer.body
+    answer = await world.call(method, where, key=await world.key("BILLING"))
+    assert (answer.status, answer.code) == (403, "API_KEY_INSUFFICIENT_SCOPE")
+
+
+async def test_tags_and_actions_answer_200_to_what_clients_send_also_again(world: World, key: str) -> None:
+    places = await live_in(world, key)
+    item = filled("/v2/api/conversations/items/{item_id}", places)
+    for _ in range(2):
+        again = await world.call("POST", f"{item}/tags", key=key, json={"tags": [places["tag"]]})
+        assert again.status == 200
+    assert (await world.call("GET", item, key=key)).data["tags"]
+    removed = await world.call("DELETE", f"{item}/tags/{places['tag']}", key=key)
+    assert removed.status == 200
+    assert (await world.call("GET", item, key=key)).data["tags"] == []
+    act = filled("/v2/api/conversations/{contact_number}/action", places)
+    for action in ("READ", "UNREAD", "ARCHIVE", "UNARCHIVE"):
+        for body in ({"action": action}, {"action": action, "allo_number": OURS}):
+            assert (await world.call("PUT", act, key=key, json=body)).status == 200
+
+
+@pytest.mark.parametrize(
+    "extend", ["", "?extend=engagement", "?extend=activity", "?extend=engagement,activity"]
+)
+async def test_a_contact_has_what_is_asked_for(world: World, key: str, extend: str) -> None:
+    places = await live_in(world, key)
+    answer = await world.call("GET", filled("/v1/api/contact/{contact_id}", places) + extend, key=key)
+    assert answer.status == 200, answer.body
+    assert set(CONTACT.split()) | WHOLE <= set(answer.data) | {"engagement"}
+    assert "activity" not in extend or answer.data["activity"]
+
+
+@pytest.mark.parametrize("version", ["/v1/api/contacts", "/v2/api/crm/people"])
+async def test_bodies_that_cannot_be_read_are_told_apart(world: World, key: str, version: str) -> None:
+    for body, kind, expected in (
+        (b"{}", "text/plain", (415, "UNSUPPORTED_MEDIA_TYPE")),
+        (b"{", "application/json", (400, "INVALID_REQUEST_BODY")),
+        (b" " * (Limits().body_bytes + 1), "application/json", (413, "PAYLOAD_TOO_LARGE")),
+    ):
+        answer = await world.call("POST", version, key=key, body=body, headers={"content-type": kind})
+        assert (answer.status, answer.code) == expected
+    wrong = await world.call("PATCH", version, key=key, json={})
+    assert (wrong.status, wrong.code) == (405, "METHOD_NOT_ALLOWED")
+    assert "POST" in wrong.headers["allow"]
+
+
+async def test_an_idempotency_key_is_kept_echoed_and_refused_elsewhere(world: World, key: str) -> None:
+    once = {"idempotency-key": "one"}
+    bad = await world.call("POST", "/v2/api/tags", key=key, json={}, headers=once)
+    assert bad.status == 400  # which does not use the key up
+    first = await world.call("POST", "/v2/api/tags", key=key, json={"name": "Late"}, headers=once)
+    assert (first.status, first.headers["idempotency-key"]) == (201, "one")
+    assert "idempotency-replayed" not in first.headers
+    again = await world.call("POST", "/v2/api/tags", key=key, json={"name": "Late"}, headers=once)
+    assert (again.status, again.body) == (201, first.body)
+    assert again.headers["idempotency-replayed"] == "true"
+    other = await world.call("POST", "/v2/api/crm/companies", key=key, json={"name": "Q"}, headers=once)
+    assert (other.status, other.code) == (409, "IDEMPOTENCY_KEY_REUSE")
