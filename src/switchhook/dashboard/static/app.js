@@ -77,8 +77,10 @@ function route() {
   const { name, id } = here();
   const view = views.find((one) => one.name === name) ?? views[0];
   document.querySelectorAll("nav a").forEach((one) => {
-    if (one.dataset.view === view?.name) one.setAttribute("aria-current", "page");
-    else one.removeAttribute("aria-current");
+    if (one.dataset.view === view?.name) {
+      one.setAttribute("aria-current", "page");
+      one.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else one.removeAttribute("aria-current");
   });
   if (!view) {
     show(main, h("p", { class: "empty" }, t("nothing allowed")));
