@@ -22,6 +22,7 @@ from switchhook.config import (
     load,
 )
 from switchhook.connectors import AsteriskConfig
+from switchhook.text_options import check_texts
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
 ASTERISK = {"host": "pbx", "user": "u", "secret": "s", "trunks": ["PJSIP/trunk"]}
@@ -72,6 +73,14 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_max_seconds": (60, "60", 60.0),
     "asterisk": (ASTERISK, json.dumps(ASTERISK), AsteriskConfig("pbx", "u", ("PJSIP/trunk",), secret="s")),
     "asterisk_secret": ("s", "s", "s"),
+    "texts_carrier": ("twilio", "twilio", "twilio"),
+    "texts_rate": (3, "3", 3.0),
+    "texts_sender_ids": (["Harbour", "Front desk"], "Harbour, Front desk", ("Harbour", "Front desk")),
+    "texts_twilio_account_sid": ("AC1", "AC1", "AC1"),
+    "texts_twilio_auth_token": ("secret", "secret", "secret"),
+    "texts_twilio_numbers": (["+33123456789"], "+33123456789", ("+33123456789",)),
+    "texts_twilio_messaging_service_sid": ("MG1", "MG1", "MG1"),
+    "texts_twilio_url": ("http://127.0.0.1:9", "http://127.0.0.1:9/", "http://127.0.0.1:9"),
     "users": (USERS, json.dumps(USERS), (UserConfig("a@example.com", "A", ("sip:a@10.0.0.1",)),)),
     "numbers": (NUMBERS, json.dumps(NUMBERS), (NumberConfig("+33123456789", "Main", (), False, 5),)),
 }
@@ -141,6 +150,9 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("2000-2005", "10 ports"),
     ],
     "sip_record": [("x", "true or false")],
+    "texts_carrier": [("twillio", "twilio, off")],
+    "texts_rate": [("0", "0.01 to 1000")],
+    "texts_twilio_url": [("api.twilio.com", "https://")],
     "sip_voicemail_seconds": [("0", "1 to 3600")],
     "sip_trust_identity": [("x", "true or false")],
     "sip_max_calls": [("0", "1 to 1000"), ("x", "1 to 1000")],
@@ -177,12 +189,19 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def section_of(name: str) -> str:
+    """The section of the file that a setting stands in; empty for none."""
+    return next((section for section in SECTIONS if name.startswith(f"{section}_")), "")
+
+
 def in_file(folder: Path, values: Mapping[str, Any]) -> Path:
     """A configuration file with these settings, each in its section."""
-    plain = [f"{name} = {toml(value)}" for name, value in values.items() if not name.startswith("sip_")]
-    sip = [f"{name[4:]} = {toml(value)}" for name, value in values.items() if name.startswith("sip_")]
+    lines: dict[str, list[str]] = {"": [], **{section: [f"[{section}]"] for section in SECTIONS}}
+    for name, value in values.items():
+        section = section_of(name)
+        lines[section].append(f"{name.removeprefix(f'{section}_')} = {toml(value)}")
     path = folder / "settings.toml"  # not the name that is found by itself
-    path.write_text("\n".join([*plain, "[sip]", *sip]), encoding="utf-8")
+    path.write_text("\n".join(line for section in lines.values() for line in section), encoding="utf-8")
     return path
 
 
@@ -252,7 +271,8 @@ def test_a_bad_value_names_its_option_and_what_is_allowed(
 ) -> None:
     option = next(option for option in OPTIONS if option.name == name)
     file = in_file(tmp_path, {name: text})
-    key = f"[sip] {name[4:]}" if name.startswith("sip_") else name
+    section = section_of(name)
+    key = f"[{section}] {name.removeprefix(f'{section}_')}" if section else name
     for place, flags, environ, path in (
         (option.flag, {name: text}, {}, None),
         (option.env, {}, {option.env: text}, None),
@@ -272,7 +292,7 @@ def test_a_value_of_another_kind_is_refused_and_never_a_crash(
     if isinstance(value, bool | float) and type(value) is type(option.default):
         return
     file = in_file(tmp_path, {option.name: value})
-    with pytest.raises(ConfigError, match=option.name.removeprefix("sip_")):
+    with pytest.raises(ConfigError, match=option.name.removeprefix(f"{section_of(option.name)}_")):
         load({}, {}, file)
 
 
@@ -526,3 +546,47 @@ def test_a_duration_is_read_and_written_with_its_unit(text: str, seconds: float,
     found = load({"retention": text}, {}).retention
     assert (found, str(found)) == (seconds, shown)
     assert load({"retention": shown}, {}).retention == found
+
+
+def test_a_section_in_a_section_is_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "switchhook.toml"
+    path.write_text(
+        '[texts]\ncarrier = "twilio"\n[texts.twilio]\naccount_sid = "AC1"\nnumbers = ["+33123456789"]\n'
+    )
+    config = load({}, {}, path)
+    assert (config.texts_carrier, config.texts_twilio_account_sid, config.texts_twilio_numbers) == (
+        "twilio",
+        "AC1",
+        ("+33123456789",),
+    )
+    path.write_text('[texts.twilio]\nacount_sid = "AC1"\n')
+    with pytest.raises(ConfigError, match=r"twilio_acount_sid.*did you mean twilio_account_sid"):
+        load({}, {}, path)
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"texts_rate": 2}, r"--texts-rate: there is no carrier; write carrier"),
+        ({"texts_carrier": "twilio"}, "account_sid in .texts.twilio."),
+        (
+            {"texts_carrier": "twilio", "texts_twilio_account_sid": "AC1"},
+            "SWITCHHOOK_TEXTS_TWILIO_AUTH_TOKEN",
+        ),
+        (
+            {
+                "texts_carrier": "twilio",
+                "texts_twilio_account_sid": "AC1",
+                "texts_twilio_auth_token": "the token",
+            },
+            "public_url",
+        ),
+    ],
+)
+def test_settings_of_texts_that_do_nothing_or_are_too_few_are_refused(
+    given: dict[str, Any], word: str
+) -> None:
+    config = load(given, {})
+    assert "the token" not in repr(config)
+    with pytest.raises(ConfigError, match=word):
+        check_texts(config)

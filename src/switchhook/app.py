@@ -47,6 +47,7 @@ from switchhook.shown import shown
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
+from switchhook.texting import Texting, texting
 from switchhook.watched import asterisk_line, telephones
 from switchhook.workspace import directory
 from switchhook.workspace.mirror import Mirror
@@ -95,7 +96,9 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         )
         policy = AddressPolicy(config.allow_networks)
         dispatcher = await _dispatcher(config, store, clock, policy, stack)
-        recoveries, figures = _chores(config, store, clock, dispatcher, stack)
+        recoveries, texts, figures = _chores(
+            config, store, clock, dispatcher, stack, policy=policy, workspace=workspace.id
+        )
 
         link_key = await recording_key(store)
 
@@ -126,6 +129,8 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 others=seat.others if seat else dict,
                 chores=figures,
                 telephony=lambda: {name: said for line in lines for name, said in line.status().items()},
+                texts=texts.texts,
+                twilio=texts.twilio,
                 disks=_disks(config),
                 settings=shown(config),
                 limits=_limits(config),
@@ -221,7 +226,10 @@ def _chores(
     clock: Clock,
     dispatcher: Dispatcher | Handover,
     stack: contextlib.AsyncExitStack,
-) -> tuple[Recoveries, Callable[[], dict[str, float]]]:
+    *,
+    policy: AddressPolicy,
+    workspace: str,
+) -> tuple[Recoveries, Texting, Callable[[], dict[str, float]]]:
     """What is done in the background, at work, and the figures of it; `stack` stops it."""
     recoveries = Recoveries(store, clock)
     stack.push_async_callback(recoveries.stop)
@@ -237,7 +245,10 @@ def _chores(
     mirror = Mirror(store, clock, config.region, deliveries)
     stack.push_async_callback(mirror.stop)
     mirror.start()
-    return recoveries, lambda: {**retention.snapshot(), **mirror.snapshot()}
+    texts = texting(config, store, clock, policy, workspace)
+    stack.push_async_callback(texts.stop)
+    texts.start()
+    return recoveries, texts, lambda: {**retention.snapshot(), **mirror.snapshot(), **texts.snapshot()}
 
 
 def listen(config: Config) -> socket.socket:

@@ -9,7 +9,7 @@ with the nearest one that is: no option is accepted and ignored.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from switchhook.connectors import AsteriskConfig
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
-from switchhook.sources import PREFIX, SECTIONS, ConfigError, from_environment, from_file, nearest
+from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
+from switchhook.text_options import TEXT_OPTIONS
 
 __all__ = [
     "OPTIONS",
@@ -77,30 +78,17 @@ class Config:
     sip_max_seconds: float
     asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
     asterisk_secret: str = field(repr=False)
+    texts_carrier: str
+    texts_rate: float
+    texts_sender_ids: tuple[str, ...]
+    texts_twilio_account_sid: str
+    texts_twilio_auth_token: str = field(repr=False)
+    texts_twilio_numbers: tuple[str, ...]
+    texts_twilio_messaging_service_sid: str
+    texts_twilio_url: str
     users: tuple[UserConfig, ...] = ()
     numbers: tuple[NumberConfig, ...] = ()
     sources: dict[str, str] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True)
-class Option:
-    """One setting: its name, how it is read, what it is without anybody saying so, and what it does."""
-
-    name: str
-    parse: Callable[[Any], Any]
-    default: Any
-    help: str
-    metavar: str = "TEXT"
-
-    @property
-    def env(self) -> str:
-        """The name in the environment."""
-        return PREFIX + self.name.upper()
-
-    @property
-    def flag(self) -> str:
-        """The name on the command line."""
-        return "--" + self.name.replace("_", "-")
 
 
 # fmt: off - a table: one line each
@@ -250,6 +238,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("sip_password", parsers.text, "", "Password when a trunk asks for one.", "SECRET"),
     Option("sip_max_calls", parsers.whole(1, 1_000), 100, "Calls at the same time.", "N"),
     Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
+    *TEXT_OPTIONS,
     Option(
         "asterisk",
         connectors.asterisk,

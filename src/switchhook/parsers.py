@@ -31,6 +31,11 @@ def word(value: Any) -> str:
     return str(value)
 
 
+def words(value: Any) -> tuple[str, ...]:
+    """A few words."""
+    return tuple(word(item).strip() for item in _items(value))
+
+
 def folder(value: Any) -> Path:
     """A directory, or a path where one can be made."""
     if isinstance(value, Path):

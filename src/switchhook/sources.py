@@ -2,15 +2,37 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
-SECTIONS = ("sip",)
+SECTIONS = ("sip", "texts")
 # The file, and what the commands that are clients of a server are told.
 NO_SETTINGS = tuple(PREFIX + name for name in ("CONFIG", "URL", "KEY", "LISTEN_SECRET"))
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: its name, how it is read, what it is without anybody saying so, and what it does."""
+
+    name: str
+    parse: Callable[[Any], Any]
+    default: Any
+    help: str
+    metavar: str = "TEXT"
+
+    @property
+    def env(self) -> str:
+        """The name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name on the command line."""
+        return "--" + self.name.replace("_", "-")
 
 
 class ConfigError(Exception):
@@ -52,7 +74,7 @@ def from_file(
     for key, value in document.items():
         if key in SECTIONS and isinstance(value, dict):
             inner = [name.removeprefix(f"{key}_") for name in known if name.startswith(f"{key}_")]
-            for name, part in value.items():
+            for name, part in _flattened(value, inner):
                 if name not in inner:
                     raise ConfigError(f"{path}: unknown setting {name!r} in [{key}]{nearest(name, inner)}")
                 found.append((f"{key}_{name}", part, f"{path}: [{key}] {name}"))
@@ -62,6 +84,17 @@ def from_file(
             section, _, name = key.partition("_")
             hint = f"; write {name} in the section [{section}]" if key in known else ""
             raise ConfigError(f"{path}: unknown setting {key!r}{hint or nearest(key, [*flat, *SECTIONS])}")
+    return found
+
+
+def _flattened(section: Mapping[str, Any], known: Sequence[str]) -> list[tuple[str, Any]]:
+    """The settings of a section and of the sections in it: `[texts.twilio] numbers` is `twilio_numbers` of `texts`."""
+    found: list[tuple[str, Any]] = []
+    for name, value in section.items():
+        if isinstance(value, dict) and any(one.startswith(f"{name}_") for one in known):
+            found += [(f"{name}_{part}", inner) for part, inner in value.items()]
+        else:
+            found.append((name, value))
     return found
 
 

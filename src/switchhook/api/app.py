@@ -25,6 +25,7 @@ from switchhook.api.early import NO_STORE, SAFE, first_version
 from switchhook.api.errors import ApiError
 from switchhook.api.events import Events
 from switchhook.api.health import Health
+from switchhook.api.hooks import Hooks
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
 from switchhook.api.keys import Keys
@@ -105,6 +106,7 @@ class Api:
         talks = Conversations(services)
         calls = Calls(services)
         team = Team(services)
+        hooks = Hooks(services)
         recordings = Recordings(services, self._authorise_recording)
         sessions = Sessions(services, self._authenticator)
         page = Page()
@@ -147,6 +149,8 @@ class Api:
             "list_numbers": team.list_numbers,
             "get_contact_v1": contacts.get,
             "get_me": Account(services).me,
+            "take_twilio_message": hooks.message,  # in transactions of their own
+            "take_twilio_status": hooks.status,
             "get_recording": recordings.get,
             "get_health": operation.health,
             "get_readiness": operation.readiness,

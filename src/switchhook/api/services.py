@@ -39,6 +39,16 @@ class Dispatcher(Protocol):
         """Figures for `/metrics` by name; one that ends in `_total` only ever grows."""
 
 
+class CarrierHooks(Protocol):
+    """What takes the requests of a carrier; each returns when what was said is durable."""
+
+    async def message(self, query: str, body: bytes, signature: str) -> bool:
+        """A text came in; False when the signature is not the carrier's."""
+
+    async def status(self, query: str, body: bytes, signature: str) -> bool:
+        """Something became of a text; False when the signature is not the carrier's."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one key may ask for, and how large a request may be. A rate of None is no limit.
@@ -75,6 +85,7 @@ class Services:
     dispatcher: Dispatcher
     region: str = "FR"  # whose national spelling of numbers is understood
     texts: Texts | None = None
+    twilio: CarrierHooks | None = None
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict

@@ -175,12 +175,12 @@ class Sender:
 
     async def _send_some(self) -> int:
         """Claim what may go out at this moment, and begin to submit it; how many texts that were."""
-        wait = self._allowance.wait(self._clock.monotonic())
-        if wait > 0:
-            await self._clock.sleep(wait)
         room = PARALLEL - len(self._under_way)
         if room <= 0 or not await self._due("WAITING", 1) or not await self._take():
             return 0
+        wait = self._allowance.wait(self._clock.monotonic())
+        if wait > 0:
+            await self._clock.sleep(wait)
         most = min(room, max(1, int(self._carrier.rate * BURST_SECONDS)))
         try:
             claimed = await self._store.run(lambda tx: self._claim(tx, most))

@@ -6,6 +6,7 @@ from switchhook.api.routes import (
     crm,
     deliveries,
     events,
+    hooks,
     operation,
     page,
     system,
@@ -25,5 +26,6 @@ ROUTES: tuple[Route, ...] = (
     *v1.ROUTES,
     *system.ROUTES,
     *operation.ROUTES,
+    *hooks.ROUTES,
     *page.ROUTES,
 )

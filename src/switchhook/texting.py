@@ -1,0 +1,58 @@
+"""The texts of the configuration: their carrier, who sends them, and where the carrier posts to."""
+
+from switchhook.clock import Clock
+from switchhook.config import TELEPHONY, Config
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.http import Client, Proxy, SystemResolver
+from switchhook.delivery.http.limits import Limits
+from switchhook.storage.store import Store
+from switchhook.telephony.twilio.inbound import STATUS_PATH, TwilioHooks
+from switchhook.telephony.twilio.messages import BODY_KEPT, Account, Twilio
+from switchhook.text_options import TWILIO
+from switchhook.workspace.e164 import normalise
+from switchhook.workspace.messaging import Texts
+from switchhook.workspace.text_sender import Sender
+
+
+class Texting:
+    """What is there for texts. A process that does not run telephones takes texts and sends none."""
+
+    def __init__(self, texts: Texts, twilio: TwilioHooks | None = None, sender: Sender | None = None) -> None:
+        self.texts = texts
+        self.twilio = twilio
+        self._sender = sender
+
+    def start(self) -> None:
+        """Begin to send."""
+        if self._sender is not None:
+            self._sender.start()
+
+    async def stop(self) -> None:
+        """Stop sending."""
+        if self._sender is not None:
+            await self._sender.stop()
+
+    def snapshot(self) -> dict[str, float]:
+        """Figures for the metrics page."""
+        return {} if self._sender is None else self._sender.snapshot()
+
+
+def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, workspace: str) -> Texting:
+    """The texts of the configuration, not started."""
+    if config.texts_carrier != TWILIO:
+        return Texting(Texts(store, clock, workspace, config.region))
+    account = Account(
+        sid=config.texts_twilio_account_sid,
+        token=config.texts_twilio_auth_token,
+        url=config.texts_twilio_url,
+        numbers=tuple(normalise(number, config.region) for number in config.texts_twilio_numbers),
+        service=config.texts_twilio_messaging_service_sid,
+        rate=config.texts_rate,
+    )
+    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
+    client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
+    carrier = Twilio(account, client, policy, config.public_url + STATUS_PATH)
+    texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
+    hooks = TwilioHooks(texts, account.sid, account.token, config.public_url)
+    sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
+    return Texting(texts, hooks, sender)
