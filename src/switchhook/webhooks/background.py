@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("switchhook.webhooks")
 
+# Held while somebody looks for what was left behind. Whoever forks waits for it: a thread in the middle of that would
+# leave locks of the store's library behind in the child, closed for ever.
+_looking = threading.Lock()
+if hasattr(os, "register_at_fork"):  # where processes fork
+    os.register_at_fork(
+        before=_looking.acquire, after_in_parent=_looking.release, after_in_child=_looking.release
+    )
+
 Job = tuple[str, str, bytes]
 """A message's id, the token of its claim, its body."""
 
@@ -99,7 +107,9 @@ class Threads:
             self._stop.wait(self._rules.sweep)
 
     def _sweep(self) -> None:
-        for job in self._left(self._rules.workers * 4):
+        with _looking:
+            left = self._left(self._rules.workers * 4)
+        for job in left:
             if not self.reserve():
                 return
             self._queue.put(job)
