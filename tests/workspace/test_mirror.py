@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from switchhook.clock import ManualClock
 from switchhook.delivery.retention import Retention
-from switchhook.events.catalogue import TOPICS, read
+from switchhook.events.catalogue import CATALOGUE, TOPICS, read
 from switchhook.events.envelope import publish as check
 from switchhook.events.payloads import (
     TagAdded,
@@ -26,7 +26,7 @@ from switchhook.storage.store import SharedStore, Store, Transaction
 from switchhook.workspace import contacts, mirror, tags
 from switchhook.workspace.contacts import Change
 from switchhook.workspace.mirror import Mirror, learn
-from switchhook.workspace.publish import new_event, publish
+from switchhook.workspace.publish import new_event, publish, show
 from tests.delivery.dispatching import PatientClock
 
 WORKSPACE, OTHER = "wsp_a", "wsp_b"
@@ -168,6 +168,20 @@ async def test_what_the_workspace_told_itself_changes_nothing(open_store: Open) 
     ((tag),) = await store.read(lambda r: conversations.tags_of_call(r, WORKSPACE, "cll_2"))
     assert tag.user_email == "a@example.com"
     assert await store.run(lambda tx: tx.execute("forget_own_event", WORKSPACE, "x")) == 0
+    await store.close()
+
+
+async def test_what_only_shows_an_endpoint_what_it_will_get_is_no_history(open_store: Open) -> None:
+    store = await open_store()
+    before = await picture(store)
+    for topic in CATALOGUE:
+        event = new_event(WORKSPACE, check(example(topic)), NOW)
+        await store.run(lambda tx, e=event: show(tx, e, "ep_a"))  # type: ignore[misc]
+    if isinstance(store, SharedStore):
+        await store.run(lambda tx: tx.execute("mark_taken", 0, 1 << 40))
+    await a_mirror(store).run()
+    after = await picture(store)
+    assert after == before
     await store.close()
 
 

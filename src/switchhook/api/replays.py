@@ -28,6 +28,7 @@ from switchhook.events.envelope import render
 from switchhook.events.ids import MESSAGE, delivery_id, lower_bound, new_id
 from switchhook.storage import endpoints, history, outbox, replay
 from switchhook.storage.store import Reader, Transaction
+from switchhook.workspace.publish import show
 
 DAY_MS = 86_400_000
 
@@ -102,7 +103,7 @@ class Replays:
             ping = topic == first_version.PING
             body = first_version.ping(now) if ping else render(topic, TOPICS[topic].example, now)
             event = outbox.NewEvent(request.workspace, new_id(MESSAGE, now), topic, body, now)
-            await outbox.accept_for(tx, event, id_)
+            await show(tx, event, id_)
             return data(TestSent(event.id, delivery_id(event.id, id_), asked.topic), 202)
 
         return work

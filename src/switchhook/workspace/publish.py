@@ -30,3 +30,9 @@ async def tell(tx: Transaction, event: NewEvent) -> None:
     accepted = await outbox.accept(tx, event)
     if not accepted.duplicate:
         await tx.execute("add_own_event", event.workspace, event.id)
+
+
+async def show(tx: Transaction, event: NewEvent, endpoint: str) -> None:
+    """Accept an event that shows one endpoint what it will get. It tells of nothing that was, and nobody learns it."""
+    await outbox.accept_for(tx, event, endpoint)
+    await tx.execute("add_own_event", event.workspace, event.id)
