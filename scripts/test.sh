@@ -30,4 +30,6 @@ fi
 if command -v npm >/dev/null && { [ ! -d node_modules/standardwebhooks ] || [ ! -d node_modules/axe-core ]; }; then
   npm ci --silent --no-audit --no-fund
 fi
-exec python -m pytest "$@"
+# Two at a time, a file by one of them: most tests wait for programs, databases and sockets rather than for the processor.
+export PYTHONHASHSEED=0  # both must collect the same tests in the same order
+exec python -m pytest -n 2 --dist loadfile "$@"
