@@ -42,9 +42,9 @@ from switchhook.workspace.items import record
 
 log = logging.getLogger(__name__)
 
-GROUP = 50  # events learned in one transaction: a few milliseconds of a store of one process
+GROUP = 10  # events learned in one transaction: deliveries wait for it in a store of one process
 PAUSE = 0.02  # seconds between two groups
-BUSY_PAUSE = 0.25  # the same while deliveries wait
+BUSY_PAUSE = 0.05  # the same while deliveries wait
 BUSY = 50  # deliveries that wait in memory or are under way
 LOOK = 1.0  # seconds between two looks when there is nothing to learn
 CLAIM = 15.0  # seconds that a process mirrors alone
