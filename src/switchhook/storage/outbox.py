@@ -81,9 +81,8 @@ class Settlement(msgspec.Struct, frozen=True):
     base: int = 0  # attempts made before this series of them
 
 
-_ATTEMPT_FIELDS = Settlement.__struct_fields__.index(
-    "scheduled"
-)  # those before it are the columns of an attempt
+# Those before it are the columns of an attempt.
+_ATTEMPT_FIELDS = Settlement.__struct_fields__.index("scheduled")
 
 
 class Waiting(msgspec.Struct, frozen=True):
