@@ -172,9 +172,9 @@ def test_a_delivery_to_an_endpoint_of_the_first_version_is_told_from_others(
     assert re.fullmatch("dlv_[0-9A-Za-z]{45}", made)
     assert split_delivery_id(made) == split_delivery_id(made.replace("_", "-")) == (event, endpoint)
     assert delivery_id(event, endpoint.replace("_", "-")) == unchecked_delivery_id(event, endpoint) == made
-    assert delivery_id(event, endpoint.replace("web", "ep")) != made
+    assert delivery_id(event, endpoint.replace("web_", "ep_")) != made
     assert time_of(made) == event_ms
-    assert (first_version(endpoint), first_version(endpoint.replace("web", "ep"))) == (True, False)
+    assert (first_version(endpoint), first_version(endpoint.replace("web_", "ep_"))) == (True, False)
     for wrong in (made[:-1], made + "0", made[:26] + "x" + made[27:], made[:26] + made[27:-1]):
         with pytest.raises(ValueError, match="delivery"):
             split_delivery_id(wrong)
