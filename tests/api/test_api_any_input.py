@@ -97,3 +97,4 @@ def test_any_headers_give_a_documented_answer(headers: dict[str, str], path: str
 def test_any_query_gives_a_documented_answer(query: str) -> None:
     ask("GET", f"/v2/api/webhooks/ep_1/deliveries?{query}", b"", {})
     ask("GET", f"/v1/assets/recordings/rec_1.mp3?{query}", b"", {})
+    ask("GET", f"/v1/assets/recordings/rec_1/peaks?{query}", b"", {})

@@ -113,6 +113,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     sound = world.folder / "recordings" / "one.mp3"
     sound.parent.mkdir()
     sound.write_bytes(b"sound")
+    sound.with_suffix(".peaks").write_bytes(b"pq")
     await keep_recording(world, "rec_harbour", "recordings/one.mp3")
     user = (await world.call("GET", "/v2/api/users", key=key)).data[0]["id"]
     return {

@@ -72,6 +72,39 @@ async def test_a_key_helps_where_the_link_has_expired(world: World, sound: Path,
     assert (await world.call("GET", url, key=key)).body == SOUND
 
 
+async def test_the_page_of_who_is_signed_in_is_helped_too(world: World, sound: Path, key: str) -> None:
+    page = {"x-switchhook-page": "1"}
+    signed = await world.call("POST", "/dashboard/session", json={"key": key}, headers=page)
+    cookie = {"cookie": signed.headers["set-cookie"].partition(";")[0]}
+    assert (await world.call("GET", link(world, seconds=-5), headers=cookie)).body == SOUND
+
+
+def peaks(url: str) -> str:
+    return url.replace(".mp3", "/peaks")
+
+
+async def test_the_waveform_is_opened_by_what_opens_the_recording(world: World, sound: Path) -> None:
+    sound.with_suffix(".peaks").write_bytes(bytes([1, 9, 2, 8, 255, 0]))
+    shown = {"per_second": 20, "left": [1, 2, 255], "right": [9, 8, 0]}
+    by_link = await world.call("GET", peaks(link(world)))
+    assert (by_link.status, by_link.data) == (200, shown)
+    assert "private" in by_link.headers["cache-control"]
+    path, key = peaks(PATH), await world.key("CONVERSATIONS_READ")
+    assert (await world.call("GET", path, key=key)).data == shown
+    assert (await world.call("GET", path)).status == 401
+    assert (await world.call("GET", path, key=await world.key("CRM_READ"))).status == 403
+    assert (await world.call("GET", peaks(link(world, seconds=-1)))).json()[
+        "code"
+    ] == "RECORDING_LINK_EXPIRED"
+    foreign = await world.call("GET", path, key=await world.key(workspace="wsp_b"))
+    assert foreign.json()["code"] == "RECORDING_NOT_FOUND"
+
+
+async def test_a_recording_from_before_waveforms_says_that_it_has_none(world: World, sound: Path) -> None:
+    answer = await world.call("GET", peaks(link(world)))
+    assert (answer.status, answer.json()["code"]) == (404, "PEAKS_NOT_FOUND")
+
+
 @pytest.mark.parametrize(
     ("asked", "part"),
     [

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import lameenc
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.serving import Server
 from switchhook.clock import SystemClock
@@ -27,6 +27,8 @@ from switchhook.events.payloads import CallCompleted
 from switchhook.installation import first_workspace
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.items import record
+
+expect.set_options(timeout=30_000)
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
 
@@ -69,7 +71,8 @@ class House:
 
 
 async def keep_calls(data: Path) -> None:
-    """Two calls that are over, the first with a recording of ours, before the server has the database."""
+    """Three calls that are over before the server has the database: one with a recording of ours, one with a waveform
+    beside it."""
     data.mkdir()
     store = SqliteStore(data / "switchhook.db")
     workspace = await first_workspace(store, SystemClock())
@@ -87,6 +90,18 @@ async def keep_calls(data: Path) -> None:
     await store.run(
         lambda tx: tx.execute(
             "add_recording", workspace.id, "rec_page", "cll_ours", "recordings/one.mp3", frames, 1
+        )
+    )
+    drawn = msgspec.structs.replace(
+        made, id="cll_drawn", recording_url="http://127.0.0.1/v1/assets/recordings/rec_drawn.mp3"
+    )
+    await store.run(lambda tx: record(tx, workspace.id, drawn, 0))
+    seconds = encode_tone(data / "recordings" / "two.mp3")
+    sides = bytes(value for n in range(400) for value in (n % 200, 60 if n > 200 else 0))
+    (data / "recordings" / "two.peaks").write_bytes(sides)
+    await store.run(
+        lambda tx: tx.execute(
+            "add_recording", workspace.id, "rec_drawn", "cll_drawn", "recordings/two.mp3", seconds, 1
         )
     )
     await store.close()
@@ -158,7 +173,7 @@ def browser(house: House) -> Iterator[Browser]:
 def opened(browser: Browser, house: House, **options: Any) -> Page:
     """A page in a context of its own, that notes what it asks of other hosts and what goes wrong on it."""
     context = browser.new_context(locale=options.pop("locale", "en-GB"), **options)
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(30_000)  # a busy machine is slow, above all at starting to play
     page = context.new_page()
     page.on("request", lambda request: house.asked.append(request.url))
     page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))

@@ -152,6 +152,7 @@ class Api:
             "take_twilio_message": hooks.message,  # in transactions of their own
             "take_twilio_status": hooks.status,
             "get_recording": recordings.get,
+            "get_peaks": recordings.peaks,
             "get_health": operation.health,
             "get_readiness": operation.readiness,
             "get_metrics": operation.metrics,

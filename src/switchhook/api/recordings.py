@@ -1,4 +1,4 @@
-"""`/v1/assets/recordings/{id}.mp3`: the file behind a call's `recording_url`, from disk, in parts.
+"""`/v1/assets/recordings/{id}.mp3`: the file behind a call's `recording_url`, from disk, in parts; and its waveform.
 
 A signed link opens it for whoever holds the link; an API key opens those of its own workspace. Files are read in
 threads: a disk that stalls must not stall the loop.
@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from switchhook.api.errors import ApiError
 from switchhook.api.messages import Request, Response
 from switchhook.api.ranges import (
@@ -23,7 +25,10 @@ from switchhook.api.ranges import (
     still_valid,
 )
 from switchhook.api.services import Services
+from switchhook.api.sessions import session_token
+from switchhook.api.shapes.operation import Peaks
 from switchhook.media.links import verify
+from switchhook.media.peaks import PER_SECOND, beside, sides
 from switchhook.storage.keys import workspaces
 from switchhook.storage.store import Reader, Row
 
@@ -63,6 +68,20 @@ class Recordings:
             os.close(file.descriptor)
             raise
 
+    async def peaks(self, request: Request) -> Response:
+        """GET and HEAD of the waveform."""
+        id_ = request.params["recording_id"]
+        path = await self._path(request, id_)
+        drawn = await asyncio.to_thread(_draw, self._root, path)
+        if drawn is None:
+            raise ApiError(
+                "PEAKS_NOT_FOUND",
+                f"There is no waveform of the recording {id_!r}.",
+                param="recording_id",
+                suggestion="Recordings from before waveforms were kept have none; play it without.",
+            )
+        return Response(200, drawn, headers=[(b"cache-control", b"private, max-age=3600")])
+
     async def _path(self, request: Request, id_: str) -> str:
         """Where the recording lies, below the data directory; passes only who may hear it."""
         if await self._by_link(request, id_):
@@ -84,8 +103,8 @@ class Recordings:
         expires = query.get("expires", "")
         if verify(self._key, id_, expires, query["signature"], now_s):
             return True
-        if b"authorization" in request.headers:
-            return False  # a client that sends its key with every link, also with an old one
+        if b"authorization" in request.headers or session_token(request.headers) is not None:
+            return False  # a client that sends its key with every link, also with an old one; the page is one
         # Whether the signature was good is not told of an expired link: the link's own date says that it is.
         if expires.isascii() and expires.isdigit() and int(expires[:19]) <= now_s:
             raise ApiError(
@@ -130,6 +149,18 @@ def _open(root: Path, path: str) -> _File | None:
         return None
     etag = f'"{about.st_size:x}-{about.st_mtime_ns:x}"'
     return _File(descriptor, about.st_size, int(about.st_mtime), etag)
+
+
+def _draw(root: Path, path: str) -> bytes | None:
+    """The answer with the waveform of the recording at `path`; None when there is none."""
+    file = _open(root, str(beside(Path(path))))
+    if file is None:
+        return None
+    try:
+        left, right = sides(os.pread(file.descriptor, file.size, 0))
+    finally:
+        os.close(file.descriptor)
+    return msgspec.json.encode({"data": Peaks(PER_SECOND, left, right)})
 
 
 def _answer(request: Request, file: _File) -> Response:

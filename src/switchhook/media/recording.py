@@ -2,7 +2,7 @@
 
     leg ──pcm──▶ Track ┐                                  to_mp3 (in a thread)
                        ├─ interleaved ▶ ID.part.wav ─────▶ ID.mp3.tmp ──rename──▶ ID.mp3
-    leg ──pcm──▶ Track ┘  (appended, about every 0.4 s)
+    leg ──pcm──▶ Track ┘  (appended, about every 0.4 s)    ID.peaks, before that
 
 The outside party is the LEFT channel, our side the RIGHT one. What was appended survives the death of the process: the
 WAV header claims the greatest length there is, and readers go by the file's end. Then `to_mp3` finishes the job
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import lameenc
 
+from switchhook.media.peaks import Peaks, beside
 from switchhook.media.tones import RATE
 
 _JITTER = RATE // 5  # audio up to 200 ms late is still taken as following on; later, the gap was real silence
@@ -156,12 +157,12 @@ def _pieces(part: Path) -> Iterator[bytes]:
 
 
 def to_mp3(part: Path, target: Path, *, breath: float = 0.0) -> float:
-    """Encode a recording that is no longer written to, and remove it; returns its length in seconds.
+    """Encode a recording that is no longer written to, draw its waveform, and remove it; its length in seconds.
 
     Blocking: call it in a thread. One second of sound at a time, with a pause of `breath` seconds between, because the
     encoder may hold the interpreter and others in this process have frames to send every 20 ms. Atomic:
-    `target` is either absent or whole. An empty recording leaves no file and returns 0.0. May be repeated after a
-    crash at any point.
+    `target` is either absent or whole, and where it is, its waveform is. An empty recording leaves no file and returns
+    0.0. May be repeated after a crash at any point.
 
     Raises:
         OSError: the disk said no; the WAV stays.
@@ -177,12 +178,18 @@ def to_mp3(part: Path, target: Path, *, breath: float = 0.0) -> float:
     encoder.set_bit_rate(_BITRATE)
     encoder.set_quality(5)
     encoder.silence()
+    peaks = Peaks()
     temporary = target.with_name(target.name + ".tmp")
     with temporary.open("wb") as out:
         for piece in _pieces(part):
             out.write(encoder.encode(piece))
+            peaks.add(piece)
             time.sleep(breath)
         out.write(encoder.flush())
+        out.flush()
+        os.fsync(out.fileno())
+    with beside(target).open("wb") as out:
+        out.write(peaks.end())
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(target)

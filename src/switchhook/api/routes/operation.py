@@ -6,6 +6,11 @@ from switchhook.api.route import Param, Route
 from switchhook.api.scopes import CONVERSATIONS_READ
 from switchhook.api.shapes import operation as shapes
 
+_LINK = (
+    Param("expires", "When the link ends, in Unix seconds.", {"type": "string"}),
+    Param("signature", "The link's signature.", {"type": "string"}),
+)
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "get_me",
@@ -24,11 +29,21 @@ ROUTES: tuple[Route, ...] = (
         access="link",
         scopes=(CONVERSATIONS_READ,),
         content_type="audio/mpeg",
-        query=(
-            Param("expires", "When the link ends, in Unix seconds.", {"type": "string"}),
-            Param("signature", "The link's signature.", {"type": "string"}),
-        ),
+        query=_LINK,
         codes=("FORBIDDEN", "RECORDING_LINK_EXPIRED", "RECORDING_NOT_FOUND", "INVALID_RANGE"),
+        tag="Recordings",
+    ),
+    Route(
+        "get_peaks",
+        "GET",
+        "/v1/assets/recordings/{recording_id}/peaks",
+        "Get the waveform of a recording",
+        "How loud each side is. Opened as the recording is: the query of its signed link opens this too.",
+        access="link",
+        scopes=(CONVERSATIONS_READ,),
+        answer=shapes.Peaks,
+        query=_LINK,
+        codes=("FORBIDDEN", "RECORDING_LINK_EXPIRED", "RECORDING_NOT_FOUND", "PEAKS_NOT_FOUND"),
         tag="Recordings",
     ),
     Route(

@@ -38,6 +38,17 @@ class Me(Struct, frozen=True):
     rate_limits: RateLimits
 
 
+class Peaks(Struct, frozen=True):
+    """How loud a recording is: the greatest amplitude of each side in each piece of time, from 0 to 255.
+
+    `per_second` is how many values there are for a second; `left` is the outside party, `right` our side.
+    """
+
+    per_second: int
+    left: list[int]
+    right: list[int]
+
+
 class Health(Struct, frozen=True):
     """The process answers."""
 

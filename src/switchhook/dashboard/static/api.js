@@ -61,3 +61,6 @@ export function ownRecording(link) {
   const found = /\/v1\/assets\/recordings\/[\w-]+\.mp3(\?[^#]*)?$/.exec(link ?? "");
   return found && link.startsWith("http") ? url(found[0].slice(1)) : null;
 }
+
+// Where the waveform of a recording of ours is.
+export const peaksOf = (sound) => sound.slice(base.href.length).replace(".mp3", "/peaks");

@@ -3,6 +3,7 @@ import { get, ownRecording, post, remove } from "./api.js";
 import { button, h, show, toast } from "./dom.js";
 import { fillEvent } from "./event.js";
 import { exact, length, result, when } from "./format.js";
+import { player as play } from "./player.js";
 import { t } from "./words.js";
 
 const SIZE = 30;
@@ -58,7 +59,7 @@ function openOne(place, id, me) {
 
 function call(one, may) {
   const sound = ownRecording(one.recording_url);
-  const player = sound && h("audio", { controls: true, preload: "metadata", src: sound, "aria-label": t("recording") });
+  const player = sound && play(sound);
   const facts = [
     [t("when"), h("time", { datetime: one.date }, exact(one.date))],
     [t("direction"), t(one.direction)],
@@ -70,7 +71,7 @@ function call(one, may) {
   ];
   return [
     h("div", { class: "head" }, h("h1", null, other(one)), tagging(one, may)),
-    player ?? (one.recording_url ? h("p", { class: "hint" }, t("recording elsewhere")) : h("p", { class: "hint" }, t("no recording"))),
+    player?.element ?? (one.recording_url ? h("p", { class: "hint" }, t("recording elsewhere")) : h("p", { class: "hint" }, t("no recording"))),
     h("div", { class: "columns two" },
       h("section", null,
         h("h2", null, t("summary")), h("p", { class: "prose" }, one.summary || t("no summary")),
@@ -133,12 +134,8 @@ function transcript(lines, player, began) {
   return h("ol", { class: "transcript" }, lines.map((one) => {
     const at = place(one.time, began);
     const shown = at === null ? one.time : length(at);
-    const seek = () => {
-      player.currentTime = at;
-      player.play().catch(() => {});
-    };
     return h("li", { class: one.source === "USER" ? "ours" : "theirs" },
-      player && at !== null ? button(shown, seek, { class: "time", "aria-label": `${t("play from")} ${shown}` }) : h("span", { class: "time" }, shown),
+      player && at !== null ? button(shown, () => player.seek(at), { class: "time", "aria-label": `${t("play from")} ${shown}` }) : h("span", { class: "time" }, shown),
       h("span", { class: "who" }, t(one.source === "USER" ? "us" : "them")), h("span", null, one.text));
   }));
 }
