@@ -11,8 +11,8 @@ from switchhook.events.schema import data_schema, envelope_schema, json_schema
 NOW = 1_742_049_000_000
 
 
-def test_there_are_three_beside_the_nine() -> None:
-    assert list(FURTHER) == ["call.answered", "call.missed", "summary.updated"]
+def test_there_are_four_beside_the_nine() -> None:
+    assert list(FURTHER) == ["call.answered", "call.missed", "call.transcribed", "summary.updated"]
     assert not FURTHER.keys() & (CATALOGUE.keys() | OPERATIONAL.keys())
     assert len(CATALOGUE) == 9
 

@@ -446,7 +446,7 @@ def test_the_first_who_answers_is_told_at_once() -> None:
     state = a_state()
     assert [draft.topic for draft in tell(rings(), ringing(ANNA, 1), state=state)] == ["call.received"]
     (draft,) = tell(answers(ANNA, 7.3), state=state)
-    assert (draft.topic, draft.dedupe_key, draft.call) == ("call.answered", "cll_1", "cll_1")
+    assert (draft.topic, draft.dedupe_key, draft.more) == ("call.answered", "cll_1", ("call_id", "cll_1"))
     assert draft.data == CallAnswered(
         from_number=OUTSIDE,
         to_number=MAIN,

@@ -107,6 +107,8 @@ async def test_what_nobody_asked_for_is_not_stored(open_store: Open) -> None:
         (b'{"data":{"a":1}}', None, b'{"data":{"a":1}}'),
         (b'{"data":{"a":1}}', "cll_1 ep_b", b'{"data":{"a":1}}'),
         (b'{"data":{"a":1}}', "cll_1 ep_b ep_a", b'{"data":{"a":1,"call_id":"cll_1"}}'),
+        (b'{"data":{"a":1}}', "tone=calm ep_a", b'{"data":{"a":1,"tone":"calm"}}'),
+        (b'{"data":{"a":1}}', "tone=calm ep_b", b'{"data":{"a":1}}'),
         (b"", "cll_1 ep_a", b""),
     ],
 )
@@ -117,7 +119,7 @@ def test_the_body_of_an_endpoint(body: bytes, variant: str | None, sent: bytes) 
 @given(st.lists(st.from_regex(r"ep_[A-Za-z0-9]{22}", fullmatch=True), unique=True), st.data())
 def test_more_goes_to_those_who_are_named_and_to_no_other(ids: list[str], data: st.DataObject) -> None:
     named = data.draw(st.lists(st.sampled_from(ids), unique=True)) if ids else []
-    variant = mark("cll_1", named)
+    variant = mark("call_id", "cll_1", named)
     body = b'{"topic":"t","data":{"x":"y"}}'
     assert [id_ for id_ in ids if body_for(body, variant, id_) != body] == [
         id_ for id_ in ids if id_ in named

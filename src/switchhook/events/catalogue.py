@@ -139,6 +139,13 @@ FURTHER: dict[str, Topic] = dict(
             "call_id",
         ),
         _row(
+            "call.transcribed",
+            further.CallTranscribed,
+            "Call transcribed",
+            "A call that is over has been transcribed, in time for its call.completed or later.",
+            "call_id",
+        ),
+        _row(
             "summary.updated",
             further.SummaryUpdated,
             "Summary updated",

@@ -161,6 +161,14 @@ async def save_summary(tx: Transaction, item: Item) -> None:
     )
 
 
+async def save_transcript(tx: Transaction, item: Item) -> None:
+    """Store the transcript of an item, and what else was found in it."""
+    words = words_text(item)
+    await tx.execute(
+        "save_transcript", item.workspace, item.id, _dump(item.transcript), _dump(item.details), words
+    )
+
+
 async def silence_item(tx: Transaction, workspace: str, id_: str, kind: str) -> None:
     """Take all words out of an item: transcript, summary, text, and what else was said of a call."""
     await tx.execute("silence_item", workspace, id_, kind, "[]", "{}", "")

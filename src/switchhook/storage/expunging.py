@@ -12,10 +12,10 @@ import msgspec
 
 from switchhook.events.envelope import parse
 from switchhook.events.faults import InvalidEvent, UnknownTopic
-from switchhook.events.further import SummaryUpdated
+from switchhook.events.further import CallTranscribed, SummaryUpdated
 from switchhook.events.ids import normalise_id
 from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
-from switchhook.storage import conversations, outbox, pruning
+from switchhook.storage import conversations, outbox, pruning, transcripts
 from switchhook.storage.pruning import Trace
 from switchhook.storage.store import Reader, Transaction
 
@@ -80,6 +80,9 @@ async def _silence(tx: Transaction, event: Event) -> None:
     match data:
         case CallCompleted():
             await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "CALL")
+            await transcripts.forget(tx, event.workspace, normalise_id(data.id))
+        case CallTranscribed():
+            await _silence_transcript(tx, event.workspace, normalise_id(data.call_id))
         case SmsReceived() | SmsSent():
             await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "SMS")
         case SummaryUpdated():
@@ -88,3 +91,12 @@ async def _silence(tx: Transaction, event: Event) -> None:
                 await conversations.save_summary(tx, msgspec.structs.replace(item, summary=None))
         case _:
             pass
+
+
+async def _silence_transcript(tx: Transaction, workspace: str, call: str) -> None:
+    item = await conversations.find_item(tx, workspace, call)
+    if item is not None:
+        details = {**item.details, "data_collected": {}}
+        item = msgspec.structs.replace(item, transcript=(), summary=None, details=details)
+        await conversations.save_transcript(tx, item)
+        await conversations.save_summary(tx, item)

@@ -202,12 +202,12 @@ async def accept_wanted(tx: Transaction, events: Sequence[tuple[NewEvent, str]])
         await _line_up(tx, lined_up)
 
 
-async def add_call(tx: Transaction, event: NewEvent, call: str) -> None:
-    """Let those who want additive fields have the id of the call in an event that was just accepted."""
+async def add_field(tx: Transaction, event: NewEvent, name: str, text: str) -> None:
+    """Let those who want additive fields have one more in an event that was just accepted."""
     wanted = await tx.fetch("additive_subscribers", event.workspace, event.topic)
     if not wanted:
         return
-    variant = mark(call, (endpoint for (endpoint,) in wanted))
+    variant = mark(name, text, (endpoint for (endpoint,) in wanted))
     await tx.execute("set_variant", event.workspace, event.id, variant)
     told = tx.committed.events
     if told and told[-1].id == event.id:

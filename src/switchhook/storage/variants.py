@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from switchhook.events.first_version import body_of
 from switchhook.events.ids import first_version
 
-FIELD = b',"call_id":"%b"}}'
+FIELD = b',"%b":"%b"}}'
+CALL = "call_id"
 
 
-def mark(call: str, endpoints: Iterable[str]) -> str:
-    """What a row keeps: the id of the call, and the endpoints that get it."""
-    return " ".join((call, *endpoints))
+def mark(name: str, text: str, endpoints: Iterable[str]) -> str:
+    """What a row keeps: the field, whose text needs no escape in JSON, and the endpoints that get it."""
+    return " ".join((text if name == CALL else f"{name}={text}", *endpoints))
 
 
 def body_for(body: bytes, variant: str | None, endpoint: str) -> bytes:
@@ -25,7 +26,9 @@ def body_for(body: bytes, variant: str | None, endpoint: str) -> bytes:
         return body_of(body)
     if variant is None:
         return body
-    call, *endpoints = variant.split(" ")
+    first, *endpoints = variant.split(" ")
     if endpoint not in endpoints or not body.endswith(b"}}"):
         return body  # what was taken out of the database leaves nothing to add to
-    return body[:-2] + FIELD % call.encode()
+    name, named, text = first.partition("=")
+    field = (name, text) if named else (CALL, first)
+    return body[:-2] + FIELD % tuple(part.encode() for part in field)

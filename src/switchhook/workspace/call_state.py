@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from switchhook.workspace.facts import Direction, EndCause, LegKind
+from switchhook.workspace.facts import Direction, EndCause, LegKind, SummaryEngine, Utterance
 
 
 class Leg(msgspec.Struct):
@@ -25,6 +25,17 @@ class Recording(msgspec.Struct, frozen=True):
     path: str
     seconds: float
     voicemail: bool
+    began_at: int | None = None
+
+
+class Transcript(msgspec.Struct, frozen=True):
+    """What was said, as `Transcribed` tells it."""
+
+    language: str | None
+    lines: tuple[Utterance, ...]
+    summary: str = ""
+    summary_engine: SummaryEngine | None = None
+    data: dict[str, Any] = {}
 
 
 class Choice(msgspec.Struct, frozen=True, order=True):
@@ -72,6 +83,8 @@ class CallState(msgspec.Struct, kw_only=True):
     transfers: list[Transfer] = msgspec.field(default_factory=list)
     collected: list[Told] = msgspec.field(default_factory=list)
     recording: Recording | None = None
+    awaits: bool = False  # a transcript that its end is to tell of
+    transcript: Transcript | None = None  # until it is told: from then on its item has the words
     ended_at: int | None = None
     cause: EndCause | None = None
     final: bool = True  # whether its end said that nothing more is to come
@@ -79,6 +92,7 @@ class CallState(msgspec.Struct, kw_only=True):
     heard_at: int = 0  # when something new was heard of it, on our own clock
     answered: bool = False  # told
     completed: bool = False  # told
+    transcribed: bool = False  # told
     seen: set[str] = msgspec.field(default_factory=set)
 
     @property

@@ -4,6 +4,7 @@
     Answered ──▶ call.answered, the first time a person answers
     Ringing, LegEnded, Chose, Transferred, Collected, Recorded ──▶ remembered
     Ended, and Settled when the end was not final ──▶ call.missed when nobody took an inbound one, and call.completed
+    Transcribed ──▶ call.transcribed, after call.completed, which waits for it or for NotTranscribed
 
 A fact that comes twice changes nothing (`CallState.seen`). Facts may come in any order: what came before `Offered` is
 remembered, and `call.completed` is made when both `Offered` and the end are there. When `Offered` was lost, `Settled`
@@ -17,10 +18,10 @@ from typing import Literal
 
 import msgspec
 
-from switchhook.events.further import CallAnswered, CallMissed
+from switchhook.events.further import CallAnswered, CallMissed, CallTranscribed
 from switchhook.events.payloads import CallCompleted, CallReceived, CallTriggered
 from switchhook.workspace import completed as made
-from switchhook.workspace.call_state import CallState, Choice, Leg, Recording, Told, Transfer
+from switchhook.workspace.call_state import CallState, Choice, Leg, Recording, Told, Transcript, Transfer
 from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory
 from switchhook.workspace.facts import (
@@ -33,22 +34,24 @@ from switchhook.workspace.facts import (
     Ended,
     LegEnded,
     LegKind,
+    NotTranscribed,
     Offered,
     Recorded,
     Ringing,
     Settled,
+    Transcribed,
     Transferred,
 )
 from switchhook.workspace.results import handler, missed, talked_to
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An event to be accepted, still without an id. `call` is what its data may carry as `call_id` as well."""
+    """An event to be accepted, still without an id. `more` is a field that its data may carry as well, and its text."""
 
     topic: str
-    data: CallReceived | CallTriggered | CallCompleted | CallAnswered | CallMissed
+    data: CallReceived | CallTriggered | CallCompleted | CallAnswered | CallMissed | CallTranscribed
     dedupe_key: str
-    call: str | None = None
+    more: tuple[str, str] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -103,13 +106,22 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
         case Recorded():
             if state.recording is None:
                 state.recording = Recording(
-                    context.new_recording_id(), fact.path, fact.seconds, fact.voicemail
+                    context.new_recording_id(), fact.path, fact.seconds, fact.voicemail, fact.began_at
                 )
+                state.awaits = context.awaits
         case Ended():
             if state.ended_at is None:
                 state.ended_at, state.cause, state.final = fact.at, fact.cause, fact.final
         case Settled():
             state.settled = True
+        case Transcribed():
+            state.awaits = False
+            if not state.transcribed and state.transcript is None:
+                state.transcript = Transcript(
+                    fact.language, fact.lines, fact.summary, fact.summary_engine, fact.data
+                )
+        case NotTranscribed():
+            state.awaits = False
     return drafts + _consequences(state, context)
 
 
@@ -165,7 +177,7 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
         state.from_number = own.number if own else state.from_number
     key = f"{state.source}:{state.source_call}"
     topic = "call.received" if fact.direction is Direction.INBOUND else "call.triggered"
-    return [Draft(topic, made.began(state, context), key, state.id)]
+    return [Draft(topic, made.began(state, context), key, ("call_id", state.id))]
 
 
 def _consequences(state: CallState, context: Context) -> list[Draft]:
@@ -177,14 +189,20 @@ def _consequences(state: CallState, context: Context) -> list[Draft]:
         and talked_to(state) is not None
     ):
         state.answered = True
-        drafts.append(Draft("call.answered", made.answered(state, context), state.id, state.id))
-    over = state.ended_at is not None and (state.final or state.settled)
+        also = ("call_id", state.id)
+        drafts.append(Draft("call.answered", made.answered(state, context), state.id, also))
+    over = state.ended_at is not None and (state.final or state.settled) and not state.awaits
     known = state if state.direction is not None else _guess(state)
     if over and known is not None and not state.completed:
         state.completed = True
         if missed(known):
             drafts.append(Draft("call.missed", made.was_missed(known, context), state.id))
-        drafts.append(Draft("call.completed", made.completed(known, context), state.id))
+        engine = state.transcript.summary_engine if state.transcript else None
+        more = ("summary_engine", engine) if engine else None
+        drafts.append(Draft("call.completed", made.completed(known, context), state.id, more))
+    if state.completed and state.transcript is not None:
+        drafts.append(Draft("call.transcribed", made.transcribed(state, context), state.id))
+        state.transcript, state.transcribed = None, True
     return drafts
 
 

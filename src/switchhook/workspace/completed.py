@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from switchhook.clock import iso_millis
-from switchhook.events.further import CallAnswered, CallMissed
+from switchhook.events.further import CallAnswered, CallMissed, CallTranscribed
 from switchhook.events.payloads import (
     CallCompleted,
     CallReceived,
@@ -15,6 +15,7 @@ from switchhook.events.payloads import (
     CallTriggered,
     CallType,
     IvrChoice,
+    TranscriptLine,
     TransferParty,
 )
 from switchhook.workspace.call_state import CallState
@@ -23,6 +24,7 @@ from switchhook.workspace.directory import Directory, Number, User
 from switchhook.workspace.facts import Direction, LegKind
 from switchhook.workspace.results import (
     handled_by_ai,
+    handler,
     last_transfer,
     passed_on,
     result_of,
@@ -38,7 +40,8 @@ class Context(msgspec.Struct, frozen=True):
 
     `caller` is the contact at the other end, when the workspace knows them at this moment; `tags` are the keys of those
     that the call has, the primary one first. `original` is our id of the call that this one goes on from, if it is
-    known; `now` is our own clock (wall milliseconds).
+    known; `now` is our own clock (wall milliseconds). `awaits`: what is recorded is transcribed, and the end of the
+    call is to tell of it.
     """
 
     directory: Directory
@@ -48,6 +51,7 @@ class Context(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     original: str | None = None
     now: int = 0
+    awaits: bool = False
 
 
 def began(state: CallState, context: Context) -> CallReceived | CallTriggered:
@@ -117,10 +121,10 @@ def completed(state: CallState, context: Context) -> CallCompleted:
         length=spell_length(seconds),
         tag=context.tags[0] if context.tags else None,
         tags=list(context.tags),
-        summary="",
-        transcriptions=[],
-        concatenated_transcript="",
-        data_collected=_collected(state),
+        summary=state.transcript.summary if state.transcript else "",
+        transcriptions=(said := transcript_lines(state)),
+        concatenated_transcript=in_one_text(said),
+        data_collected=collected(state),
         type=CallType.INBOUND if inbound else CallType.OUTBOUND,
         result=result_of(state),
         integration_id=None,
@@ -134,6 +138,51 @@ def completed(state: CallState, context: Context) -> CallCompleted:
             IvrChoice(dtmf_key=choice.key, text_key=choice.label) for choice in sorted(state.choices)
         ],
     )
+
+
+def transcribed(state: CallState, context: Context) -> CallTranscribed:
+    """`call.transcribed`."""
+    known = state.transcript
+    assert known is not None
+    said = transcript_lines(state)
+    return CallTranscribed(
+        call_id=state.id,
+        language=known.language,
+        transcriptions=said,
+        concatenated_transcript=in_one_text(said),
+        summary=known.summary,
+        summary_engine=known.summary_engine,
+        data_collected=collected(state),
+        transcribed_at=iso_millis(context.now),
+    )
+
+
+def transcript_lines(state: CallState) -> list[TranscriptLine]:
+    """What was said, with the times of the call's clock."""
+    if state.transcript is None:
+        return []
+    began = recording_began(state)
+    return [
+        TranscriptLine(source=one.source, time=iso_millis(began + round(one.start * 1000)), text=one.text)
+        for one in state.transcript.lines
+    ]
+
+
+def in_one_text(said: list[TranscriptLine]) -> str:
+    """A transcript without sides and times."""
+    return "\n".join(line.text for line in said)
+
+
+def recording_began(state: CallState) -> int:
+    """When the first sample of the recording was heard (wall milliseconds), as well as it is known."""
+    if state.recording is not None and state.recording.began_at is not None:
+        return state.recording.began_at
+    leg = handler(state)
+    if leg is not None and leg.answered_at is not None:
+        return leg.answered_at
+    if state.recording is not None and state.ended_at is not None:
+        return state.ended_at - round(state.recording.seconds * 1000)
+    return state.started_at or 0
 
 
 def own_number(state: CallState, directory: Directory) -> Number | None:
@@ -172,8 +221,9 @@ def spell_length(seconds: float) -> str:
     return f"{minutes}m {left}s" if minutes else f"{left}s"
 
 
-def _collected(state: CallState) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+def collected(state: CallState) -> dict[str, Any]:
+    """What was collected; what a source was told counts for more than what was found in the transcript."""
+    data: dict[str, Any] = dict(state.transcript.data) if state.transcript else {}
     for told in sorted(state.collected, key=lambda told: (told.at, told.id)):
         data |= told.data
     return data

@@ -9,9 +9,11 @@ All times are wall milliseconds (see `switchhook.clock`).
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from switchhook.events.payloads import Speaker
 
 
 class Direction(StrEnum):
@@ -129,11 +131,15 @@ class Collected(CallFact, frozen=True, kw_only=True, tag="collected"):
 
 
 class Recorded(CallFact, frozen=True, kw_only=True, tag="recorded"):
-    """A recording is complete on disk. `path` is relative to the data directory; `seconds` is its length."""
+    """A recording is complete on disk. `path` is relative to the data directory; `seconds` is its length.
+
+    `began_at` is when its first sample was heard, when the source knows.
+    """
 
     path: str
     seconds: float
     voicemail: bool = False
+    began_at: int | None = None
 
 
 class Ended(CallFact, frozen=True, kw_only=True, tag="ended"):
@@ -152,6 +158,48 @@ class Settled(CallFact, frozen=True, kw_only=True, tag="settled"):
     """Nothing more will be known of the call, or was not in time: what there is makes its `call.completed`."""
 
 
+SummaryEngine = Literal["extractive", "openai"]
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """What one side said in one go; `start` is in seconds from the beginning of the recording."""
+
+    source: Speaker
+    start: float
+    text: str
+
+
+class Transcribed(CallFact, frozen=True, kw_only=True, tag="transcribed"):
+    """What was said in the call's recording, in the order of time, and what follows from it.
+
+    `language` is a code like `en`. `tags` are keys of tags that suit the call, `data` what was asked to be looked for.
+    """
+
+    language: str | None
+    lines: tuple[Utterance, ...]
+    summary: str = ""
+    summary_engine: SummaryEngine | None = None
+    tags: tuple[str, ...] = ()
+    data: dict[str, Any] = {}
+
+
+class NotTranscribed(CallFact, frozen=True, kw_only=True, tag="not_transcribed"):
+    """There is no transcript, or not in time: the call waits for it no longer. One that comes later still counts."""
+
+    why: str
+
+
 AnyFact = (
-    Offered | Ringing | Answered | LegEnded | Chose | Transferred | Collected | Recorded | Ended | Settled
+    Offered
+    | Ringing
+    | Answered
+    | LegEnded
+    | Chose
+    | Transferred
+    | Collected
+    | Recorded
+    | Ended
+    | Settled
+    | Transcribed
+    | NotTranscribed
 )

@@ -10,7 +10,15 @@ from switchhook.clock import iso_millis, parse_iso
 from switchhook.events.envelope import publish as check
 from switchhook.events.further import FurtherData, SummaryUpdated
 from switchhook.events.ids import normalise_id
-from switchhook.events.payloads import CallCompleted, CallResult, CallType, EventData, SmsReceived, SmsSent
+from switchhook.events.payloads import (
+    CallCompleted,
+    CallResult,
+    CallType,
+    EventData,
+    SmsReceived,
+    SmsSent,
+    TranscriptLine,
+)
 from switchhook.storage import conversations, outbox, people
 from switchhook.storage.conversations import Item, Said
 from switchhook.storage.store import Transaction
@@ -80,9 +88,14 @@ def call_item(workspace: str, data: CallCompleted, now: int) -> Item:
         result=str(data.result),
         recording_url=data.recording_url,
         summary=data.summary or None,
-        transcript=tuple(Said(str(line.source), line.time, line.text) for line in data.transcriptions),
+        transcript=said(data.transcriptions),
         details={field: msgspec.to_builtins(getattr(data, field)) for field in _DETAILS},
     )
+
+
+def said(lines: list[TranscriptLine]) -> tuple[Said, ...]:
+    """The lines of a transcript as an item keeps them."""
+    return tuple(Said(str(line.source), line.time, line.text) for line in lines)
 
 
 def text_item(workspace: str, data: SmsReceived | SmsSent, now: int, status: str | None = None) -> Item:

@@ -12,6 +12,7 @@ from switchhook.events.catalogue import FURTHER
 from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
+from switchhook.storage import transcripts as queue
 from switchhook.storage.conversations import tags_of_call
 from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace.call_state import CallState
@@ -19,7 +20,16 @@ from switchhook.workspace.callers import identify
 from switchhook.workspace.calls import Limits, Standing, apply, close, outside_number, overdue
 from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, read_directory
-from switchhook.workspace.facts import AnyFact, EndCause, Ended, Offered, Settled
+from switchhook.workspace import transcripts
+from switchhook.workspace.facts import (
+    AnyFact,
+    EndCause,
+    Ended,
+    NotTranscribed,
+    Offered,
+    Settled,
+    Transcribed,
+)
 from switchhook.workspace.items import record
 from switchhook.workspace.publish import new_event, tell
 from switchhook.workspace.results import last_transfer
@@ -43,14 +53,18 @@ class Switchboard:
         link: Callable[[str], str],
         *,
         telephones: Mapping[str, str] | None = None,
+        transcripts: float | None = None,
     ) -> None:
-        """`telephones` are those of other phone systems, as in `Directory`."""
+        """`telephones` are those of other phone systems, as in `Directory`. `transcripts`: what is recorded is queued to
+        be transcribed, and the end of a call waits so many seconds for that; None when it is not.
+        """
         self._store = store
         self._clock = clock
         self._workspace = workspace
         self._region = region
         self._link = link
         self._telephones = telephones or {}
+        self._transcripts = transcripts
         self.directory = Directory((), (), region)
 
     async def load(self) -> None:
@@ -83,8 +97,10 @@ class Switchboard:
             state = _state.decode(rows[0][1])
         else:
             state = CallState(id=new_id("cll", fact.at), source=fact.source, source_call=fact.call)
+        if isinstance(fact, Transcribed) and fact.id not in state.seen:
+            await transcripts.put_tags(tx, self._workspace, state.id, fact.tags, self._clock.now())
         context = await self._context(tx, state, fact)
-        had_recording = state.recording is not None
+        had_recording, was_completed, awaited = state.recording is not None, state.completed, state.awaits
         drafts = apply(state, fact, context)
         saved = _encode(state).decode()
         started = state.started_at or fact.at
@@ -107,7 +123,16 @@ class Switchboard:
                 recording.seconds,
                 fact.at,
             )
+            if self._transcripts is not None:
+                await transcripts.queue(tx, self._workspace, state, self._clock.now())
+        if state.awaits and state.ended_at is not None:
+            until = state.heard_at + round((self._transcripts or 0) * 1000)
+            await queue.await_until(tx, self._workspace, state.id, until)
+        elif awaited or (state.completed and not was_completed):
+            await queue.await_no_longer(tx, self._workspace, state.id)
         now = self._clock.now()
+        if isinstance(fact, Transcribed) and was_completed and drafts:
+            await transcripts.complete_item(tx, self._workspace, state.id, drafts, now)
         for draft in drafts:
             # Checked as strictly as what strangers publish: a fault of ours must not reach a receiver either.
             event = new_event(self._workspace, check(draft.data, draft.dedupe_key), now)
@@ -115,14 +140,14 @@ class Switchboard:
                 await outbox.accept_wanted(tx, [(event, "")])  # only where somebody asked for it
             else:
                 await tell(tx, event)
-            if draft.call is not None:
-                await outbox.add_call(tx, event, draft.call)
+            if draft.more is not None:
+                await outbox.add_field(tx, event, *draft.more)
             await record(tx, self._workspace, draft.data, now)
 
     async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:
         """What the rules need to know for `fact`."""
         caller, tags, original = None, [], None
-        if isinstance(fact, Offered | Ended | Settled):  # those whose events name who is at the other end
+        if isinstance(fact, Offered | Ended | Settled | Transcribed | NotTranscribed):  # those whose events name who is at the other end
             number = outside_number(state, fact, self.directory)
             caller = await identify(reader, self._workspace, number) if number else None
             tags = await tags_of_call(reader, self._workspace, state.id)
@@ -138,6 +163,7 @@ class Switchboard:
             tuple(tag.key for tag in tags),
             original,
             self._clock.now(),
+            bool(self._transcripts),
         )
 
     async def open_calls(self, source: str) -> frozenset[str]:

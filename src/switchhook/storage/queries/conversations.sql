@@ -15,6 +15,9 @@ FROM items i WHERE i.workspace_id = $1 AND i.id = $2
 UPDATE items SET summary = $3, summary_version = $4, summary_updated_at = $5, summary_updated_by = $6, words = $7
 WHERE workspace_id = $1 AND id = $2
 
+-- name: save_transcript
+UPDATE items SET transcript = $3, details = $4, words = $5 WHERE workspace_id = $1 AND id = $2
+
 -- name: silence_item
 UPDATE items SET content = NULL, summary = NULL, recording_url = NULL, transcript = $4, details = $5, words = $6
 WHERE workspace_id = $1 AND id = $2 AND kind = $3

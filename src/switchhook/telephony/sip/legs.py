@@ -80,6 +80,7 @@ class Legs:
         self.stage = Stage.OFFERED
         self.winner: str | None = None  # the leg that has the call
         self.recording = False
+        self._recording_began: int | None = None
         self.mailbox_up = False
         self.out: list[m.Action] = []
         self.now = offered.at
@@ -110,6 +111,8 @@ class Legs:
     def do(self, *actions: m.Action) -> None:
         """Let that be done next, in this order."""
         self.out += actions
+        if self._recording_began is None and any(isinstance(action, m.Record) for action in actions):
+            self._recording_began = self.now
 
     def dial(self, target: str, kind: LegKind, identity: str | None) -> None:
         """Call somebody."""
@@ -209,8 +212,15 @@ class Legs:
         """The recording is complete, and with it the call."""
         if self.stage is Stage.FINISHING:
             if seconds > 0:
-                voicemail = self.mailbox_up
-                self.tell(Recorded(**self.base("recorded"), path=path, seconds=seconds, voicemail=voicemail))
+                self.tell(
+                    Recorded(
+                        **self.base("recorded"),
+                        path=path,
+                        seconds=seconds,
+                        voicemail=self.mailbox_up,
+                        began_at=self._recording_began,
+                    )
+                )
             self._end()
 
     def _end(self) -> None:

@@ -80,6 +80,7 @@ def _closing(data_dir: Path, call: OpenCall, at: int) -> list[AnyFact]:
                 path=call.recording.path,
                 seconds=seconds,
                 voicemail=call.recording.voicemail,
+                began_at=ended - round(seconds * 1000),
             )
             facts.append(recorded)
     cause = EndCause.HANGUP if call.answered else EndCause.FAILED
