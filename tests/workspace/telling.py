@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from switchhook.events.payloads import Speaker
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.calls import Draft, apply
 from switchhook.workspace.completed import Context
@@ -16,11 +17,14 @@ from switchhook.workspace.facts import (
     Ended,
     LegEnded,
     LegKind,
+    NotTranscribed,
     Offered,
     Recorded,
     Ringing,
     Settled,
+    Transcribed,
     Transferred,
+    Utterance,
 )
 
 START = 1_742_049_000_000  # 2025-03-15T14:30:00Z
@@ -123,6 +127,22 @@ def ends(seconds: float, cause: EndCause = EndCause.HANGUP, *, final: bool = Tru
 def settles(seconds: float) -> Settled:
     """Nothing more is to come."""
     return Settled(**base("settled", seconds))
+
+
+def transcribed(seconds: float = 95, summary: str = "A bill.", **more: Any) -> Transcribed:
+    """What was said in the recording is known."""
+    lines = (
+        Utterance(Speaker.EXTERNAL, 0.5, "I have a question about my invoice."),
+        Utterance(Speaker.USER, 4.25, "Let me look."),
+    )
+    engine = "extractive" if summary else None
+    told = {"language": "en", "lines": lines, "summary": summary, "summary_engine": engine} | more
+    return Transcribed(**base("transcribed", seconds), **told)
+
+
+def not_transcribed(seconds: float = 120) -> NotTranscribed:
+    """It was waited for long enough."""
+    return NotTranscribed(**base("not awaited", seconds), why="30 seconds are over")
 
 
 def a_state() -> CallState:

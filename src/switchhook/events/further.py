@@ -40,7 +40,7 @@ class CallMissed(Struct, frozen=True, kw_only=True):
 
 
 class CallTranscribed(Struct, frozen=True, kw_only=True):
-    """A call's recording was transcribed. It comes after the call's `call.completed`, which has it as well or went out before.
+    """A call's recording was transcribed. It comes after the call's `call.completed`, which has it or was early.
 
     `language` is a code like `en`. `summary_engine` is `extractive` when the summary is made of sentences of the
     transcript, `openai` when a language model wrote it, null without a summary.

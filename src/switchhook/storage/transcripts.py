@@ -61,18 +61,20 @@ async def candidates(reader: Reader, workspace: str, now: int, limit: int) -> li
     return [Job(*row) for row in await reader.fetch("next_transcripts", workspace, now, limit)]
 
 
-async def claim(tx: Transaction, workspace: str, recording: str, holder: str, until: int, now: int) -> bool:
+async def claim(
+    tx: Transaction, workspace: str, recording: str, holder: str, *, until: int, now: int
+) -> bool:
     """Begin an attempt; False when somebody else has."""
     return await tx.execute("claim_transcript", workspace, recording, holder, until, now) > 0
 
 
-async def renew(tx: Transaction, workspace: str, recording: str, holder: str, until: int) -> bool:
+async def renew(tx: Transaction, workspace: str, recording: str, holder: str, *, until: int) -> bool:
     """Go on with it; False when somebody else does."""
     return await tx.execute("renew_transcript", workspace, recording, holder, until) > 0
 
 
 async def put_back(
-    tx: Transaction, workspace: str, recording: str, holder: str, due_at: int, attempts: int
+    tx: Transaction, workspace: str, recording: str, holder: str, *, due_at: int, attempts: int
 ) -> None:
     """Let it be tried again, not before `due_at`."""
     await tx.execute("put_transcript_back", workspace, recording, holder, due_at, attempts)
@@ -89,7 +91,7 @@ async def finish(tx: Transaction, workspace: str, recording: str, holder: str) -
 
 
 async def forget(tx: Transaction, workspace: str, call: str) -> None:
-    """A recording of a call is not to be transcribed any more; what comes of an attempt under way counts for nothing."""
+    """The recording of a call is not to be transcribed any more; an attempt under way counts for nothing."""
     await tx.execute("forget_transcripts", workspace, call)
 
 

@@ -83,7 +83,7 @@ class CallState(msgspec.Struct, kw_only=True):
     transfers: list[Transfer] = msgspec.field(default_factory=list)
     collected: list[Told] = msgspec.field(default_factory=list)
     recording: Recording | None = None
-    awaits: bool = False  # a transcript that its end is to tell of
+    awaits: bool | None = None  # whether its end is to tell of a transcript; None before there is a recording
     transcript: Transcript | None = None  # until it is told: from then on its item has the words
     ended_at: int | None = None
     cause: EndCause | None = None

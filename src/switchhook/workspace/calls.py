@@ -108,7 +108,8 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
                 state.recording = Recording(
                     context.new_recording_id(), fact.path, fact.seconds, fact.voicemail, fact.began_at
                 )
-                state.awaits = context.awaits
+                if state.awaits is None:
+                    state.awaits = context.awaits
         case Ended():
             if state.ended_at is None:
                 state.ended_at, state.cause, state.final = fact.at, fact.cause, fact.final

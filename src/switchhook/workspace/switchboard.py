@@ -15,12 +15,12 @@ from switchhook.storage import outbox
 from switchhook.storage import transcripts as queue
 from switchhook.storage.conversations import tags_of_call
 from switchhook.storage.store import Reader, Store, Transaction
+from switchhook.workspace import transcripts
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.callers import identify
 from switchhook.workspace.calls import Limits, Standing, apply, close, outside_number, overdue
 from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, read_directory
-from switchhook.workspace import transcripts
 from switchhook.workspace.facts import (
     AnyFact,
     EndCause,
@@ -55,8 +55,8 @@ class Switchboard:
         telephones: Mapping[str, str] | None = None,
         transcripts: float | None = None,
     ) -> None:
-        """`telephones` are those of other phone systems, as in `Directory`. `transcripts`: what is recorded is queued to
-        be transcribed, and the end of a call waits so many seconds for that; None when it is not.
+        """`telephones` are those of other phone systems, as in `Directory`. `transcripts`: what is recorded is
+        queued to be transcribed, and the end of a call waits so many seconds for that; None when it is not.
         """
         self._store = store
         self._clock = clock
@@ -147,7 +147,9 @@ class Switchboard:
     async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:
         """What the rules need to know for `fact`."""
         caller, tags, original = None, [], None
-        if isinstance(fact, Offered | Ended | Settled | Transcribed | NotTranscribed):  # those whose events name who is at the other end
+        if isinstance(
+            fact, Offered | Ended | Settled | Transcribed | NotTranscribed
+        ):  # those whose events name who is at the other end
             number = outside_number(state, fact, self.directory)
             caller = await identify(reader, self._workspace, number) if number else None
             tags = await tags_of_call(reader, self._workspace, state.id)

@@ -33,7 +33,7 @@ async def queue(tx: Transaction, workspace: str, state: CallState, now: int) -> 
         recording.seconds,
         queued_at=now,
     )
-    await storage.add(tx, workspace, job, late=not state.awaits)
+    await storage.add(tx, workspace, job, late=state.completed)
 
 
 async def put_tags(tx: Transaction, workspace: str, call: str, keys: Iterable[str], now: int) -> None:
