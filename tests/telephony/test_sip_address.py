@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchhook.telephony.sip.address import Address, is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.address import Address, diversions, is_from, parse_header, parse_uri, tag_of
 from switchhook.telephony.sip.causes import outcome, unanswered
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.stack import status_of
@@ -94,3 +94,34 @@ def test_one_cause_stands_for_many() -> None:
 def test_a_configuration_that_cannot_work_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"sip|SIP"):
         SipConfig(**change).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("headers", "numbers"),
+    [
+        ({}, ()),
+        ({"Diversion": "<sip:+33111111111@c.example>;reason=no-answer;counter=1"}, ("+33111111111",)),
+        (
+            {"Diversion": '"Desk, main" <sip:+331@c.example>;reason=unconditional, <sip:+332@c.example>'},
+            ("+331", "+332"),
+        ),
+        (
+            {
+                "History-Info": "<sip:+331@c>;index=1, <sip:+332@c?Reason=a%2Cb>;index=1.1, <sip:+333@c>;index=1.2"
+            },
+            ("+332", "+331"),
+        ),
+        ({"History-Info": "<sip:+331@c>;index=1"}, ()),
+        ({"diversion": "<sip:+331@c>", "History-Info": "<sip:+339@c>, <sip:+338@c>"}, ("+331",)),
+        ({"Diversion": '"unclosed <sip:+331@c>, <sip:+332@c>'}, ()),
+        ({"Diversion": ",,;;<>,"}, ()),
+    ],
+)
+def test_which_way_a_call_came(headers: dict[str, str], numbers: tuple[str, ...]) -> None:
+    assert diversions(headers) == numbers
+
+
+@given(st.text(max_size=200))
+def test_whatever_stands_in_a_diversion_is_read_without_an_error(text: str) -> None:
+    assert len(diversions({"Diversion": text})) <= 20
+    assert len(diversions({"History-Info": text})) <= 20

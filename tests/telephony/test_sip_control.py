@@ -8,10 +8,24 @@ from hypothesis import strategies as st
 
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.control import CALLER, CallControl, Stage
-from switchhook.telephony.sip.plan import Dial, Mailbox, Reject, Ring, RingPlan
+from switchhook.telephony.sip.plan import (
+    Announce,
+    Choice,
+    Dial,
+    Enter,
+    Forward,
+    Mailbox,
+    Menu,
+    Reject,
+    Ring,
+    RingPlan,
+    Script,
+    Step,
+)
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
+    Chose,
     Direction,
     EndCause,
     Ended,
@@ -93,11 +107,23 @@ class World:
                     )
                 case m.Drop(leg) if leg == CALLER and self.caller == "open":
                     assert f"leg_ended:{CALLER}" in self.committed, "refused before the commit"
+                case m.Bridge(leg):
+                    assert self.caller == "up", "bridged before the caller was up"
+                    assert f"answered:{leg}" in self.committed, "bridged before the commit"
+                case m.Prompt() | m.Ringback() | m.Hush():
+                    assert self.caller == "up", "spoken to before the caller was up"
+                case m.Play():
+                    assert self.caller == "up", "greeted before the caller was up"
+                    assert "answered:mailbox" in self.committed, "greeted before the commit"
         while self.commit_at_once and self.uncommitted:
             self.feed(m.Committed(self.uncommitted[0]))
 
     def kinds(self, kind: type[m.Action]) -> list[m.Action]:
         return [a for a in self.done if isinstance(a, kind)]
+
+    def last(self) -> m.Action:
+        """What was done last."""
+        return self.done[-1]
 
     @property
     def story(self) -> list[str]:
@@ -115,6 +141,8 @@ class World:
                     words.append(fact.id)
                 case Offered():
                     words.append("offered")
+                case Chose():
+                    words.append(f"{fact.key}={fact.label}")
         return words
 
 
@@ -273,19 +301,225 @@ def test_a_leg_that_will_not_close_is_given_up() -> None:
     assert world.kinds(m.Over)
 
 
+SALES = Ring((ANNA,), 20.0, Mailbox())
+MENUS = {
+    "main": Menu(
+        "welcome.wav",
+        {
+            "1": Choice("Sales", SALES),
+            "2": Choice("Support", Enter("support")),
+            "3": Choice("Opening hours", Announce("hours.wav", Enter("main"))),
+            "4": Choice("On call", Forward((TRUNK,), headers={"X": "y"}, otherwise=Mailbox())),
+            "9": Choice("Goodbye", Reject(EndCause.NO_ANSWER)),
+        },
+        tries=2,
+        wrong="wrong.wav",
+        otherwise=Mailbox(),
+    ),
+    "support": Menu(
+        "support.wav",
+        {
+            "1": Choice("Bills", Ring((BEN,), 20.0, Enter("main"))),
+            "10": Choice("Orders", Ring((ANNA, BEN), 20.0, Reject(), busy=Mailbox())),
+            "*": Choice("Back", Enter("main")),
+        },
+        otherwise=Reject(),
+    ),
+}
+MENU = Script(Enter("main"), MENUS)
+
+
+def in_menu(plan: RingPlan = MENU) -> World:
+    """A caller whom the menu has answered and who hears its greeting."""
+    return World(CallControl(offered())).start().feed(m.Planned(plan), m.Established(CALLER))
+
+
+def press(world: World, keys: str) -> World:
+    return world.feed(*(m.Digit(CALLER, key) for key in keys))
+
+
+def test_a_menu_is_walked_to_a_telephone() -> None:
+    world = in_menu()
+    assert world.last() == m.Prompt(("welcome.wav",))
+    press(world, "2")
+    assert m.Hush() in world.done
+    assert world.last() == m.Prompt(("support.wav",))
+    world.feed(m.Played())
+    press(world, "1")  # may still become 10
+    assert not world.kinds(m.Call)
+    world.feed(m.TimedOut("keys"))
+    assert world.kinds(m.Call) == [m.Call("leg1", BEN, "+33612345678")]
+    assert world.last() != m.Prompt(("support.wav",))
+    assert m.Ringback() in world.done
+    world.feed(m.Progress("leg1"), m.Established("leg1"), m.Closed("leg1"))
+    hang(world)
+    assert world.story == [
+        "offered",
+        "answered:menu",
+        "2=Support",
+        "1=Bills",
+        "ringing:leg1",
+        "menu:hangup",
+        "answered:leg1",
+        "leg1:hangup",
+        "caller:hangup",
+        "recorded",
+        "ended:hangup",
+    ]
+    assert len(world.kinds(m.Answer)) == 1
+
+
+def test_of_two_choices_the_longer_one_is_heard_out_and_a_hash_cuts_the_wait_short() -> None:
+    for keys, label in (("10", "Orders"), ("1#", "Bills"), ("*", "Back")):
+        world = press(press(in_menu(), "2"), keys)
+        assert world.story[-1].endswith(f"={label}")
+
+
+def test_a_wrong_key_and_silence_are_asked_again_until_the_tries_are_over() -> None:
+    world = press(in_menu(), "7")
+    assert world.last() == m.Prompt(("wrong.wav", "welcome.wav"))
+    world.feed(m.Played())
+    assert world.last() == m.SetTimer("keys", 6.0)
+    world.feed(m.TimedOut("keys"))
+    assert "answered:mailbox" in world.story
+    assert world.last() == m.Play(None)
+
+
+def test_a_choice_after_an_announcement_begins_with_all_tries() -> None:
+    world = press(press(in_menu(), "7"), "3")
+    assert world.last() == m.Prompt(("hours.wav",))
+    press(world, "1")  # nobody is asked
+    world.feed(m.Played())
+    assert world.last() == m.Prompt(("welcome.wav",))
+    assert press(world, "7").last() == m.Prompt(("wrong.wav", "welcome.wav"))
+
+
+def test_hanging_up_in_the_menu_is_no_answered_call() -> None:
+    world = hang(press(in_menu(), "2").feed(m.Closed(CALLER)))
+    assert world.story == [
+        "offered",
+        "answered:menu",
+        "2=Support",
+        "caller:hangup",
+        "menu:hangup",
+        "ended:cancelled",
+    ]
+
+
+def test_a_menu_without_an_end_ends_with_the_longest_call() -> None:
+    world = hang(in_menu().feed(m.TimedOut("limit")))
+    assert world.story[-1] == "ended:no_answer"
+
+
+def test_what_a_choice_led_to_says_nothing_about_the_next_one() -> None:
+    """Busy at the first telephone, nobody at the second: nobody, and its mailbox for the busy stays out of it."""
+    world = press(press(in_menu(), "2"), "1").feed(m.TimedOut("keys"), m.Closed("leg1", 486))
+    assert world.last() == m.Prompt(("welcome.wav",))
+    press(press(world, "2"), "10").feed(m.Progress("leg2"), m.Progress("leg3"), m.TimedOut("ring"))
+    assert hang(world).story[-1] == "ended:no_answer"
+    world = press(press(in_menu(), "2"), "10").feed(m.Closed("leg1", 486), m.Absent("leg2"))
+    assert "answered:mailbox" in world.story
+
+
+def test_one_rings_after_the_other() -> None:
+    plan = Ring(
+        (ANNA,), 5.0, Ring((BEN,), 7.0, Forward((TRUNK, SPARE), identity="+331", otherwise=Mailbox()))
+    )
+    world = World(CallControl(offered())).start().feed(m.Planned(plan))
+    world.feed(m.Progress("leg1"), m.TimedOut("ring"))
+    assert m.SetTimer("ring", 7.0) in world.done
+    world.feed(m.Closed("leg2", 486), m.Closed("leg3", 503))
+    assert world.kinds(m.Call)[2:] == [m.Call("leg3", TRUNK, "+331"), m.Call("leg4", SPARE, "+331")]
+    world.feed(m.Established("leg4"), m.Established(CALLER))
+    answered = next(f for f in world.facts if isinstance(f, Answered))
+    assert (answered.kind, answered.target) == (LegKind.FORWARD, SPARE)
+    assert world.kinds(m.Bridge) == [m.Bridge("leg4")]
+
+
+def test_a_forward_that_nobody_takes_goes_on() -> None:
+    world = press(in_menu(), "4")
+    assert world.kinds(m.Call) == [m.Call("leg1", TRUNK, None, (("X", "y"),))]
+    world.feed(m.Closed("leg1", 603))
+    assert "answered:mailbox" in world.story
+
+
+def test_a_closed_office_says_so_and_takes_a_message() -> None:
+    world = World(CallControl(offered())).start().feed(m.Planned(Announce("closed.wav", Mailbox())))
+    world.feed(m.Established(CALLER))
+    assert world.last() == m.Prompt(("closed.wav",))
+    world.feed(m.Played())
+    assert world.last() == m.Play(None)
+    world.feed(m.Played(), m.Closed(CALLER))
+    assert hang(world).story == [
+        "offered",
+        "answered:menu",
+        "menu:hangup",
+        "answered:mailbox",
+        "caller:hangup",
+        "mailbox:hangup",
+        "voicemail",
+        "ended:hangup",
+    ]
+
+
+def test_who_is_up_hears_nobody_before_the_commit() -> None:
+    world = press(in_menu(), "1")
+    world.commit_at_once = False
+    world.feed(m.Established("leg1"))
+    assert not world.kinds(m.Bridge)
+    world.feed(*(m.Committed(fact) for fact in list(world.uncommitted)))
+    assert world.kinds(m.Bridge) == [m.Bridge("leg1")]
+
+
+def test_keys_go_through_to_the_other_end_of_a_talk() -> None:
+    world = World(CallControl(offered())).start()
+    world.feed(m.Planned(RING), m.Digit(CALLER, "1"), m.Established("leg1"), m.Established(CALLER))
+    world.feed(m.Digit(CALLER, "5"), m.Digit("leg1", "#"), m.Digit("leg2", "7"))
+    assert world.kinds(m.Press) == [m.Press("leg1", "5"), m.Press(CALLER, "#")]
+    assert not any(isinstance(fact, Chose) for fact in world.facts)
+
+
 LEGS = [CALLER, "leg1", "leg2", "leg3"]
 EVENTS = st.one_of(
     st.sampled_from(LEGS).map(m.Progress),
     st.sampled_from(LEGS).map(m.Established),
     st.builds(m.Closed, st.sampled_from(LEGS), st.sampled_from([None, 404, 408, 480, 486, 487, 503, 603])),
     st.sampled_from(LEGS).map(m.Absent),
-    st.sampled_from(["plan", "ring", "silent", "limit", "close"]).map(m.TimedOut),
+    st.sampled_from(["plan", "ring", "silent", "limit", "close", "keys"]).map(m.TimedOut),
+    st.builds(m.Digit, st.sampled_from(LEGS), st.sampled_from("123490*#7")),
     st.just(m.Played()),
+    st.just(m.Established(CALLER)),  # more often than it would come up by itself
+    st.just("commit"),
     st.just(m.HangUpNow()),
     st.just("commit"),
     st.just("plan"),
 )
+
+
+def _steps() -> st.SearchStrategy[Step]:
+    return STEPS
+
+
+NEXT = st.deferred(_steps)
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.just(Reject()),
+    st.builds(Mailbox, after=st.sampled_from([Mailbox().after, (EndCause.BUSY,)])),
+    st.builds(Enter, st.sampled_from(["main", "support", "nowhere"])),
+    st.builds(Announce, st.just("closed.wav"), NEXT),
+    st.builds(
+        Ring, st.sampled_from([(), (ANNA,), (ANNA, BEN)]), st.just(5.0), NEXT, st.one_of(st.none(), NEXT)
+    ),
+    st.builds(
+        Forward,
+        st.sampled_from([(), (TRUNK,), (TRUNK, SPARE)]),
+        st.sampled_from([LegKind.FORWARD, LegKind.AI]),
+        otherwise=NEXT,
+    ),
+)
+
 PLANS = st.one_of(
+    st.builds(Script, STEPS, st.just(MENUS)),
+    st.builds(Script, STEPS, st.just(MENUS)),
     st.builds(
         Ring,
         st.lists(st.sampled_from([ANNA, BEN]), max_size=3).map(tuple),
@@ -298,7 +532,7 @@ PLANS = st.one_of(
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.sampled_from(Direction), PLANS, st.lists(EVENTS, max_size=25))
+@given(st.sampled_from(Direction), PLANS, st.lists(EVENTS, max_size=40))
 def test_whatever_the_order_of_events_a_call_has_one_beginning_and_one_end(
     direction: Direction, plan: RingPlan, events: list[m.Event | str]
 ) -> None:
@@ -327,7 +561,10 @@ def test_whatever_the_order_of_events_a_call_has_one_beginning_and_one_end(
     assert isinstance(world.facts[-1], Ended)
     assert sum(isinstance(f, Offered | Ended) for f in world.facts) == 2
     assert len(world.kinds(m.Bridge)) <= 1
+    assert len(world.kinds(m.Answer)) <= 1
     assert len(world.kinds(m.Over)) == 1
+    taken = {f.leg for f in world.facts if isinstance(f, Answered)}
+    assert taken <= {f.leg for f in world.facts if isinstance(f, LegEnded)}, "somebody has the call for ever"
     for leg, state in world.legs.items():
         assert state == "closed" or m.Drop(leg) in world.done, "a leg was left behind"
         assert any(isinstance(f, LegEnded) and f.leg == leg for f in world.facts)

@@ -10,6 +10,7 @@ from switchhook.clock import iso_millis
 from switchhook.events.ids import CALL, dashed
 from switchhook.storage.store import Reader, Row
 from switchhook.workspace.call_state import CallState
+from switchhook.workspace.facts import LegKind
 
 MOST = 100
 DAY_MS = 86_400_000
@@ -36,7 +37,9 @@ class ActiveCalls:
 
 
 def _shown(state: CallState) -> ActiveCall:
-    answered = any(leg.answered_at is not None for leg in state.legs.values())
+    answered = any(
+        leg.answered_at is not None and leg.kind is not LegKind.MENU for leg in state.legs.values()
+    )
     return ActiveCall(
         id=dashed(state.id, CALL),
         direction=None if state.direction is None else state.direction.value,

@@ -37,6 +37,11 @@ def beep() -> bytes:
     return silence(0.2) + tone(1000, 0.4) + silence(0.1)
 
 
+def ringback() -> bytes:
+    """What a caller hears while it rings, once: 1.5 seconds of tone, 3.5 of silence (as in France)."""
+    return tone(440, 1.5, level=0.15) + silence(3.5)
+
+
 def read_wav(path: Path) -> bytes:
     """The samples of a WAV file, which must be 8 kHz, mono, 16 bit.
 

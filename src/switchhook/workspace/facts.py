@@ -31,6 +31,7 @@ class LegKind(StrEnum):
     MAILBOX = "mailbox"  # our own voicemail
     AI = "ai"  # an AI agent; only who dialled it can know
     FORWARD = "forward"  # an outside number that the call was passed on to
+    MENU = "menu"  # our own phone menu or announcement: nobody was talked to
 
 
 class EndCause(StrEnum):
@@ -72,6 +73,8 @@ class Offered(CallFact, frozen=True, kw_only=True, tag="offered"):
     to_raw: str
     user_ref: str | None = None  # outbound: the SIP address of the user's telephone
     original_to_raw: str | None = None  # the number that was called first, when the call was diverted to ours
+    diverted: tuple[str, ...] = ()  # the numbers that it was diverted by on its way, the last one first
+    blocked: bool = False  # a rule of ours refuses it: nobody is told that it came
 
 
 class Ringing(CallFact, frozen=True, kw_only=True, tag="ringing"):
@@ -83,7 +86,7 @@ class Ringing(CallFact, frozen=True, kw_only=True, tag="ringing"):
 
 
 class Answered(CallFact, frozen=True, kw_only=True, tag="answered"):
-    """A leg was answered: a user's telephone, the outside party of an outbound call, or our mailbox."""
+    """A leg was answered: a user's telephone, the outside party of an outbound call, our mailbox or menu."""
 
     leg: str
     kind: LegKind

@@ -3,8 +3,11 @@
 Pure. Everything here comes from the network: whatever the text, `parse_header` answers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
+
+DIVERTED = ("Diversion", "History-Info")  # where it stands which way a call came (RFC 5806, RFC 7044)
 
 _LIMIT = 128  # longer than any number or name that is one
 
@@ -64,6 +67,40 @@ def parse_header(value: str | None) -> Address | None:
         return parse_uri(uri)
     except ValueError:
         return None
+
+
+def diversions(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The numbers that a call was diverted by before it came to us, the last one first; at most 20.
+
+    `Diversion` says just that. `History-Info` names every address that the call was sent to, the one that it has
+    reached at the end.
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    diverted = _users(named.get("diversion"))
+    return diverted or _users(named.get("history-info"))[-2::-1]
+
+
+def _users(value: str | None) -> tuple[str, ...]:
+    found = [parse_header(part) for part in _parts(value or "")[:20]]
+    return tuple(address.user for address in found if address is not None and address.user)
+
+
+def _parts(value: str) -> list[str]:
+    """What commas separate, but for those in quotes and angle brackets."""
+    parts, start, quoted, inside, skip = [], 0, False, False, False
+    for at, char in enumerate(value):
+        if skip:
+            skip = False
+        elif quoted:
+            quoted, skip = char != '"', char == "\\"
+        elif char == '"' and not inside:
+            quoted = True
+        elif char in "<>":
+            inside = char == "<"
+        elif char == "," and not inside:
+            parts.append(value[start:at])
+            start = at + 1
+    return [*parts, value[start:]]
 
 
 def tag_of(value: str | None) -> str:

@@ -4,10 +4,14 @@ A leg is an integer handle that the backend chooses. A handle lives until `close
 whatever is done to it later does nothing. All calls and reports happen on the worker's loop.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from switchhook.telephony.sip.config import SipConfig
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Listener(Protocol):
     def on_established(self, handle: int) -> None:
         """The leg is answered and confirmed; sound can be read and written."""
 
+    def on_dtmf(self, handle: int, digit: str) -> None:
+        """A key was pressed at the other end (RFC 4733, or SIP INFO)."""
+
     def on_closed(self, handle: int, status: int | None) -> None:
         """The leg is gone, by SIP status `status` if there was one."""
 
@@ -52,8 +59,8 @@ class Backend(Protocol):
             BackendError: it cannot be opened, for instance because the port is taken.
         """
 
-    async def dial(self, uri: str, identity: str | None) -> int:
-        """Send an INVITE; returns once it is on its way.
+    async def dial(self, uri: str, identity: str | None, headers: Mapping[str, str] = EMPTY) -> int:
+        """Send an INVITE with these headers; returns once it is on its way.
 
         Raises:
             BackendError: it could not be sent.
@@ -64,6 +71,9 @@ class Backend(Protocol):
 
     async def drop(self, handle: int) -> None:
         """End a leg in whatever state it is: CANCEL, 486 or BYE. `on_closed` follows."""
+
+    async def press(self, handle: int, digit: str) -> None:
+        """Press a key (RFC 4733); returns when it is released. Those of a leg go out one after the other."""
 
     def read(self, handle: int) -> bytes:
         """What was heard since the last time: 8 kHz, mono, 16 bit; empty when nothing was, or nothing can be."""

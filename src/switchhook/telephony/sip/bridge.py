@@ -24,6 +24,8 @@ class Media:
     partner: int | None = None
     outside_is_caller: bool = True
     playing: bytes = b""
+    at: int = 0  # how much of it has been heard, in bytes
+    over_and_over: bool = False  # from its beginning again
     recorder: Recorder | None = None
     began: float = 0.0  # when the recorder was started, on the monotonic clock
     done: asyncio.Event = field(default_factory=asyncio.Event)  # what was to be played has been
@@ -37,11 +39,13 @@ class Media:
             backend.write(self.caller, answer)
         else:
             answer = b""
-            if self.playing:
-                frame, self.playing = self.playing[:_FRAME], self.playing[_FRAME:]
-                backend.write(self.caller, frame)
-                if not self.playing:
-                    self.done.set()
+            if self.at < len(self.playing):
+                backend.write(self.caller, self.playing[self.at : self.at + _FRAME])
+                self.at += _FRAME
+                if self.at >= len(self.playing):
+                    self.at = 0 if self.over_and_over else len(self.playing)
+                    if not self.over_and_over:
+                        self.done.set()
         if self.recorder is not None:
             at = now - self.began
             left, right = (heard, answer) if self.outside_is_caller else (answer, heard)

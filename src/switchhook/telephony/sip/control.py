@@ -1,16 +1,22 @@
 """One call, from its offer to its end: a state machine without clock, socket or sound.
 
-    OFFERED ──plan──▶ RINGING ──first answer──▶ ANSWERING ──caller is up──▶ TALKING ─┐
-       │                 │ nobody                                                    │
-       │                 └──▶ MAILBOX ──caller is up──▶ GREETING ──beep──▶ MESSAGE ──┤
-       └────────────── refused, cancelled, failed ───────────────────────────────────┴▶ CLOSING ──▶ FINISHING ──▶ OVER
+    OFFERED ──▶ the steps of the plan, one after the other until somebody takes the call:
+
+      RINGING ──first answer──▶ ANSWERING ──caller is up──▶ TALKING ─────────────────────┐
+      OPENING ──caller is up──▶ PROMPT (a menu, an announcement) ◀──▶ LISTENING ─▶ step  │
+      MAILBOX ──caller is up──▶ GREETING ──beep──▶ MESSAGE ──────────────────────────────┤
+      refused, cancelled, failed ────────────────────────────────────────────────────────┴▶ CLOSING ▶ FINISHING ▶ OVER
+
+A caller whom a menu has answered is up already when a telephone or the mailbox takes the call: nothing is waited for
+but the commit.
 
 `reception` is what happens before anybody talks, `talk` what happens then, `legs` what both share, the end included.
 
 Laws, each held by a test:
 
 * The first fact is the one `Offered`, the last the one `Ended`. Nothing is dialled before `Offered` is committed, and
-  no final answer leaves for the caller (200 or refusal) before the fact that it stands for is.
+  no final answer leaves for the caller (200 or refusal) before the fact that it stands for is. Who is up already hears
+  nobody before that.
 * Whatever the order of events, each leg that was dialled is dropped or reported closed, at most one is bridged, and
   `OVER` is reached once the legs have closed (a leg that will not is given up after `CLOSE_SECONDS`).
 """
@@ -31,7 +37,7 @@ class CallControl:
     def __init__(self, offered: Offered, *, record: bool = True, max_seconds: float = 4 * 3600.0) -> None:
         self.offered = offered
         self._legs = Legs(offered)
-        self._reception = Reception(self._legs)
+        self._reception = Reception(self._legs, max_seconds=max_seconds)
         self._talk = Talk(self._legs, record=record, max_seconds=max_seconds)
 
     @property
@@ -53,7 +59,8 @@ class CallControl:
             case m.Committed(fact):
                 if fact == self.offered.id:
                     self._reception.on_offer_committed()
-                legs.on_committed(fact)
+                if legs.on_committed(fact):
+                    self._on_caller_up()
             case m.Planned(plan):
                 self._reception.on_planned(plan)
             case m.Progress(name):
@@ -68,6 +75,11 @@ class CallControl:
                     self._reception.on_absent(leg)
             case m.TimedOut(timer):
                 self._on_timer(timer)
+            case m.Digit(name, digit):
+                if legs.stage is Stage.TALKING:
+                    self._talk.on_digit(name, digit)
+                elif name == CALLER:
+                    self._reception.on_digit(digit)
             case m.Played():
                 self._reception.on_played()
             case m.RecordingReady(path, seconds):
@@ -87,10 +99,15 @@ class CallControl:
         leg.up = True
         if leg is not legs.caller:
             self._reception.on_answered(leg)
-        elif legs.stage is Stage.ANSWERING and legs.winner is not None:
-            self._talk.begin(legs.winner)
         elif legs.stage is Stage.CLOSING:  # his 200 crossed our decision to end the call
             legs.drop_again(leg, EndCause.HANGUP)
+        else:
+            self._on_caller_up()
+
+    def _on_caller_up(self) -> None:
+        legs = self._legs
+        if legs.stage is Stage.ANSWERING and legs.winner is not None:
+            self._talk.begin(legs.winner)
         else:
             self._reception.on_caller_up()
 

@@ -5,21 +5,23 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from switchhook.clock import Clock, Timer
 from switchhook.media.recording import Recorder, to_mp3
-from switchhook.media.tones import beep, read_wav, silence, sound
 from switchhook.telephony.sip import moves as m
-from switchhook.telephony.sip.address import is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.address import diversions, is_from, parse_header, parse_uri, tag_of
 from switchhook.telephony.sip.backend import Backend, BackendError, Invite
 from switchhook.telephony.sip.bridge import Media, Pump
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.control import CALLER, CallControl
 from switchhook.telephony.sip.journal import Journal, Recording
+from switchhook.telephony.sip.keys import KEYS
 from switchhook.telephony.sip.plan import RingPlan
 from switchhook.telephony.sip.reach import is_absent
+from switchhook.telephony.sip.sounds import greeting_of, prompt_of, ring_tone
 from switchhook.workspace.facts import AnyFact, Direction, Offered
 
 log = logging.getLogger(__name__)
@@ -164,6 +166,8 @@ class Exchange:
         if key in self._used:
             key = f"{base}~{self._clock.now()}-{invite.handle:x}"
         self._used.add(key)
+        diverted = diversions(headers)
+        original = diverted[-1] if diverted and _digits(diverted[-1]) != _digits(to) else None
         return Offered(
             source=SOURCE,
             call=key,
@@ -174,6 +178,8 @@ class Exchange:
             from_raw=number or "anonymous",
             to_raw=to,
             user_ref=user if outbound else None,
+            original_to_raw=None if outbound else original,
+            diverted=diverted,
         )
 
     def on_ringing(self, handle: int) -> None:
@@ -183,6 +189,11 @@ class Exchange:
     def on_established(self, handle: int) -> None:
         """See `backend.Listener`."""
         self._feed_leg(handle, m.Established)
+
+    def on_dtmf(self, handle: int, digit: str) -> None:
+        """See `backend.Listener`."""
+        if digit in KEYS:
+            self._feed_leg(handle, lambda leg: m.Digit(leg, digit))
 
     def on_closed(self, handle: int, status: int | None) -> None:
         """See `backend.Listener`."""
@@ -209,21 +220,31 @@ class Exchange:
             match action:
                 case m.Tell(fact):
                     self._tell(fact)
-                case m.Call(leg, uri, identity):
+                case m.Call(leg):
                     live.unborn[leg] = False
-                    self._spawn(self._dial(call, live, leg, uri, identity))
+                    self._spawn(self._dial(call, live, action))
                 case m.Drop(leg):
                     self._drop(live, leg)
                 case m.Answer():
                     self._spawn(self._backend.answer(live.handles[CALLER]))
                 case m.Bridge(leg):
                     inbound = live.control.offered.direction is Direction.INBOUND
-                    live.media = Media(live.handles[CALLER], live.handles[leg], inbound)
-                    self._pump.add(call, live.media)
+                    self._hear(call, live, Media(live.handles[CALLER], live.handles[leg], inbound))
                 case m.Play(greeting):
-                    live.media = Media(live.handles[CALLER])
-                    self._pump.add(call, live.media)
-                    self._spawn(self._play(call, live.media, greeting))
+                    self._spawn(
+                        self._play(call, live, self._quiet(call, live), partial(greeting_of, greeting))
+                    )
+                case m.Prompt(sounds):
+                    self._spawn(self._play(call, live, self._quiet(call, live), partial(prompt_of, sounds)))
+                case m.Ringback():
+                    self._hear(
+                        call, live, Media(live.handles[CALLER], playing=ring_tone(), over_and_over=True)
+                    )
+                case m.Hush():
+                    self._quiet(call, live)
+                case m.Press(leg, digit):
+                    if leg in live.handles:
+                        self._spawn(self._backend.press(live.handles[leg], digit))
                 case m.Record(voicemail):
                     self._record(call, live, voicemail)
                 case m.SetTimer(name, seconds):
@@ -243,10 +264,11 @@ class Exchange:
             self._waiting[seq] = (fact.call, fact.id)
             self._send(seq, fact)
 
-    async def _dial(self, call: str, live: _Live, leg: str, uri: str, identity: str | None) -> None:
-        probe = asyncio.ensure_future(is_absent(uri))
+    async def _dial(self, call: str, live: _Live, to: m.Call) -> None:
+        leg = to.leg
+        probe = asyncio.ensure_future(is_absent(to.uri))
         try:
-            handle = await self._backend.dial(uri, identity)
+            handle = await self._backend.dial(to.uri, to.identity, dict(to.headers))
         except BackendError as error:
             log.warning("%s", error)
             live.unborn.pop(leg)
@@ -266,15 +288,23 @@ class Exchange:
         elif leg in live.handles:
             self._spawn(self._backend.drop(live.handles[leg]))
 
-    async def _play(self, call: str, media: Media, greeting: str | None) -> None:
-        try:
-            pcm = await asyncio.to_thread(read_wav, Path(greeting) if greeting else sound("voicemail.wav"))
-        except (OSError, ValueError) as error:
-            log.warning("greeting: %s; playing the one that comes with Switchhook", error)
-            pcm = await asyncio.to_thread(read_wav, sound("voicemail.wav"))
-        media.playing = silence(0.4) + pcm + beep()
+    def _hear(self, call: str, live: _Live, media: Media) -> None:
+        """From now on the call sounds like that."""
+        if live.media is not None:
+            live.media.done.set()  # nobody hears the rest of it
+        live.media = media
+        self._pump.add(call, media)
+
+    def _quiet(self, call: str, live: _Live) -> Media:
+        media = Media(live.handles[CALLER])
+        self._hear(call, live, media)
+        return media
+
+    async def _play(self, call: str, live: _Live, media: Media, read: Callable[[], bytes]) -> None:
+        media.playing = await asyncio.to_thread(read)
         await media.done.wait()
-        self._feed(call, m.Played())
+        if live.media is media:  # else it was cut short
+            self._feed(call, m.Played())
 
     def _record(self, call: str, live: _Live, voicemail: bool) -> None:
         # The name is unguessable: it is the recording's id in links.
@@ -314,6 +344,8 @@ class Exchange:
         for handle in live.handles.values():
             self._legs.pop(handle, None)
         self._pump.remove(call)
+        if live.media is not None:
+            live.media.done.set()
         del self._live[call]
         if not self._live:
             self._idle.set()

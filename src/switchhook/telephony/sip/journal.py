@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from switchhook.workspace.facts import Answered, AnyFact, Ended, Offered
+from switchhook.workspace.facts import Answered, AnyFact, Ended, LegKind, Offered
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Content:
                 elif isinstance(fact, Ended):
                     self.open.pop(fact.call, None)
                 elif isinstance(fact, Answered) and fact.call in self.open:
-                    self.open[fact.call].answered = True
+                    self.open[fact.call].answered |= fact.kind is not LegKind.MENU
 
     @property
     def settled(self) -> bool:

@@ -4,8 +4,10 @@ What `control`, `reception` and `talk` share: the stage, the legs, the facts and
 is named `caller`, also when the caller is one of our users who dials out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import TypedDict
 
 from switchhook.telephony.sip import moves as m
@@ -23,6 +25,7 @@ from switchhook.workspace.facts import (
 
 CALLER = "caller"
 MAILBOX = "mailbox"
+MENU = "menu"
 
 CLOSE_SECONDS = 8.0  # how long a leg may take to close
 
@@ -41,6 +44,9 @@ class Stage(Enum):
     RINGING = auto()
     ANSWERING = auto()
     TALKING = auto()
+    OPENING = auto()
+    PROMPT = auto()
+    LISTENING = auto()
     MAILBOX = auto()
     GREETING = auto()
     MESSAGE = auto()
@@ -50,6 +56,7 @@ class Stage(Enum):
 
 
 ENDING = frozenset({Stage.CLOSING, Stage.FINISHING, Stage.OVER})
+_WAIT_FOR_CALLER = frozenset({Stage.ANSWERING, Stage.OPENING, Stage.MAILBOX})
 
 
 @dataclass
@@ -88,6 +95,7 @@ class Legs:
         kind = LegKind.OUTSIDE if user is None else LegKind.USER
         self.caller = Leg(CALLER, kind, user or offered.from_raw)
         self._legs: dict[str, Leg] = {CALLER: self.caller}
+        self._ours: dict[str, LegKind] = {}  # the mailbox or the menu, while it has the caller
         self._when_committed: dict[str, m.Action] = {}
         self._cause = EndCause.FAILED
 
@@ -114,11 +122,17 @@ class Legs:
         if self._recording_began is None and any(isinstance(action, m.Record) for action in actions):
             self._recording_began = self.now
 
-    def dial(self, target: str, kind: LegKind, identity: str | None) -> None:
-        """Call somebody."""
+    def dial(
+        self,
+        target: str,
+        kind: LegKind,
+        identity: str | None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Call somebody; `headers` go into the INVITE."""
         leg = Leg(f"leg{len(self._legs)}", kind, target)
         self._legs[leg.name] = leg
-        self.do(m.Call(leg.name, target, identity))
+        self.do(m.Call(leg.name, target, identity, tuple(headers.items())))
 
     def drop(self, leg: Leg, cause: EndCause) -> None:
         """End a leg; one that is gone already is left alone."""
@@ -144,7 +158,8 @@ class Legs:
         self.do(m.Tell(fact))
 
     def tell_answered(self, name: str, kind: LegKind, target: str) -> None:
-        """Report that a leg was answered; once that is committed, the caller is."""
+        """Report that somebody took the call; once that is committed, the caller is answered (see `on_committed`)."""
+        self._ours_end()
         self.tell(Answered(**self.base(f"answered:{name}"), leg=name, kind=kind, target=target))
         self._when_committed[f"answered:{name}"] = m.Answer()
 
@@ -156,14 +171,28 @@ class Legs:
             cause = leg.ending or EndCause.FAILED
             self.tell(LegEnded(**ended, leg=leg.name, kind=leg.kind, target=leg.target, cause=cause))
 
-    def on_committed(self, fact: str) -> None:
-        """Do what waited for that fact to be durable."""
+    def tell_ours(self, name: str, kind: LegKind) -> None:
+        """Report that the mailbox or the menu takes the call."""
+        self.tell_answered(name, kind, name)
+        self._ours[name] = kind
+
+    def _ours_end(self) -> None:
+        for name, kind in self._ours.items():
+            ended = self.base(f"leg_ended:{name}")
+            self.tell(LegEnded(**ended, leg=name, kind=kind, target=name, cause=EndCause.HANGUP))
+        self._ours.clear()
+
+    def on_committed(self, fact: str) -> bool:
+        """Do what waited for that fact to be durable; whether the caller waits for that and is up already."""
         action = self._when_committed.pop(fact, None)
-        if isinstance(action, m.Answer) and self.stage in {Stage.ANSWERING, Stage.MAILBOX}:
+        if isinstance(action, m.Answer) and self.stage in _WAIT_FOR_CALLER:
+            if self.caller.up:
+                return True
             self.do(action)
         elif isinstance(action, m.Drop) and not self.caller.closed:
             self.caller.dropped = True
             self.do(action, m.SetTimer("close", CLOSE_SECONDS))
+        return False
 
     # ------------------------------------------------------------ the end
 
@@ -172,11 +201,7 @@ class Legs:
         if self.stage in ENDING:
             return
         self.stage, self._cause = Stage.CLOSING, cause
-        if self.mailbox_up:
-            ended = self.base(f"leg_ended:{MAILBOX}")
-            self.tell(
-                LegEnded(**ended, leg=MAILBOX, kind=LegKind.MAILBOX, target=MAILBOX, cause=EndCause.HANGUP)
-            )
+        self._ours_end()
         for leg in self.dialled():
             self.drop(leg, EndCause.HANGUP if leg.up else cause)
         caller = self.caller

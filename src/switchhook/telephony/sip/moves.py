@@ -63,8 +63,16 @@ class TimedOut:
 
 
 @dataclass(frozen=True)
+class Digit:
+    """A key was pressed at the other end of a leg: `0` to `9`, `*`, `#`, `A` to `D`."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True)
 class Played:
-    """The greeting and its beep have been heard."""
+    """What was played last has been heard to its end."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ Event = (
     | Closed
     | Absent
     | TimedOut
+    | Digit
     | Played
     | RecordingReady
     | HangUpNow
@@ -105,11 +114,12 @@ class Tell:
 
 @dataclass(frozen=True)
 class Call:
-    """Dial `uri`; from now on there is a leg of that name."""
+    """Dial `uri`; from now on there is a leg of that name. `headers` go into the INVITE."""
 
     leg: str
     uri: str
     identity: str | None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +156,31 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """Play these sounds to the caller, one after the other, in place of what he hears."""
+
+    sounds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ringback:
+    """Let the caller, who is up already, hear that it rings somewhere."""
+
+
+@dataclass(frozen=True)
+class Hush:
+    """Play nothing more; no `Played` follows."""
+
+
+@dataclass(frozen=True)
+class Press:
+    """Press that key at our end of a leg (RFC 4733)."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True)
 class SetTimer:
     """Wake up once in that time; a timer of that name that is set already is replaced."""
 
@@ -163,4 +198,19 @@ class Over:
     """The call is over and has told everything; forget it."""
 
 
-Action = Tell | Call | Drop | Answer | Bridge | Record | Play | SetTimer | FinishRecording | Over
+Action = (
+    Tell
+    | Call
+    | Drop
+    | Answer
+    | Bridge
+    | Record
+    | Play
+    | Prompt
+    | Ringback
+    | Hush
+    | Press
+    | SetTimer
+    | FinishRecording
+    | Over
+)

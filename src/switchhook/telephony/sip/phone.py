@@ -1,7 +1,8 @@
 """A scripted telephone, for the demonstration and the tests: `python -m switchhook.telephony.sip.phone --help`.
 
-It answers or makes calls over real SIP and RTP, says what a WAV file says, and prints what happens, one JSON object a
-line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `closed` (with the SIP status, if any), `exit`.
+It answers or makes calls over real SIP and RTP, says what a WAV file says, presses keys, and prints what happens, one
+JSON object a line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `key` (one was pressed there),
+`closed` (with the SIP status, if any), `exit`.
 It ends by itself: after the number of calls it was told, on SIGTERM, or after `--lifetime` seconds.
 """
 
@@ -33,7 +34,8 @@ class Script:
 
     answer: seconds of ringing before it answers; None never does. busy, decline: refuse instead (both are 486 on
     the wire with this stack). dial: call this address. hang_up: hang up once the speech is over, or that many seconds
-    after the answer if there is `talk`. calls: exit after so many.
+    after the answer if there is `talk`. press: keys to press, `press_after` seconds after it first heard something;
+    `talk` then counts from the last of them. calls: exit after so many.
     """
 
     listen: str
@@ -47,6 +49,8 @@ class Script:
     talk: float | None = None
     calls: int = 0
     lifetime: float = 120.0
+    press: str = ""
+    press_after: float = 0.2
 
 
 class Phone:
@@ -113,11 +117,18 @@ class Phone:
         if handle in self._media:
             return
         self._say("answered")
-        media = _Ears(handle, playing=self._speech, heard=self._heard)
+        media: Media = _Ears(handle, playing=self._speech, heard=lambda: self._heard(handle, media))
         self._media[handle] = media
         self._pump.add(f"{handle:x}", media)
-        if self._script.hang_up or self._script.talk is not None:
+        if self._script.hang_up or (self._script.talk is not None and not self._script.press):
             self._spawn(self._leave(handle, media))
+
+    async def _press(self, handle: int, media: Media) -> None:
+        await self._clock.sleep(self._script.press_after)
+        for key in self._script.press:
+            await self._backend.press(handle, key)
+        if self._script.talk is not None:
+            await self._leave(handle, media)
 
     async def _leave(self, handle: int, media: Media) -> None:
         if self._script.talk is not None:
@@ -127,8 +138,14 @@ class Phone:
             await self._clock.sleep(_TAIL)
         await self._backend.drop(handle)
 
-    def _heard(self) -> None:
+    def _heard(self, handle: int, media: Media) -> None:
         self._say("heard")
+        if self._script.press:
+            self._spawn(self._press(handle, media))
+
+    def on_dtmf(self, handle: int, digit: str) -> None:
+        """See `backend.Listener`."""
+        self._say("key", key=digit)
 
     def on_closed(self, handle: int, status: int | None) -> None:
         """See `backend.Listener`."""
@@ -200,12 +217,28 @@ def main() -> None:
     parser.add_argument("--say", metavar="WAV", help="what to say once the call is answered")
     parser.add_argument("--hang-up", action="store_true", help="hang up after the speech")
     parser.add_argument("--talk", type=float, metavar="SECONDS", help="hang up that long after the answer")
+    parser.add_argument("--press", default="", metavar="KEYS", help="press these keys (RFC 4733)")
+    parser.add_argument(
+        "--press-after", type=float, default=0.2, metavar="SECONDS", help="after the first sound"
+    )
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="exit after N calls")
     parser.add_argument("--lifetime", type=float, default=120.0, metavar="SECONDS", help="exit by then")
     a = parser.parse_args()
     answer = None if a.ring_only else a.answer
     script = Script(
-        a.listen, a.rtp, a.user, answer, a.refuse, a.dial, a.say, a.hang_up, a.talk, a.calls, a.lifetime
+        a.listen,
+        a.rtp,
+        a.user,
+        answer,
+        a.refuse,
+        a.dial,
+        a.say,
+        a.hang_up,
+        a.talk,
+        a.calls,
+        a.lifetime,
+        a.press,
+        a.press_after,
     )
     try:
         asyncio.run(Phone(script).run())

@@ -1,11 +1,14 @@
 """What shall become of a call that was offered: the application's answer to the line.
 
-All durations are seconds. Addresses are SIP URIs as one would dial them, `sip:anna@10.0.0.5:5062`.
+A plan is a step, and a step names the one that follows when nobody took the call. `Script` adds the menus that steps of
+it may enter. All durations are seconds. Addresses are SIP URIs as one would dial them, `sip:anna@10.0.0.5:5062`.
+Sounds are paths of WAV files (8 kHz, mono, 16 bit); one that cannot be read is silence, but for the greeting of the
+mailbox.
 """
 
 import msgspec
 
-from switchhook.workspace.facts import EndCause
+from switchhook.workspace.facts import EndCause, LegKind
 
 UNANSWERED = (
     EndCause.NO_ANSWER,
@@ -42,12 +45,14 @@ class Reject(msgspec.Struct, frozen=True, tag="reject"):
 class Ring(msgspec.Struct, frozen=True, tag="ring"):
     """Ring all `targets` at once for `seconds`; the first who answers has the call.
 
-    They see the caller's number in P-Asserted-Identity (RFC 3325).
+    They see the caller's number in P-Asserted-Identity (RFC 3325). `busy` is what follows when the outcome is that
+    somebody is busy, `otherwise` what follows any other; without `busy`, every one.
     """
 
     targets: tuple[str, ...]
     seconds: float = 25.0
-    otherwise: Mailbox | Reject = Reject()
+    otherwise: "Step" = Reject()
+    busy: "Step | None" = None
 
 
 class Dial(msgspec.Struct, frozen=True, tag="dial"):
@@ -62,4 +67,65 @@ class Dial(msgspec.Struct, frozen=True, tag="dial"):
     identity: str | None = None
 
 
-RingPlan = Ring | Dial | Reject
+class Forward(msgspec.Struct, frozen=True, tag="forward"):
+    """Pass the call on to somebody who is no telephone of ours: an outside number, or an AI agent (`kind`).
+
+    As `Dial`, with `headers` in the INVITE; `otherwise` follows when nobody took it.
+    """
+
+    targets: tuple[str, ...]
+    kind: LegKind = LegKind.FORWARD
+    seconds: float = 60.0
+    identity: str | None = None
+    headers: dict[str, str] = {}
+    otherwise: "Step" = Reject()
+
+
+class Announce(msgspec.Struct, frozen=True, tag="announce"):
+    """Answer, let the caller hear `sound`, and go on with `then`."""
+
+    sound: str
+    then: "Step" = Reject(EndCause.NO_ANSWER)
+
+
+class Enter(msgspec.Struct, frozen=True, tag="enter"):
+    """Go to the menu of that name."""
+
+    menu: str
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What a key of a menu means to people, and to us."""
+
+    label: str
+    then: "Step"
+
+
+class Menu(msgspec.Struct, frozen=True):
+    """Answer, say what there is to choose, and follow what the caller's keys mean.
+
+    A key is one digit or several, `*` and `#` among them. `seconds` is how long is waited for the first digit once the
+    greeting is over, `digit_seconds` for each further one. Nothing, or what is no choice (`wrong` is played), has the
+    greeting said again, `tries` times in all; then `otherwise` follows.
+    """
+
+    greeting: str
+    choices: dict[str, Choice]
+    seconds: float = 6.0
+    digit_seconds: float = 2.0
+    tries: int = 3
+    wrong: str | None = None
+    otherwise: "Step" = Reject(EndCause.NO_ANSWER)
+
+
+Step = Ring | Dial | Forward | Announce | Enter | Mailbox | Reject
+
+
+class Script(msgspec.Struct, frozen=True, tag="script"):
+    """A step, and the menus that it may lead to."""
+
+    first: Step
+    menus: dict[str, Menu] = {}
+
+
+RingPlan = Step | Script

@@ -1,9 +1,26 @@
-"""A call before anybody talks: the plan is followed, telephones ring, the mailbox takes a message."""
+"""A call before anybody talks: the steps of the plan are followed until somebody takes the call.
+
+Telephones ring, outside parties are dialled, menus and announcements speak (see `desk`), the mailbox takes a message.
+"""
+
+from collections.abc import Iterable
 
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.causes import outcome
+from switchhook.telephony.sip.desk import Desk
 from switchhook.telephony.sip.legs import MAILBOX, Leg, Legs, Stage
-from switchhook.telephony.sip.plan import Dial, Mailbox, Reject, Ring, RingPlan
+from switchhook.telephony.sip.plan import (
+    Announce,
+    Dial,
+    Enter,
+    Forward,
+    Mailbox,
+    Reject,
+    Ring,
+    RingPlan,
+    Script,
+    Step,
+)
 from switchhook.workspace.facts import EndCause, LegKind, Ringing
 
 PLAN_SECONDS = 30.0  # how long the application may think
@@ -14,10 +31,14 @@ SILENT_TRUNK_SECONDS = 12.0  # a trunk may take longer to say something before t
 class Reception:
     """Follows the plan until somebody has the call (`Legs.winner`), the mailbox listens, or there is nothing left."""
 
-    def __init__(self, legs: Legs) -> None:
+    def __init__(self, legs: Legs, *, max_seconds: float) -> None:
         self._legs = legs
+        self._desk = Desk(legs, self._follow, max_seconds=max_seconds)
         self._plan: RingPlan | None = None
-        self._next = 0  # the target to dial next
+        self._step: Step | None = None
+        self._left: list[str] = []  # targets of the step that were not tried yet
+        self._here = 0  # the first leg of the step...
+        self._since = 0  # ...and of what was tried since the caller last chose
         self._durable = False  # Offered is committed
 
     def on_planned(self, plan: RingPlan) -> None:
@@ -39,51 +60,93 @@ class Reception:
             self._legs.close(EndCause.FAILED)
         elif stage is Stage.RINGING and (timer == "ring" or (timer == "silent" and not self._rings)):
             self._give_up()
-        elif timer == "limit" and stage is Stage.MESSAGE:
-            self._legs.close(EndCause.HANGUP)
+        elif timer == "keys":
+            self._desk.on_silence()
+        elif timer == "limit":
+            self._legs.close(EndCause.HANGUP if self._legs.answered else EndCause.NO_ANSWER)
 
-    # ------------------------------------------------------------ ringing
+    # ------------------------------------------------------------ one step after the other
 
     def _set_out(self) -> None:
         """Follow the plan, as soon as there is one and the offer is committed."""
         legs, plan = self._legs, self._plan
         if legs.stage is not Stage.OFFERED or not self._durable or plan is None:
             return
+        if isinstance(plan, Script):
+            self._desk.menus = plan.menus
+            plan = plan.first
         if isinstance(plan, Reject):
             legs.close(plan.cause or EndCause.FAILED)
-            return
+        else:
+            self._follow(plan)
+
+    def _follow(self, step: Step) -> None:
+        legs = self._legs
+        self._step = step
+        match step:
+            case Reject(cause):
+                legs.close(cause or self._outcome())
+            case Mailbox(after=after) if self._outcome() not in after:
+                legs.close(self._outcome())
+            case Mailbox():
+                legs.stage = Stage.MAILBOX
+                legs.mailbox_up = True
+                legs.tell_ours(MAILBOX, LegKind.MAILBOX)
+            case Enter(menu):
+                self._since = len(legs.dialled())
+                self._desk.enter(menu)
+            case Announce(sound, then):
+                self._desk.announce(sound, then)
+            case Ring() | Dial() | Forward():
+                self._call(step)
+
+    def _call(self, step: Ring | Dial | Forward) -> None:
+        legs = self._legs
         legs.stage = Stage.RINGING
-        if isinstance(plan, Ring):
-            for target in dict.fromkeys(plan.targets):
+        self._here = len(legs.dialled())
+        if legs.caller.up:
+            legs.do(m.Ringback())
+        if isinstance(step, Ring):
+            self._left = []
+            for target in dict.fromkeys(step.targets):
                 legs.dial(target, LegKind.USER, legs.offered.from_raw)
-            legs.do(m.SetTimer("ring", plan.seconds), m.SetTimer("silent", SILENT_SECONDS))
+            legs.do(m.SetTimer("ring", step.seconds), m.SetTimer("silent", SILENT_SECONDS))
+        else:
+            self._left = list(step.targets)
         self.ring_on()
 
     def ring_on(self) -> None:
         """Go on if nobody is left who might answer."""
-        legs, plan = self._legs, self._plan
+        legs, step = self._legs, self._step
         if legs.stage is not Stage.RINGING or any(leg.waiting for leg in legs.dialled()):
             return
-        found = outcome(leg.ending for leg in legs.dialled() if leg.ending is not None)
-        if isinstance(plan, Dial):
-            again = found in {EndCause.UNREACHABLE, EndCause.FAILED}
-            if again and self._next < len(plan.targets):
-                target = plan.targets[self._next]
-                self._next += 1
-                legs.dial(target, LegKind.OUTSIDE, plan.identity)
-                # Each trunk gets the whole time, and a timer of its own: an old one must not cut a new one short.
-                more = self._next < len(plan.targets)
-                silent = SILENT_TRUNK_SECONDS if more else plan.seconds
-                legs.do(m.SetTimer("ring", plan.seconds), m.SetTimer("silent", silent))
-                return
-            legs.close(found)
-        elif isinstance(plan, Ring) and isinstance(plan.otherwise, Mailbox) and found in plan.otherwise.after:
-            legs.stage = Stage.MAILBOX
-            legs.mailbox_up = True
-            legs.tell_answered(MAILBOX, LegKind.MAILBOX, MAILBOX)
+        if isinstance(step, Dial | Forward):
+            again = _outcome(legs.dialled()[self._here :]) in {EndCause.UNREACHABLE, EndCause.FAILED}
+            if again and self._left:
+                self._dial_next(step)
+            elif isinstance(step, Forward):
+                self._follow(step.otherwise)
+            else:
+                legs.close(self._outcome())
+        elif isinstance(step, Ring):
+            busy = step.busy is not None and self._outcome() is EndCause.BUSY
+            self._follow(step.busy if busy and step.busy is not None else step.otherwise)
+
+    def _dial_next(self, step: Dial | Forward) -> None:
+        legs, target = self._legs, self._left.pop(0)
+        if isinstance(step, Forward):
+            legs.dial(target, step.kind, step.identity, step.headers)
         else:
-            rest = plan.otherwise if isinstance(plan, Ring) else None
-            legs.close((rest.cause if isinstance(rest, Reject) else None) or found)
+            legs.dial(target, LegKind.OUTSIDE, step.identity)
+        # Each trunk gets the whole time, and a timer of its own: an old one must not cut a new one short.
+        silent = SILENT_TRUNK_SECONDS if self._left else step.seconds
+        legs.do(m.SetTimer("ring", step.seconds), m.SetTimer("silent", silent))
+
+    def _outcome(self) -> EndCause:
+        """What a person would say about everything that was tried since the caller last chose."""
+        return _outcome(self._legs.dialled()[self._since :])
+
+    # ------------------------------------------------------------ what telephones do
 
     def on_progress(self, leg: Leg) -> None:
         """A leg that was dialled rings."""
@@ -121,22 +184,34 @@ class Reception:
     def _rings(self) -> bool:
         return any(leg.rang for leg in self._legs.dialled() if leg.waiting)
 
-    # ------------------------------------------------------------ the mailbox
+    # ------------------------------------------------------------ what the caller hears and presses
 
     def on_caller_up(self) -> None:
-        """The caller hears us: nobody has the call, so it is the mailbox that speaks."""
-        if self._legs.stage is Stage.MAILBOX:
+        """The caller hears us: nobody has the call, so it is the menu or the mailbox that speaks."""
+        if self._legs.stage is Stage.OPENING:
+            self._desk.speak()
+        elif self._legs.stage is Stage.MAILBOX:
             self._legs.stage = Stage.GREETING
             self._legs.do(m.Play(self._mailbox().greeting))
 
     def on_played(self) -> None:
-        """The greeting is over."""
+        """What the caller heard is over."""
         legs = self._legs
-        if legs.stage is Stage.GREETING:
+        if legs.stage is Stage.PROMPT:
+            self._desk.on_played()
+        elif legs.stage is Stage.GREETING:
             legs.stage = Stage.MESSAGE
             legs.recording = True
             legs.do(m.Record(voicemail=True), m.SetTimer("limit", self._mailbox().seconds))
 
+    def on_digit(self, digit: str) -> None:
+        """The caller pressed a key."""
+        if self._legs.stage in {Stage.PROMPT, Stage.LISTENING}:
+            self._desk.on_digit(digit)
+
     def _mailbox(self) -> Mailbox:
-        box = self._plan.otherwise if isinstance(self._plan, Ring) else None
-        return box if isinstance(box, Mailbox) else Mailbox()
+        return self._step if isinstance(self._step, Mailbox) else Mailbox()
+
+
+def _outcome(legs: Iterable[Leg]) -> EndCause:
+    return outcome(leg.ending for leg in legs if leg.ending is not None)

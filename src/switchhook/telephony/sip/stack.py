@@ -12,18 +12,21 @@ What is known of version 0.5.2a3 and relied upon here:
 import asyncio
 import logging
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import baresip
 from baresip import Account, BaresipError, Config, Event, Runtime, UserAgent
 
-from switchhook.telephony.sip.address import parse_uri
-from switchhook.telephony.sip.backend import BackendError, Invite, Listener
+from switchhook.telephony.sip.address import DIVERTED, parse_uri
+from switchhook.telephony.sip.backend import EMPTY, BackendError, Invite, Listener
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard
 
 log = logging.getLogger(__name__)
 
+_SAFE = re.compile(r"[^\x00-\x1f\x7f]*").fullmatch  # a value that stays in its header
 _READ = 3200  # bytes: 200 ms, more than a late reader can have missed and still want
 _TX_LIMIT = 3200  # bytes waiting to be sent beyond which the line would lag behind
 
@@ -39,12 +42,13 @@ class BaresipBackend:
         self._calls: dict[int, baresip.Call] = {}
         self._dialling = 0
         self._early: dict[int, list[Any]] = {}
+        self._fingers: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def open(self, config: SipConfig, listener: Listener) -> None:
         """See `backend.Backend.open`."""
         host, port = config.address()
         self._host, self._listener = host, listener
-        wanted = ("To", "From", "Contact", "P-Asserted-Identity", config.number_header)
+        wanted = ("To", "From", "Contact", "P-Asserted-Identity", *DIVERTED, config.number_header)
         settings = Config(
             net_interface=host,
             max_concurrent_calls=None,  # we count calls ourselves, and legs are not calls
@@ -71,21 +75,24 @@ class BaresipBackend:
         except (BaresipError, OSError) as error:
             raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
 
-    async def dial(self, uri: str, identity: str | None) -> int:
+    async def dial(self, uri: str, identity: str | None, headers: Mapping[str, str] = EMPTY) -> int:
         """See `backend.Backend.dial`."""
         assert self._agent is not None
         # What the other side says of itself goes into a header of ours only if it cannot be anything but a number.
         shown = identity is not None and re.fullmatch(r"[A-Za-z0-9+*#._-]{1,64}", identity) is not None
-        headers = {"P-Asserted-Identity": f"<sip:{identity}@{self._host}>"} if shown else {}
+        sent = {name: value for name, value in headers.items() if _SAFE(value)}
+        if shown:
+            sent["P-Asserted-Identity"] = f"<sip:{identity}@{self._host}>"
         self._dialling += 1
         try:
             parse_uri(uri)
-            call = await self._agent.dial(uri, headers=headers)
+            call = await self._agent.dial(uri, headers=sent)
         except (BaresipError, ValueError) as error:
             raise BackendError(f"cannot dial {uri!r}: {error}") from error
         finally:
             self._dialling -= 1
         self._calls[call.handle] = call
+        self._listen(call)
         if not self._dialling:  # what is left belongs to calls that could not be dialled
             self._early = {h: events for h, events in self._early.items() if h in self._calls}
         if call.handle in self._early:
@@ -111,6 +118,17 @@ class BaresipBackend:
                 await call.hangup()
             except BaresipError as error:
                 log.info("sip hang-up came too late: %s", error)
+
+    async def press(self, handle: int, digit: str) -> None:
+        """See `backend.Backend.press`."""
+        call = self._calls.get(handle)
+        if call is None:
+            return
+        async with self._fingers[handle]:
+            try:
+                await call.send_dtmf(digit)
+            except (BaresipError, ValueError) as error:
+                log.info("sip key %r was not pressed: %s", digit, error)
 
     def read(self, handle: int) -> bytes:
         """See `backend.Backend.read`."""
@@ -154,6 +172,7 @@ class BaresipBackend:
             self._early.pop(handle, None)  # it was said to be there before; while we dialled, that was kept
             call = baresip.Call._from_incoming(self._runtime, event)
             self._calls[handle] = call
+            self._listen(call)
             listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))
         elif handle in self._early or (handle not in self._calls and self._dialling):
             self._early.setdefault(handle, []).append(event)
@@ -165,9 +184,19 @@ class BaresipBackend:
             listener.on_established(handle)
         elif event.event is Event.CALL_CLOSED:
             call = self._calls.pop(handle)
+            self._fingers.pop(handle, None)
             # It unsubscribes itself when it sees this event; one born too late to see it would listen for ever.
             asyncio.get_running_loop().call_soon(_forget, self._runtime, call)
             listener.on_closed(handle, status_of(event.text))
+
+    def _listen(self, call: baresip.Call) -> None:
+        handle: int = call.handle
+
+        def heard(key: Any) -> None:
+            if self._listener is not None and handle in self._calls:
+                self._listener.on_dtmf(handle, key.digit)
+
+        call.on_dtmf(heard)
 
     def _hand_on(self, handle: int) -> None:
         for event in self._early.pop(handle, []):

@@ -1,7 +1,7 @@
 """The talking part of a call: two who hear each other, from the bridge to the hang-up."""
 
 from switchhook.telephony.sip import moves as m
-from switchhook.telephony.sip.legs import Legs, Stage
+from switchhook.telephony.sip.legs import CALLER, Legs, Stage
 from switchhook.workspace.facts import EndCause
 
 
@@ -22,6 +22,12 @@ class Talk:
             legs.recording = True
             legs.do(m.Record(voicemail=False))
         legs.do(m.SetTimer("limit", self._max_seconds))
+
+    def on_digit(self, name: str, digit: str) -> None:
+        """A key was pressed at one end: it is pressed at the other, since only sound is bridged."""
+        winner = self._legs.winner
+        if winner is not None and name in {CALLER, winner}:
+            self._legs.do(m.Press(winner if name == CALLER else CALLER, digit))
 
     def on_limit(self) -> None:
         """The longest time that a conversation may take is over."""
