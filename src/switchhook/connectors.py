@@ -1,29 +1,36 @@
 """Settings of the phone systems that are watched: a table each, `[asterisk]`."""
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from switchhook.sources import nearest
 
-PORTS = {"ami": 5038}
+PORTS = {"ami": 5038, "ari": 8088}
+ARI_TLS_PORT = 8089
+_APP = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+ONLY = {"challenge": "ami", "app": "ari", "prefix": "ari"}  # settings of one of the modes
 
 
 class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where an Asterisk is, how it is watched, and who is who on it. `port` 0 is the usual one.
 
     `trunks`, `inbound_contexts` and `ai` are patterns (`*`, `?`); `extensions` are e-mail addresses of users by the
-    names of their telephones.
+    names of their telephones. `challenge` is of AMI; `app`, the name that is listened under, and `prefix`, that of
+    Asterisk's own web server, are of ARI.
     """
 
     host: str
     user: str
     trunks: tuple[str, ...]
-    mode: Literal["ami"] = "ami"
+    mode: Literal["ami", "ari"] = "ami"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
     tls: bool = False
     challenge: bool = True
+    app: str = "switchhook"
+    prefix: str = ""
     secret: str = ""
     inbound_contexts: tuple[str, ...] = ()
     ai: tuple[str, ...] = ()
@@ -55,6 +62,11 @@ def asterisk(value: Any) -> AsteriskConfig | None:
         found = msgspec.convert(value, AsteriskConfig)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
+    for name, of in ONLY.items():
+        if name in value and mode != of:
+            raise ValueError(f"{name} is a setting of mode {of}, and the mode is {mode}")
+    if not _APP(found.app):
+        raise ValueError("app must be 1 to 64 letters, digits, dots, hyphens or underscores")
     if not found.host or not found.user:
         raise ValueError("host and user must not be empty")
     if not found.trunks:
@@ -64,4 +76,5 @@ def asterisk(value: Any) -> AsteriskConfig | None:
 
 def address(found: AsteriskConfig) -> tuple[str, int]:
     """The host and port to connect to."""
-    return found.host, found.port or PORTS[found.mode]
+    usual = ARI_TLS_PORT if found.mode == "ari" and found.tls else PORTS[found.mode]
+    return found.host, found.port or usual

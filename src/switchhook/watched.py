@@ -8,6 +8,7 @@ from switchhook.connectors import AsteriskConfig, address
 from switchhook.line import Line, OnFact
 from switchhook.storage.store import Store
 from switchhook.telephony.asterisk.ami import AmiSession
+from switchhook.telephony.asterisk.ari import AriSession
 from switchhook.telephony.asterisk.connector import SOURCE, Connector
 from switchhook.telephony.asterisk.names import ADDRESS, Plan
 from switchhook.telephony.asterisk.session import Access
@@ -32,7 +33,8 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
         assert settings is not None
         access = _access(settings, config.asterisk_secret)
         plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
-        return Connector(lambda: AmiSession(access, clock), plan, clock, line)
+        session = AriSession if settings.mode == "ari" else AmiSession
+        return Connector(lambda: session(access, clock), plan, clock, line)
 
     line = Line(
         store,
@@ -50,4 +52,13 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
 
 def _access(settings: AsteriskConfig, secret: str) -> Access:
     host, port = address(settings)
-    return Access(host, port, settings.user, secret or settings.secret, settings.tls, settings.challenge)
+    return Access(
+        host,
+        port,
+        settings.user,
+        secret or settings.secret,
+        settings.tls,
+        settings.challenge,
+        settings.app,
+        settings.prefix,
+    )

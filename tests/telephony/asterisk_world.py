@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from switchhook.telephony.asterisk import ari_events
 from switchhook.telephony.asterisk.ami_events import read
+from switchhook.telephony.asterisk.ari_links import Links
 from switchhook.telephony.asterisk.calls import Calls
 from switchhook.telephony.asterisk.happenings import Happening
 from switchhook.telephony.asterisk.names import Plan
@@ -47,6 +50,22 @@ def capture(name: str) -> list[Message]:
 
 def happenings(messages: Iterable[Message]) -> list[Happening]:
     return [happening for message in messages for happening in read(message, BEGAN)]
+
+
+def ari_capture(name: str) -> list[dict[str, Any]]:
+    """The events of one call that was captured over ARI."""
+    with (CAPTURES / f"{name}.jsonl").open() as lines:
+        return [json.loads(line) for line in lines]
+
+
+def over_ari(events: Iterable[dict[str, Any]]) -> list[Happening]:
+    """What a session makes of them."""
+    links = Links()
+    return [
+        happening
+        for event in events
+        for happening in [*ari_events.read(event, BEGAN), *links.take(event, BEGAN)]
+    ]
 
 
 def facts_of(said: Iterable[Happening], plan: Plan = PLAN) -> list[AnyFact]:
@@ -152,4 +171,69 @@ class Pbx:
         return self.enters(name, link, bridge).enters(by, link, bridge)
 
     def story(self) -> list[Draft]:
-        return story(happenings(self.messages))
+        """What becomes of it. Told over ARI with `channelvars = CHANNEL(linkedid)`, it is the same."""
+        made = story(happenings(self.messages))
+        assert story(over_ari(map(as_ari, self.messages))) == made
+        return made
+
+
+def as_ari(message: Message, *, linked: bool = True) -> dict[str, Any]:
+    """The event of ARI that tells what a message of AMI does."""
+    at = datetime.fromtimestamp(round(float(message["Timestamp"]), 3), UTC)
+    event: dict[str, Any] = {"timestamp": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}+0000"}
+
+    def channel(prefix: str = "") -> dict[str, Any] | None:
+        if f"{prefix}Uniqueid" not in message:
+            return None
+        number = message[f"{prefix}CallerIDNum"]
+        return {
+            "id": message[f"{prefix}Uniqueid"],
+            "name": message[f"{prefix}Channel"],
+            "state": message.get("ChannelStateDesc", "Up"),
+            "caller": {"name": "", "number": "" if number == "<unknown>" else number},
+            "connected": {"name": "", "number": ""},
+            "dialplan": {
+                "context": message[f"{prefix}Context"],
+                "exten": message[f"{prefix}Exten"],
+                "priority": 1,
+            },
+            "creationtime": event["timestamp"],
+            **({"channelvars": {"CHANNEL(linkedid)": message[f"{prefix}Linkedid"]}} if linked else {}),
+        }
+
+    match message["Event"]:
+        case "Newchannel":
+            event |= {"type": "ChannelCreated", "channel": channel()}
+        case "Newstate":
+            event |= {"type": "ChannelStateChange", "channel": channel()}
+        case "DialBegin" | "DialEnd":
+            event |= {
+                "type": "Dial",
+                "peer": channel("Dest"),
+                "dialstring": message.get("DialString", ""),
+                "dialstatus": message.get("DialStatus", ""),
+                **({"caller": channel()} if channel() else {}),
+            }
+        case "BridgeEnter" | "BridgeLeave":
+            type_ = "ChannelEnteredBridge" if message["Event"] == "BridgeEnter" else "ChannelLeftBridge"
+            bridge = {"id": message["BridgeUniqueid"], "bridge_type": "mixing", "channels": []}
+            event |= {"type": type_, "channel": channel(), "bridge": bridge}
+        case "Hangup":
+            event |= {"type": "ChannelDestroyed", "channel": channel(), "cause": int(message["Cause"])}
+            if message["TechCause"]:
+                event["tech_cause"] = int(message["TechCause"])
+        case "BlindTransfer":
+            event |= {"type": "BridgeBlindTransfer", "channel": channel("Transferer")}
+            event |= {"transferee": channel("Transferee"), "exten": message["Extension"]}
+            event |= {"result": message["Result"]}
+        case "AttendedTransfer":
+            event |= {"type": "BridgeAttendedTransfer", "result": message["Result"]}
+            event |= {"transferer_first_leg": channel("OrigTransferer"), "transferee": channel("Transferee")}
+            event |= {
+                "transferer_second_leg": channel("SecondTransferer"),
+                "transfer_target": channel("TransferTarget"),
+            }
+        case "UserEvent":
+            event |= {"type": "ChannelUserevent", "channel": channel(), "eventname": message["UserEvent"]}
+            event |= {"userevent": {name: message[name] for name in ("Key", "Label") if name in message}}
+    return event

@@ -1,74 +1,23 @@
 """The manager interface over a real socket: whatever it drops, delays and repeats, each call is told to its end."""
 
-import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
-from switchhook.events import CallCompleted
-from switchhook.storage.sqlite import SqliteStore
-from switchhook.storage.store import Reader, StorageError
 from switchhook.telephony.asterisk.ami import LONGEST, QUIET, AmiSession, parse
-from switchhook.telephony.asterisk.connector import SOURCE, Connector
+from switchhook.telephony.asterisk.connector import Connector
 from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
-from switchhook.workspace.calls import Limits
-from switchhook.workspace.directory import configure
-from switchhook.workspace.facts import AnyFact, Ended
-from switchhook.workspace.switchboard import Ask, Switchboard
+from switchhook.workspace.facts import Ended
+from tests.telephony.asterisk_desk import Desk, at_desk, has_completed, is_up, open_desk, until
 from tests.telephony.asterisk_peer import Manager
-from tests.telephony.asterisk_world import BEGAN, JANE, MAIN, OMAR, PLAN, TELEPHONES, Pbx, capture
+from tests.telephony.asterisk_world import BEGAN, PLAN, Pbx, capture
 
 WORKSPACE = "wsp_a"
 TRUNK, PHONE = "PJSIP/trunk-1", "PJSIP/101-2"
-
-
-async def stored(id_: str, reader: Reader) -> Sequence[tuple[Any, ...]]:
-    return await reader.fetch("event", WORKSPACE, id_)
-
-
-class Desk:
-    """A switchboard, and a disk that may be full."""
-
-    def __init__(self, store: SqliteStore, clock: ManualClock) -> None:
-        self.store = store
-        self.board = Switchboard(store, clock, WORKSPACE, "FR", str, telephones=TELEPHONES)
-        self.full = 0
-        self.reports: list[AnyFact] = []
-
-    async def report(self, fact: AnyFact) -> None:
-        if self.full:
-            self.full -= 1
-            raise StorageError("the disk is full")
-        await self.board.report(fact)
-        self.reports.append(fact)
-
-    async def sweep(self, ask: Ask, limits: Limits) -> int:
-        return await self.board.sweep(SOURCE, ask, limits)
-
-    async def open_calls(self) -> frozenset[str]:
-        return await self.board.open_calls(SOURCE)
-
-    async def events(self) -> list[events.Event]:
-        found = await self.store.read(lambda reader: reader.fetch("unsettled", 0, 1_000))
-        made = []
-        for row in found:
-            rows = await self.store.read(partial(stored, row[2]))
-            made.append(events.parse(rows[0][4]))
-        return made
-
-    async def topics(self) -> list[str]:
-        return [event.topic for event in await self.events()]
-
-    async def completed(self) -> list[CallCompleted]:
-        return [event.data for event in await self.events() if isinstance(event.data, CallCompleted)]
 
 
 @pytest.fixture
@@ -78,14 +27,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def desk(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Desk]:
-    store = SqliteStore(tmp_path / "x.db")
-    users = (UserConfig(JANE.email, JANE.name), UserConfig(OMAR.email, OMAR.name))
-    numbers = (NumberConfig(MAIN, "Main", (JANE.email,)),)
-    await store.run(lambda tx: configure(tx, WORKSPACE, users, numbers, "FR"))
-    made = Desk(store, clock)
-    await made.board.load()
-    yield made
-    await store.close()
+    async with open_desk(tmp_path / "x.db", clock) as made:
+        yield made
 
 
 @pytest.fixture
@@ -113,28 +56,6 @@ async def watch(manager: Manager, desk: Desk, clock: ManualClock) -> AsyncIterat
     yield start
     for one in made:
         await one.stop()
-
-
-async def until(clock: ManualClock, done: Callable[[], Awaitable[bool] | bool], step: float = 0.05) -> None:
-    """Let the sockets and the clock go on until something is so."""
-    async with asyncio.timeout(20):
-        while True:
-            found = done()
-            if found if isinstance(found, bool) else await found:
-                return
-            await clock.advance(step)
-            await asyncio.sleep(0.001)
-
-
-def is_up(connector: Connector) -> Callable[[], bool]:
-    return lambda: connector.state == "up"
-
-
-def has_completed(desk: Desk, count: int = 1) -> Callable[[], Awaitable[bool]]:
-    async def told() -> bool:
-        return (await desk.topics()).count("call.completed") >= count
-
-    return told
 
 
 def calls_of(capture_name: str) -> list[dict[str, str]]:
@@ -180,10 +101,6 @@ async def test_whenever_the_connection_breaks_a_call_that_rang_is_completed_once
         await until(clock, has_completed(desk, count))
     topics = await desk.topics()
     assert (topics.count("call.received"), topics.count("call.completed")) == (len(messages), len(messages))
-
-
-def at_desk(desk: Desk, id_: str, count: int) -> bool:
-    return sum(fact.id == id_ for fact in desk.reports) >= count
 
 
 def renamed(message: dict[str, str], mark: str) -> dict[str, str]:

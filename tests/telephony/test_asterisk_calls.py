@@ -361,7 +361,7 @@ def test_what_was_chosen_in_a_menu_is_told_by_the_dialplan() -> None:
 # -- catching up
 
 
-def up(name: str, link: str = "", **fields: str) -> Channel:
+def up(name: str, link: str = "", **fields: Any) -> Channel:
     number = name.partition(";")[0].rpartition("-")[2]
     id_ = f"1795436378.{number}"
     return Channel(id_, f"1795436378.{link}" if link else id_, name, **fields)

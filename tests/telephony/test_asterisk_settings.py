@@ -12,8 +12,9 @@ from switchhook.clock import SystemClock
 from switchhook.config import ConfigError, load
 from switchhook.connectors import address
 from switchhook.watched import telephones
+from tests.telephony.ari_peer import Ari
 from tests.telephony.asterisk_peer import Manager
-from tests.telephony.asterisk_world import capture
+from tests.telephony.asterisk_world import ari_capture, capture
 
 USERS = '[{"email": "jane@example.com"}]'
 FULL = {
@@ -52,12 +53,22 @@ def test_without_a_port_it_is_the_usual_one_and_the_secret_is_not_shown() -> Non
     assert load({}, {}).asterisk is None
 
 
+@pytest.mark.parametrize(("tls", "port"), [(False, 8088), (True, 8089)])
+def test_the_usual_port_of_ari_is_that_of_the_web_server_of_asterisk(tls: bool, port: int) -> None:
+    config = load({}, env(FULL | {"mode": "ari", "tls": tls, "app": "office.1", "prefix": "/pbx"}))
+    assert config.asterisk is not None
+    assert address(config.asterisk) == ("pbx.example.com", port)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"trunk": ["x"]}, "unknown setting 'trunk' of asterisk; did you mean trunks?"),
         ({"mode": "amy"}, "there is no mode 'amy'; did you mean ami?"),
         ({"port": 70_000}, "port"),
+        ({"app": "x"}, "app is a setting of mode ari, and the mode is ami"),
+        ({"mode": "ari", "challenge": True}, "challenge is a setting of mode ami, and the mode is ari"),
+        ({"mode": "ari", "app": "a b"}, "app must be"),
         ({"trunks": []}, "trunks must name at least one endpoint"),
         ({"trunks": "PJSIP/trunk"}, "trunks"),
         ({"host": ""}, "host and user must not be empty"),
@@ -79,10 +90,11 @@ def test_what_is_no_table_is_refused() -> None:
         load({}, {"SWITCHHOOK_ASTERISK": "ami"})
 
 
-async def test_serve_watches_it_and_readyz_says_how_it_is(tmp_path: Path) -> None:
-    manager = Manager(secret="s3cret")
-    port = await manager.start()
-    settings = FULL | {"host": "127.0.0.1", "port": port, "inbound_contexts": ["inbound"]}
+@pytest.mark.parametrize("mode", ["ami", "ari"])
+async def test_serve_watches_it_and_readyz_says_how_it_is(tmp_path: Path, mode: str) -> None:
+    peer: Manager | Ari = Manager(secret="s3cret") if mode == "ami" else Ari(secret="s3cret")
+    port = await peer.start()
+    settings = FULL | {"host": "127.0.0.1", "port": port, "mode": mode, "inbound_contexts": ["inbound"]}
     config = load({"data": str(tmp_path / "data"), "port": 0}, env(settings))
     said: list[str] = []
     serving = asyncio.create_task(serve(config, SystemClock(), said.append))
@@ -90,15 +102,15 @@ async def test_serve_watches_it_and_readyz_says_how_it_is(tmp_path: Path) -> Non
         async with asyncio.timeout(30):
             while '"asterisk":"up"' not in await ready(said):
                 await asyncio.sleep(0.02)
-            await manager.tells(capture("ami-busy"))
-            manager.drop()
-            await manager.stop()
+            await peer.tells(capture("ami-busy") if mode == "ami" else ari_capture("ari-busy"))
+            peer.drop()
+            await peer.stop()
             while '"asterisk":"lost: ' not in await ready(said):
                 await asyncio.sleep(0.02)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
-        await manager.stop()
+        await peer.stop()
 
 
 async def ready(said: list[str]) -> str:

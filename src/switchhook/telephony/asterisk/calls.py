@@ -135,11 +135,12 @@ class Calls:
         if over_at is not None and call.over_at is None:
             call.over_heard = now
         call.over_at = over_at
-        facts: list[AnyFact] = []
+        known = call.direction is not None
+        facts = [] if known else self._offered(call, now)
         if call.direction is None:
-            facts += self._offered(call)
-            if call.direction is None:
-                return []
+            return []
+        if not known:
+            self._picture.gather(call)
         if call.ended:
             return []
         legs = [leg for leg in self._picture.legs_of(call) if self._is_leg(call, leg)]
@@ -165,7 +166,7 @@ class Calls:
         call.told |= {fact.id for fact in new}
         return new
 
-    def _offered(self, call: Call) -> list[AnyFact]:
+    def _offered(self, call: Call, now: float) -> list[AnyFact]:
         """`Offered`, when it is known which way the call goes."""
         root = self._picture.legs.get(call.id)
         started = root.created if root else None
@@ -184,6 +185,8 @@ class Calls:
             user = self._who_dials(call, leg)
             if user is None and not (leg.id == call.id and leg.by is None):
                 continue
+            if not leg.linked and leg.by is None and now - leg.dialled_heard < GRACE:
+                continue  # whose call it is may still be found out
             call.direction, call.leg = Direction.OUTBOUND, user.id if user else leg.id
             by = leg.by
             to = number_of(leg.string) or (by.exten if by else "") or leg.string

@@ -4,7 +4,11 @@ import msgspec
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A channel as it was at some moment. `link` is the id of the channel that its call began with, itself included."""
+    """A channel as it was at some moment.
+
+    `link` is the id of the channel that its call began with, itself included; empty when Asterisk does not say. `since`
+    is when it began, 0 when that is not told.
+    """
 
     id: str
     link: str
@@ -15,6 +19,7 @@ class Channel(msgspec.Struct, frozen=True):
     state: str = ""  # Down, Ring, Ringing, Up
     bridge: str = ""
     application: str = ""
+    since: int = 0
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -31,6 +36,14 @@ class Dialled(msgspec.Struct, frozen=True):
     by: Channel | None
     channel: Channel
     string: str = ""
+
+
+class Linked(msgspec.Struct, frozen=True):
+    """A channel is part of the call of another one, which is found out where Asterisk does not link them."""
+
+    at: int
+    channel: Channel
+    to: Channel
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -115,6 +128,7 @@ class Everything(msgspec.Struct, frozen=True):
 Happening = (
     Created
     | Dialled
+    | Linked
     | Changed
     | DialOver
     | Entered

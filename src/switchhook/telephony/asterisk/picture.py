@@ -51,9 +51,11 @@ class Picture:
                     leg.created, leg.created_at = channel, at
             case h.Dialled(at, by, _, string):
                 if leg.dialled_at is None:
-                    leg.dialled_at, leg.by, leg.string = at, by, string
+                    leg.dialled_at, leg.by, leg.string, leg.dialled_heard = at, by, string, now
                 if by is not None:
-                    touched |= self._dialled_by(leg, by)
+                    touched |= self._belongs(leg, by)
+            case h.Linked(_, _, to):
+                touched |= self._belongs(leg, to)
             case h.Changed(at, channel):
                 if channel.state == "Ringing" and leg.rang_at is None:
                     leg.rang_at = at
@@ -88,7 +90,7 @@ class Picture:
                 # One that Asterisk called runs this, and has no way in.
                 state = "Down" if channel.application.startswith("AppDial") else "Ring"
                 leg.created = _with_state(channel, state)
-                leg.created_at = _born(channel.id) or all_.at
+                leg.created_at = channel.since or _born(channel.id) or all_.at
             if channel.application.startswith("AppDial") and leg.dialled_at is None:
                 leg.dialled_at = leg.created_at
             if channel.state == "Ringing" and leg.rang_at is None:
@@ -104,7 +106,7 @@ class Picture:
         leg = self.legs.get(channel.id)
         if leg is None:
             call = channel.link or channel.id
-            leg = self.legs[channel.id] = Leg(channel.id, channel.name, call)
+            leg = self.legs[channel.id] = Leg(channel.id, channel.name, call, bool(channel.link))
             self.calls.setdefault(call, Call(call)).legs.add(leg.id)
         return leg
 
@@ -123,6 +125,16 @@ class Picture:
         leg.joined_at = at if leg.joined_at is None else min(leg.joined_at, at)
         inside = self._bridges.setdefault(bridge, set())
         inside.add(leg.id)
+        return self._gather(inside, at)
+
+    def gather(self, call: Call) -> None:
+        """Adopt who is connected with a call of which it is known only now that it is one of ours."""
+        for leg in self.legs_of(call):
+            if leg.bridge and leg.joined_at is not None:
+                inside = self._bridges.get(leg.bridge, set())
+                self._gather(inside, max(self.legs[id_].joined_at or 0 for id_ in inside))
+
+    def _gather(self, inside: set[str], at: int) -> set[str]:
         calls = {self.legs[id_].call for id_ in inside}
         theirs = sorted(id_ for id_ in calls if self.calls[id_].direction is not None)
         if theirs:
@@ -131,13 +143,16 @@ class Picture:
                     self._adopt(self.legs[id_], self.calls[theirs[0]], at)
         return calls
 
-    def _dialled_by(self, leg: Leg, by: h.Channel) -> set[str]:
+    def _belongs(self, leg: Leg, to: h.Channel) -> set[str]:
         """Whom a channel dials is part of its call, also where Asterisk does not link the two."""
-        call = self.calls[self._leg(by).call]
-        before = leg.call
-        if before == leg.id != call.id:
-            self._move(leg, call)
-        return {before, call.id}
+        call = self.calls[self._leg(to).call]
+        if leg.adopted and leg.call == call.id:
+            leg.adopted = False
+        before = self.calls[leg.call]
+        if before.id == leg.id != call.id and before.direction is None:
+            for one in self.legs_of(before):
+                self._move(one, call)
+        return {before.id, call.id}
 
     def _move(self, leg: Leg, call: Call) -> None:
         self.calls[leg.call].legs.discard(leg.id)

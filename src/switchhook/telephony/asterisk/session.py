@@ -16,7 +16,7 @@ class Refused(Exception):
 
 
 class Access(msgspec.Struct, frozen=True):
-    """Where Asterisk is and who we are to it."""
+    """Where Asterisk is and who we are to it. `app` and `prefix` are those of ARI, `challenge` is of AMI."""
 
     host: str
     port: int
@@ -24,6 +24,8 @@ class Access(msgspec.Struct, frozen=True):
     secret: str
     tls: bool = False
     challenge: bool = True
+    app: str = "switchhook"
+    prefix: str = ""
 
     def __repr__(self) -> str:
         return f"Access({self.host!r}, {self.port}, {self.user!r})"

@@ -12,11 +12,13 @@ class Leg(msgspec.Struct):
     id: str
     name: str
     call: str  # the call it is part of
+    linked: bool = True  # Asterisk has said which call that is
     created: Channel | None = None
     created_at: int = 0
     by: Channel | None = None  # who dialled it
     string: str = ""  # what was dialled
     dialled_at: int | None = None
+    dialled_heard: float = 0.0  # when that was heard, on our monotonic clock
     rang_at: int | None = None
     joined_at: int | None = None  # first connected to somebody
     adopted: bool = False  # it came to its call by being connected with it
