@@ -21,6 +21,7 @@ from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.text_options import TEXT_OPTIONS
+from switchhook.voice_options import VOICE_OPTIONS, TwilioConfig
 
 __all__ = [
     "OPTIONS",
@@ -78,6 +79,8 @@ class Config:
     sip_max_seconds: float
     asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
     asterisk_secret: str = field(repr=False)
+    twilio: TwilioConfig | None = field(repr=False)  # holds a secret
+    twilio_auth_token: str = field(repr=False)
     texts_carrier: str
     texts_rate: float
     texts_sender_ids: tuple[str, ...]
@@ -247,6 +250,7 @@ OPTIONS: tuple[Option, ...] = (
         "JSON",
     ),
     Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
+    *VOICE_OPTIONS,
     Option(
         "users",
         parsers.structs(UserConfig),
@@ -315,7 +319,7 @@ def _check(config: Config) -> Config:
                 "to split roles name a PostgreSQL with --database postgresql://user@host/name"
             )
     if config.role == (TELEPHONY,):
-        if not config.sip_listen and config.asterisk is None:
+        if not config.sip_listen and config.asterisk is None and config.twilio is None:
             raise ConfigError(
                 f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
             )

@@ -6,6 +6,7 @@ from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.http.limits import Limits
 from switchhook.storage.store import Store
+from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.inbound import STATUS_PATH, TwilioHooks
 from switchhook.telephony.twilio.messages import BODY_KEPT, Account, Twilio
 from switchhook.text_options import TWILIO
@@ -53,6 +54,6 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
     client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
     carrier = Twilio(account, client, policy, config.public_url + STATUS_PATH)
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
-    hooks = TwilioHooks(texts, account.sid, account.token, config.public_url)
+    hooks = TwilioHooks(texts, Door(account.sid, account.token, config.public_url, clock))
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
     return Texting(texts, hooks, sender)
