@@ -22,19 +22,12 @@ from switchhook.config import (
     load,
 )
 from switchhook.connectors import AsteriskConfig
+from switchhook.smpp_options import SmppConfig
 from switchhook.text_options import check_texts
-from switchhook.voice_options import TwilioConfig, check_voice
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
+SMPP = {"host": "smsc.example", "system_id": "acme", "numbers": ["+33112345678"]}
 ASTERISK = {"host": "pbx", "user": "u", "secret": "s", "trunks": ["PJSIP/trunk"]}
-TWILIO = {
-    "account_sid": "AC1",
-    "auth_token": "t",
-    "telephones": {"a@example.com": ["sip:a@acme.sip.twilio.com"]},
-}
-TWILIO_READ = TwilioConfig(
-    "AC1", "t", telephones={"a@example.com": ("sip:a@acme.sip.twilio.com",)}, voicemail_seconds=120
-)
 USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
 NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
 SECRETS_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -82,8 +75,6 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_max_seconds": (60, "60", 60.0),
     "asterisk": (ASTERISK, json.dumps(ASTERISK), AsteriskConfig("pbx", "u", ("PJSIP/trunk",), secret="s")),
     "asterisk_secret": ("s", "s", "s"),
-    "twilio": (TWILIO, json.dumps(TWILIO), TWILIO_READ),
-    "twilio_auth_token": ("s", "s", "s"),
     "texts_carrier": ("twilio", "twilio", "twilio"),
     "texts_rate": (3, "3", 3.0),
     "texts_sender_ids": (["Harbour", "Front desk"], "Harbour, Front desk", ("Harbour", "Front desk")),
@@ -92,6 +83,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "texts_twilio_numbers": (["+33123456789"], "+33123456789", ("+33123456789",)),
     "texts_twilio_messaging_service_sid": ("MG1", "MG1", "MG1"),
     "texts_twilio_url": ("http://127.0.0.1:9", "http://127.0.0.1:9/", "http://127.0.0.1:9"),
+    "texts_smpp": (SMPP, json.dumps(SMPP), SmppConfig("smsc.example", "acme", numbers=("+33112345678",))),
+    "texts_password": ("secret", "secret", "secret"),
     "users": (USERS, json.dumps(USERS), (UserConfig("a@example.com", "A", ("sip:a@10.0.0.1",)),)),
     "numbers": (NUMBERS, json.dumps(NUMBERS), (NumberConfig("+33123456789", "Main", (), False, 5),)),
 }
@@ -161,9 +154,18 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("2000-2005", "10 ports"),
     ],
     "sip_record": [("x", "true or false")],
-    "texts_carrier": [("twillio", "twilio, off")],
+    "texts_carrier": [("twillio", "twilio, smpp, off")],
     "texts_rate": [("0", "0.01 to 1000")],
     "texts_twilio_url": [("api.twilio.com", "https://")],
+    "texts_smpp": [
+        ("smsc.example", "JSON object"),
+        ("[]", "JSON object"),
+        ('{"hots": "x"}', "did you mean host"),
+        ('{"host": "x"}', "system_id"),
+        ('{"host": "", "system_id": "x"}', "length >= 1"),
+        ('{"host": "x", "system_id": "x", "password": "123456789"}', "length <= 8"),
+        ('{"host": "x", "system_id": "x", "long": "both"}', "both"),
+    ],
     "sip_voicemail_seconds": [("0", "1 to 3600")],
     "sip_trust_identity": [("x", "true or false")],
     "sip_max_calls": [("0", "1 to 1000"), ("x", "1 to 1000")],
@@ -174,15 +176,6 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ('{"host": "h", "user": "u"}', "trunks"),
         ('{"hots": "h"}', "did you mean host"),
         ('{"host": "h", "user": "u", "trunks": ["t"]}', "SWITCHHOOK_ASTERISK_SECRET"),
-    ],
-    "twilio": [
-        ("AC1", "JSON object"),
-        ("[]", "table"),
-        ('{"acount_sid": "AC1"}', "did you mean account_sid"),
-        ('{"voicemail_seconds": 0}', "voicemail_seconds"),
-        ('{"url": "api.twilio.com"}', "https://"),
-        ('{"telephones": {"a@example.com": ["a@acme.sip.twilio.com"]}}', "sip:NAME@HOST"),
-        ('{"telephones": {"a@example.com": ["0612345678"]}}', "a number with +"),
     ],
     "users": [
         ("x", "JSON"),
@@ -203,7 +196,7 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
 def toml(value: Any) -> str:
     """A value as TOML writes it (JSON does, but for tables)."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {toml(part)}" for key, part in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(toml(part) for part in value) + "]"
     return json.dumps(value, ensure_ascii=False)
@@ -266,7 +259,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
     _, text, expected = VALUES[option.name]
-    other = {"users": "[]", "numbers": "[]", "asterisk": "", "twilio": "", "retry_schedule": "0"}.get(
+    other = {"users": "[]", "numbers": "[]", "asterisk": "", "texts_smpp": "", "retry_schedule": "0"}.get(
         option.name
     )
     if other is None:
@@ -591,6 +584,20 @@ def test_a_section_in_a_section_is_read_and_checked(tmp_path: Path) -> None:
     [
         ({"texts_rate": 2}, r"--texts-rate: there is no carrier; write carrier"),
         ({"texts_carrier": "twilio"}, "account_sid in .texts.twilio."),
+        ({"texts_carrier": "smpp"}, "host and system_id in .texts.smpp."),
+        ({"texts_smpp": SMPP}, 'write carrier = "smpp"'),
+        (
+            {"texts_carrier": "smpp", "texts_smpp": SMPP, "texts_twilio_account_sid": "AC1"},
+            "a setting of twilio, and the carrier is smpp",
+        ),
+        (
+            {
+                "texts_carrier": "smpp",
+                "texts_smpp": {**SMPP, "password": "sesame"},
+                "texts_password": "sesame",
+            },
+            "password in .texts.smpp. as well",
+        ),
         (
             {"texts_carrier": "twilio", "texts_twilio_account_sid": "AC1"},
             "SWITCHHOOK_TEXTS_TWILIO_AUTH_TOKEN",
@@ -599,7 +606,7 @@ def test_a_section_in_a_section_is_read_and_checked(tmp_path: Path) -> None:
             {
                 "texts_carrier": "twilio",
                 "texts_twilio_account_sid": "AC1",
-                "texts_twilio_auth_token": "the token",
+                "texts_twilio_auth_token": "sesame",
             },
             "public_url",
         ),
@@ -609,29 +616,6 @@ def test_settings_of_texts_that_do_nothing_or_are_too_few_are_refused(
     given: dict[str, Any], word: str
 ) -> None:
     config = load(given, {})
-    assert "the token" not in repr(config)
+    assert "sesame" not in repr(config)
     with pytest.raises(ConfigError, match=word):
         check_texts(config)
-
-
-def test_calls_of_twilio_need_an_account_and_an_address() -> None:
-    users = json.dumps([{"email": "a@example.com"}])
-    given = {"twilio": json.dumps(TWILIO), "public_url": "https://x.example", "users": users}
-    check_voice(load(given, {}))
-    texts = {
-        "texts_carrier": "twilio",
-        "texts_twilio_account_sid": "AC1",
-        "texts_twilio_auth_token": "t",
-        "public_url": "https://x.example",
-    }
-    check_voice(load({**texts, "twilio": "{}"}, {}))  # the account of texts, unless another one is named
-    for less, says in (
-        ({**given, "twilio": '{"auth_token": "t"}'}, "account_sid"),
-        ({**given, "twilio": '{"account_sid": "AC1"}'}, "SWITCHHOOK_TWILIO_AUTH_TOKEN"),
-        ({**given, "public_url": ""}, "public_url"),
-        ({**given, "users": "[]"}, "unknown user 'a@example.com'"),
-        ({"twilio_auth_token": "t"}, r"section \[twilio\]"),
-    ):
-        with pytest.raises(ConfigError, match=says):
-            check_voice(load(less, {}))
-    assert "'t'" not in repr(load(given, {}))

@@ -16,11 +16,11 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Protocol
 
 from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
-from switchhook.calling import calling
 from switchhook.clock import Clock
 from switchhook.config import API, DISPATCH, Config, database_path, is_shared
 from switchhook.delivery import operational
@@ -110,11 +110,9 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         switchboard = Switchboard(
             store, clock, workspace.id, config.region, link, telephones=telephones(config)
         )
-        voice, twilio_line = calling(config, store, switchboard, clock, policy=policy, workspace=workspace.id)
         lines = [
             sip_line(config, store, switchboard, clock, workspace.id),
             asterisk_line(config, store, switchboard, clock),
-            twilio_line,
         ]
         await _open(lines, stack)
         api = build(
@@ -131,10 +129,9 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
                 chores=figures,
-                telephony=lambda: {name: said for line in lines for name, said in line.status().items()},
+                telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
                 twilio=texts.twilio,
-                twilio_voice=voice,
                 disks=_disks(config),
                 settings=shown(config),
                 limits=_limits(config),
@@ -169,6 +166,15 @@ async def _open(lines: list[Line], stack: contextlib.AsyncExitStack) -> None:
     for line in lines:
         stack.push_async_callback(line.stop)
         await line.start()
+
+
+class _Watched(Protocol):
+    def status(self) -> dict[str, str]:
+        """How what it looks after stands, by name."""
+
+
+def _states(*watched: _Watched) -> dict[str, str]:
+    return {name: said for one in watched for name, said in one.status().items()}
 
 
 def _limits(config: Config) -> Limits:

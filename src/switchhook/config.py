@@ -19,9 +19,9 @@ from switchhook.connectors import AsteriskConfig
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
+from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.text_options import TEXT_OPTIONS
-from switchhook.voice_options import VOICE_OPTIONS, TwilioConfig
 
 __all__ = [
     "OPTIONS",
@@ -79,8 +79,6 @@ class Config:
     sip_max_seconds: float
     asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
     asterisk_secret: str = field(repr=False)
-    twilio: TwilioConfig | None = field(repr=False)  # holds a secret
-    twilio_auth_token: str = field(repr=False)
     texts_carrier: str
     texts_rate: float
     texts_sender_ids: tuple[str, ...]
@@ -89,6 +87,8 @@ class Config:
     texts_twilio_numbers: tuple[str, ...]
     texts_twilio_messaging_service_sid: str
     texts_twilio_url: str
+    texts_smpp: SmppConfig | None = field(repr=False)  # holds a secret
+    texts_password: str = field(repr=False)
     users: tuple[UserConfig, ...] = ()
     numbers: tuple[NumberConfig, ...] = ()
     sources: dict[str, str] = field(default_factory=dict, compare=False)
@@ -250,7 +250,6 @@ OPTIONS: tuple[Option, ...] = (
         "JSON",
     ),
     Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
-    *VOICE_OPTIONS,
     Option(
         "users",
         parsers.structs(UserConfig),
@@ -319,7 +318,7 @@ def _check(config: Config) -> Config:
                 "to split roles name a PostgreSQL with --database postgresql://user@host/name"
             )
     if config.role == (TELEPHONY,):
-        if not config.sip_listen and config.asterisk is None and config.twilio is None:
+        if not config.sip_listen and config.asterisk is None:
             raise ConfigError(
                 f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
             )

@@ -28,7 +28,6 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.text_options import check_texts
-from switchhook.voice_options import check_voice
 from switchhook.workspace import directory
 from switchhook.workspace.calls import Limits
 from switchhook.workspace.facts import AnyFact, Offered
@@ -254,7 +253,6 @@ def check_telephony(config: Config) -> None:
         ConfigError: with the setting and what is wrong.
     """
     check_texts(config)
-    check_voice(config)
     try:
         name = "users"
         for address in [address for user in config.users for address in user.sip]:

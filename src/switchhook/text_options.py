@@ -3,17 +3,23 @@
 from typing import TYPE_CHECKING
 
 from switchhook import parsers
+from switchhook.smpp_options import smpp
 from switchhook.sources import ConfigError, Option
 
 if TYPE_CHECKING:
     from switchhook.config import Config
 
-TWILIO = "twilio"
+TWILIO, SMPP = "twilio", "smpp"
+_BELONGS = {"texts_smpp": SMPP, "texts_password": SMPP}
 
 # fmt: off - a table: one line each
 TEXT_OPTIONS: tuple[Option, ...] = (
     Option(
-        "texts_carrier", parsers.one_of(TWILIO, "off"), "off", "Who carries texts: twilio, or off.", "NAME"
+        "texts_carrier",
+        parsers.one_of(TWILIO, SMPP, "off"),
+        "off",
+        "Who carries texts: twilio, any carrier over smpp, or off.",
+        "NAME",
     ),
     Option(
         "texts_rate",
@@ -46,6 +52,10 @@ TEXT_OPTIONS: tuple[Option, ...] = (
         "SID",
     ),
     Option("texts_twilio_url", parsers.url, "https://api.twilio.com", "Where Twilio's API is.", "URL"),
+    Option("texts_smpp", smpp, None, "A carrier over SMPP: a table of settings.", "JSON"),
+    Option(
+        "texts_password", parsers.text, "", "The password that the carrier over SMPP knows us by.", "SECRET"
+    ),
 )
 # fmt: on
 
@@ -56,12 +66,31 @@ def check_texts(config: "Config") -> None:
     Raises:
         ConfigError: with the setting and what is wrong.
     """
-    if config.texts_carrier == "off":
-        given = [name for name in config.sources if name.startswith("texts_") and name != "texts_carrier"]
-        if given:
+    carrier = config.texts_carrier
+    for name in config.sources:
+        belongs = TWILIO if name.startswith("texts_twilio_") else _BELONGS.get(name, carrier)
+        if not name.startswith("texts_") or name == "texts_carrier":
+            continue
+        if carrier == "off":
             raise ConfigError(
-                f'{config.sources[given[0]]}: there is no carrier; write carrier = "twilio" in [texts] as well'
+                f'{config.sources[name]}: there is no carrier; write carrier = "{_BELONGS.get(name, TWILIO)}" '
+                "in [texts] as well"
             )
+        if belongs != carrier:
+            raise ConfigError(
+                f"{config.sources[name]}: this is a setting of {belongs}, and the carrier is {carrier}"
+            )
+    if carrier == SMPP:
+        if config.texts_smpp is None:
+            raise ConfigError(
+                f"{config.sources['texts_carrier']}: SMPP needs host and system_id in [texts.smpp]"
+            )
+        if config.texts_smpp.password and config.texts_password:
+            raise ConfigError(
+                f"{config.sources['texts_password']}: there is a password in [texts.smpp] as well"
+            )
+        return
+    if carrier == "off":
         return
     needed = {
         "texts_twilio_account_sid": "account_sid in [texts.twilio]",

@@ -1,15 +1,20 @@
 """The texts of the configuration: their carrier, who sends them, and where the carrier posts to."""
 
+from collections.abc import Callable
+
 from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.http.limits import Limits
+from switchhook.smpp_options import SmppConfig
 from switchhook.storage.store import Store
-from switchhook.telephony.twilio.door import Door
+from switchhook.telephony.smpp.carrier import Settings, Smpp
+from switchhook.telephony.smpp.letters import Wire
+from switchhook.telephony.smpp.session import Access
 from switchhook.telephony.twilio.inbound import STATUS_PATH, TwilioHooks
 from switchhook.telephony.twilio.messages import BODY_KEPT, Account, Twilio
-from switchhook.text_options import TWILIO
+from switchhook.text_options import SMPP, TWILIO
 from switchhook.workspace.e164 import normalise
 from switchhook.workspace.messaging import Texts
 from switchhook.workspace.text_sender import Sender
@@ -18,10 +23,21 @@ from switchhook.workspace.text_sender import Sender
 class Texting:
     """What is there for texts. A process that does not run telephones takes texts and sends none."""
 
-    def __init__(self, texts: Texts, twilio: TwilioHooks | None = None, sender: Sender | None = None) -> None:
+    def __init__(
+        self,
+        texts: Texts,
+        twilio: TwilioHooks | None = None,
+        sender: Sender | None = None,
+        state: Callable[[], str] | None = None,
+    ) -> None:
         self.texts = texts
         self.twilio = twilio
         self._sender = sender
+        self._state = state
+
+    def status(self) -> dict[str, str]:
+        """How the connection to the carrier stands, where there is one to be kept; for `/readyz`."""
+        return {} if self._state is None or self._sender is None else {"texts": self._state()}
 
     def start(self) -> None:
         """Begin to send."""
@@ -40,6 +56,8 @@ class Texting:
 
 def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, workspace: str) -> Texting:
     """The texts of the configuration, not started."""
+    if config.texts_carrier == SMPP and config.texts_smpp is not None:
+        return _smpp(config, config.texts_smpp, store, clock, workspace)
     if config.texts_carrier != TWILIO:
         return Texting(Texts(store, clock, workspace, config.region))
     account = Account(
@@ -54,6 +72,35 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
     client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
     carrier = Twilio(account, client, policy, config.public_url + STATUS_PATH)
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
-    hooks = TwilioHooks(texts, Door(account.sid, account.token, config.public_url, clock))
+    hooks = TwilioHooks(texts, account.sid, account.token, config.public_url)
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
     return Texting(texts, hooks, sender)
+
+
+def _smpp(config: Config, settings: SmppConfig, store: Store, clock: Clock, workspace: str) -> Texting:
+    carrier = Smpp(smpp_settings(config, settings), store, clock)
+    texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
+    carrier.serve(texts)
+    sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
+    return Texting(texts, sender=sender, state=lambda: carrier.state)
+
+
+def smpp_settings(config: Config, settings: SmppConfig) -> Settings:
+    """How texts go to the carrier of the configuration."""
+    return Settings(
+        Access(
+            settings.host,
+            settings.port,
+            settings.system_id,
+            config.texts_password or settings.password,
+            settings.system_type,
+            settings.address_range,
+            settings.tls,
+        ),
+        Wire(settings.alphabet, settings.long),
+        rate=config.texts_rate,
+        numbers=tuple(normalise(number, config.region) for number in settings.numbers),
+        separate=settings.bind == "separate",
+        query=settings.query,
+        decimal_receipts=settings.decimal_receipts,
+    )

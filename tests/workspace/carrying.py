@@ -43,6 +43,9 @@ class ScriptedCarrier:
         self.asked.append((text.id, since, carrier_id))
         return self.has(text, carrier_id)
 
+    async def attend(self, ours: bool) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 

@@ -11,7 +11,7 @@ from switchhook.clock import Clock, iso_millis
 from switchhook.events.envelope import publish as check
 from switchhook.events.ids import MESSAGE, new_id
 from switchhook.events.payloads import EventData, MessageType, SmsReceived, SmsSent
-from switchhook.storage import conversations, texts
+from switchhook.storage import conversations, text_parts, texts
 from switchhook.storage.conversations import Item
 from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace.callers import identify
@@ -31,6 +31,7 @@ from switchhook.workspace.texts import (
     clean_message,
     clean_recipient,
     is_over,
+    together,
     went_out,
 )
 
@@ -146,9 +147,10 @@ class Texts:
         Raises:
             StorageError: it could not be stored; bring it again.
         """
-        return await self._store.run(lambda tx: self._receive(tx, text))
+        return await self._store.run(lambda tx: self.take_in(tx, text))
 
-    async def _receive(self, tx: Transaction, text: Incoming) -> bool:
+    async def take_in(self, tx: Transaction, text: Incoming) -> bool:
+        """`receive` in a transaction."""
         workspace, now = self.workspace, self._clock.now()
         id_ = new_id(MESSAGE, now)
         if not await texts.add(tx, workspace, id_, text.carrier, text.carrier_id):
@@ -215,11 +217,28 @@ class Texts:
         await texts.save(tx, workspace, id_, known.carrier_id, after.reason)
         if is_over(after):
             await texts.forget(tx, workspace, id_)
+            await text_parts.drop_parts(tx, workspace, id_)
         elif carrier_id is not None:
             await texts.accepted(tx, workspace, id_, now + ASK_FIRST * 1000)
         if went_out(progress) and item.content is not None:
             await self._tell(tx, await self._sent(tx, item, now), now)
         return True
+
+    async def apply_part(
+        self, tx: Transaction, id_: str, carrier: str, part_id: str, progress: Progress
+    ) -> bool:
+        """What became of a part of a text, in a transaction: the text has come as far as its parts together."""
+        parts = await text_parts.parts_of(tx, self.workspace, id_)
+        missing = max(0, max((part.total for part in parts), default=1) - len(parts))
+        stages = [Progress(Status.PENDING)] * missing
+        for part in parts:
+            stage = Progress(Status(part.status), part.reason)
+            if part.part_id == part_id:
+                stage = advance(stage, progress)
+                saved = text_parts.Part(part_id, part.total, stage.status.value, stage.reason)
+                await text_parts.save_part(tx, self.workspace, carrier, saved)
+            stages.append(stage)
+        return await self.apply(tx, id_, together(stages))
 
     async def _sent(self, reader: Reader, item: Item, now: int) -> SmsSent:
         directory = await read_directory(reader, item.workspace, self._region)

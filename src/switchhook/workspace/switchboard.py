@@ -168,17 +168,6 @@ class Switchboard:
             bool(self._transcripts),
         )
 
-    async def find(self, source: str, call: str) -> CallState | None:
-        """What is known of a call, by the source's own id of it."""
-        rows = await self._store.read(
-            lambda reader: reader.fetch("call_by_source", self._workspace, source, call)
-        )
-        return _state.decode(rows[0][1]) if rows else None
-
-    async def open_states(self, source: str) -> list[CallState]:
-        """What is known of the calls of `source` of which something more is to come."""
-        return await self._open(source)
-
     async def open_calls(self, source: str) -> frozenset[str]:
         """The calls of `source` that have not ended, by the source's own ids."""
         return frozenset(state.source_call for state in await self._open(source) if state.ended_at is None)

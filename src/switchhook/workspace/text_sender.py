@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from switchhook.clock import Clock, Deadline
 from switchhook.delivery.allowance import BURST_SECONDS, Allowance
-from switchhook.storage import processes, texts
+from switchhook.storage import processes, text_parts, texts
 from switchhook.storage.conversations import FOREVER
 from switchhook.storage.processes import LineLost
 from switchhook.storage.store import StorageError, Store, Transaction
@@ -48,6 +48,7 @@ PARALLEL = 16  # texts under way
 WINDOW = 256  # texts at the head of the queue that are looked at
 LOOK = 1.0  # seconds between two looks at the queue
 AFTER_ERROR = 2.0
+ATTEND = 2.0  # seconds between two looks at who has the texts
 STALE = 30.0  # seconds after which a claim is too old to be acted on: it is about to be asked about
 ASKED = 20  # texts asked about in one look
 STOP_GRACE = 3.0  # seconds that texts under way get when we stop
@@ -75,7 +76,7 @@ class Sender:
     def start(self) -> None:
         """Begin to send."""
         loop = asyncio.get_running_loop()
-        for work in (self._send_now, self._ask_now):
+        for work in (self._send_now, self._ask_now, self._attend_now):
             self._loops.append(loop.create_task(self._keep_on(work)))
 
     async def stop(self) -> None:
@@ -164,6 +165,10 @@ class Sender:
     async def _ask_now(self) -> None:
         await self._clock.sleep(LOOK)
         await self.ask()
+
+    async def _attend_now(self) -> None:
+        await self._carrier.attend(await self._take())
+        await self._clock.sleep(ATTEND)
 
     async def _take(self) -> bool:
         """Whether it is this process that sends."""
@@ -299,6 +304,7 @@ class Sender:
                 await self._texts.apply(tx, text.id, Progress(Status.FAILED, UNKNOWN))
             else:
                 await texts.forget(tx, self._workspace, text.id)
+                await text_parts.drop_parts(tx, self._workspace, text.id)
 
         await self._store.run(work)
 

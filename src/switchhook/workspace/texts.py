@@ -124,6 +124,9 @@ class Carrier(Protocol):
             CarrierUnreachable: ask again later.
         """
 
+    async def attend(self, ours: bool) -> None:
+        """Told again and again: whether this process is the one that has the texts, and is to stay connected."""
+
     async def close(self) -> None:
         """Let go of connections."""
 
@@ -166,6 +169,15 @@ def is_over(progress: Progress) -> bool:
 def went_out(progress: Progress) -> bool:
     """Whether a report says that a text went out."""
     return progress.status in (Status.SENT, Status.DELIVERED)
+
+
+def together(stages: Sequence[Progress]) -> Progress:
+    """How far a text has come whose parts have come so far: it failed when one did, arrived when all did."""
+    for stage in stages:
+        if stage.status is Status.FAILED:
+            return stage
+    order = (Status.PENDING, Status.SENT, Status.DELIVERED)
+    return min(stages, key=lambda stage: order.index(stage.status))
 
 
 def resolve(found: Sequence[Taken], others: Collection[str]) -> Taken | None:

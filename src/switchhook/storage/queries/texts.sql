@@ -42,3 +42,46 @@ DELETE FROM opt_outs WHERE workspace_id = $1 AND own_number = $2 AND contact_num
 
 -- name: opted_out
 SELECT at FROM opt_outs WHERE workspace_id = $1 AND own_number = $2 AND contact_number = $3
+
+-- name: add_text_part
+INSERT INTO text_parts (workspace_id, carrier, part_id, text_id, total, status) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING
+
+-- name: text_of_part
+SELECT text_id FROM text_parts WHERE workspace_id = $1 AND carrier = $2 AND part_id = $3
+
+-- name: text_parts
+SELECT part_id, total, status, reason FROM text_parts WHERE workspace_id = $1 AND text_id = $2 ORDER BY part_id
+
+-- name: save_text_part
+UPDATE text_parts SET status = $4, reason = $5 WHERE workspace_id = $1 AND carrier = $2 AND part_id = $3
+
+-- name: drop_text_parts
+DELETE FROM text_parts WHERE workspace_id = $1 AND text_id = $2
+
+-- name: text_fragments
+SELECT number, total, digest, content, at, done_at FROM text_fragments
+WHERE workspace_id = $1 AND carrier = $2 AND sender = $3 AND recipient = $4 AND reference = $5 ORDER BY number
+
+-- name: add_text_fragment
+INSERT INTO text_fragments (workspace_id, carrier, sender, recipient, reference, number, total, digest, content, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+
+-- name: finish_text_fragments
+-- What it said stands in the item, and goes from here; the digests stay.
+UPDATE text_fragments SET content = '', done_at = $6
+WHERE workspace_id = $1 AND carrier = $2 AND sender = $3 AND recipient = $4 AND reference = $5
+
+-- name: drop_text_fragments
+DELETE FROM text_fragments
+WHERE workspace_id = $1 AND carrier = $2 AND sender = $3 AND recipient = $4 AND reference = $5
+
+-- name: stale_text_fragments
+SELECT carrier, sender, recipient, reference FROM text_fragments
+WHERE workspace_id = $1 GROUP BY carrier, sender, recipient, reference
+HAVING min(at) < $2 AND max(done_at) IS NULL OR max(done_at) < $3
+ORDER BY min(at) LIMIT $4
+
+-- name: text_arrivals
+SELECT carrier_id FROM texts WHERE workspace_id = $1 AND carrier = $2 AND carrier_id >= $3 AND carrier_id < $4
+ORDER BY carrier_id

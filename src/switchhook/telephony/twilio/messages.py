@@ -154,6 +154,9 @@ class Twilio:
         found = _decoded(await self._exchange("GET", f".json?{urlencode(query)}"), _list).messages
         return [_taken(one) for one in found if one.body == text.content and not _before(one, begun)]
 
+    async def attend(self, ours: bool) -> None:
+        """See `Carrier`. Twilio comes to us."""
+
     async def close(self) -> None:
         """See `Carrier`."""
         await self._client.aclose()
