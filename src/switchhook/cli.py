@@ -16,6 +16,7 @@ from switchhook.commands.doctor import doctor_command
 from switchhook.commands.endpoints import endpoints_group
 from switchhook.commands.keys import keys_group
 from switchhook.commands.listen import listen_command
+from switchhook.commands.mcp import mcp_command
 from switchhook.commands.numbers import numbers_group
 from switchhook.commands.prune import prune_command
 from switchhook.commands.secrets import secrets_group
@@ -70,6 +71,7 @@ for _command in (
     retry_command,
     recover_command,
     listen_command,
+    mcp_command,
     verify_command,
 ):
     cli.add_command(_command)
