@@ -24,10 +24,19 @@ from switchhook.config import (
 from switchhook.connectors import AsteriskConfig
 from switchhook.smpp_options import SmppConfig
 from switchhook.text_options import check_texts
+from switchhook.voice_options import TwilioConfig, check_voice
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
 SMPP = {"host": "smsc.example", "system_id": "acme", "numbers": ["+33112345678"]}
 ASTERISK = {"host": "pbx", "user": "u", "secret": "s", "trunks": ["PJSIP/trunk"]}
+TWILIO = {
+    "account_sid": "AC1",
+    "auth_token": "t",
+    "telephones": {"a@example.com": ["sip:a@acme.sip.twilio.com"]},
+}
+TWILIO_READ = TwilioConfig(
+    "AC1", "t", telephones={"a@example.com": ("sip:a@acme.sip.twilio.com",)}, voicemail_seconds=120
+)
 USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
 NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
 SECRETS_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -75,6 +84,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_max_seconds": (60, "60", 60.0),
     "asterisk": (ASTERISK, json.dumps(ASTERISK), AsteriskConfig("pbx", "u", ("PJSIP/trunk",), secret="s")),
     "asterisk_secret": ("s", "s", "s"),
+    "twilio": (TWILIO, json.dumps(TWILIO), TWILIO_READ),
+    "twilio_auth_token": ("s", "s", "s"),
     "texts_carrier": ("twilio", "twilio", "twilio"),
     "texts_rate": (3, "3", 3.0),
     "texts_sender_ids": (["Harbour", "Front desk"], "Harbour, Front desk", ("Harbour", "Front desk")),
@@ -177,6 +188,15 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ('{"hots": "h"}', "did you mean host"),
         ('{"host": "h", "user": "u", "trunks": ["t"]}', "SWITCHHOOK_ASTERISK_SECRET"),
     ],
+    "twilio": [
+        ("AC1", "JSON object"),
+        ("[]", "table"),
+        ('{"acount_sid": "AC1"}', "did you mean account_sid"),
+        ('{"voicemail_seconds": 0}', "voicemail_seconds"),
+        ('{"url": "api.twilio.com"}', "https://"),
+        ('{"telephones": {"a@example.com": ["a@acme.sip.twilio.com"]}}', "sip:NAME@HOST"),
+        ('{"telephones": {"a@example.com": ["0612345678"]}}', "a number with +"),
+    ],
     "users": [
         ("x", "JSON"),
         ("{}", "array"),
@@ -196,7 +216,7 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
 def toml(value: Any) -> str:
     """A value as TOML writes it (JSON does, but for tables)."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(toml(part) for part in value) + "]"
     return json.dumps(value, ensure_ascii=False)
@@ -259,9 +279,8 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
     _, text, expected = VALUES[option.name]
-    other = {"users": "[]", "numbers": "[]", "asterisk": "", "texts_smpp": "", "retry_schedule": "0"}.get(
-        option.name
-    )
+    empty = {"users": "[]", "numbers": "[]", "asterisk": "", "twilio": "", "texts_smpp": ""}
+    other = {**empty, "retry_schedule": "0"}.get(option.name)
     if other is None:
         default = option.default
         other = "-".join(map(str, default)) if option.name == "sip_rtp_ports" else str(default)
@@ -619,3 +638,26 @@ def test_settings_of_texts_that_do_nothing_or_are_too_few_are_refused(
     assert "sesame" not in repr(config)
     with pytest.raises(ConfigError, match=word):
         check_texts(config)
+
+
+def test_calls_of_twilio_need_an_account_and_an_address() -> None:
+    users = json.dumps([{"email": "a@example.com"}])
+    given = {"twilio": json.dumps(TWILIO), "public_url": "https://x.example", "users": users}
+    check_voice(load(given, {}))
+    texts = {
+        "texts_carrier": "twilio",
+        "texts_twilio_account_sid": "AC1",
+        "texts_twilio_auth_token": "t",
+        "public_url": "https://x.example",
+    }
+    check_voice(load({**texts, "twilio": "{}"}, {}))  # the account of texts, unless another one is named
+    for less, says in (
+        ({**given, "twilio": '{"auth_token": "t"}'}, "account_sid"),
+        ({**given, "twilio": '{"account_sid": "AC1"}'}, "SWITCHHOOK_TWILIO_AUTH_TOKEN"),
+        ({**given, "public_url": ""}, "public_url"),
+        ({**given, "users": "[]"}, "unknown user 'a@example.com'"),
+        ({"twilio_auth_token": "t"}, r"section \[twilio\]"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            check_voice(load(less, {}))
+    assert "'t'" not in repr(load(given, {}))

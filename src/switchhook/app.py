@@ -21,6 +21,7 @@ from typing import Protocol
 from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
+from switchhook.calling import calling
 from switchhook.clock import Clock
 from switchhook.config import API, DISPATCH, Config, database_path, is_shared
 from switchhook.delivery import operational
@@ -110,9 +111,11 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         switchboard = Switchboard(
             store, clock, workspace.id, config.region, link, telephones=telephones(config)
         )
+        voice, twilio_line = calling(config, store, switchboard, clock, policy=policy, workspace=workspace.id)
         lines = [
             sip_line(config, store, switchboard, clock, workspace.id),
             asterisk_line(config, store, switchboard, clock),
+            twilio_line,
         ]
         await _open(lines, stack)
         api = build(
@@ -132,6 +135,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
                 twilio=texts.twilio,
+                twilio_voice=voice,
                 disks=_disks(config),
                 settings=shown(config),
                 limits=_limits(config),

@@ -22,6 +22,7 @@ from switchhook.parsers import Network
 from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.text_options import TEXT_OPTIONS
+from switchhook.voice_options import VOICE_OPTIONS, TwilioConfig
 
 __all__ = [
     "OPTIONS",
@@ -79,6 +80,8 @@ class Config:
     sip_max_seconds: float
     asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
     asterisk_secret: str = field(repr=False)
+    twilio: TwilioConfig | None = field(repr=False)  # holds a secret
+    twilio_auth_token: str = field(repr=False)
     texts_carrier: str
     texts_rate: float
     texts_sender_ids: tuple[str, ...]
@@ -250,6 +253,7 @@ OPTIONS: tuple[Option, ...] = (
         "JSON",
     ),
     Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
+    *VOICE_OPTIONS,
     Option(
         "users",
         parsers.structs(UserConfig),
@@ -318,7 +322,7 @@ def _check(config: Config) -> Config:
                 "to split roles name a PostgreSQL with --database postgresql://user@host/name"
             )
     if config.role == (TELEPHONY,):
-        if not config.sip_listen and config.asterisk is None:
+        if not config.sip_listen and config.asterisk is None and config.twilio is None:
             raise ConfigError(
                 f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
             )
@@ -328,7 +332,6 @@ def _check(config: Config) -> Config:
             )
     for what, given in (
         ("users", [user.email for user in config.users]),
-        ("users", [user.extension for user in config.users if user.extension]),
         ("numbers", [number.number for number in config.numbers]),
     ):
         twice = next((one for one in given if given.count(one) > 1), None)

@@ -12,6 +12,7 @@ from switchhook.storage.store import Store
 from switchhook.telephony.smpp.carrier import Settings, Smpp
 from switchhook.telephony.smpp.letters import Wire
 from switchhook.telephony.smpp.session import Access
+from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.inbound import STATUS_PATH, TwilioHooks
 from switchhook.telephony.twilio.messages import BODY_KEPT, Account, Twilio
 from switchhook.text_options import SMPP, TWILIO
@@ -54,13 +55,9 @@ class Texting:
         return {} if self._sender is None else self._sender.snapshot()
 
 
-def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, workspace: str) -> Texting:
-    """The texts of the configuration, not started."""
-    if config.texts_carrier == SMPP and config.texts_smpp is not None:
-        return _smpp(config, config.texts_smpp, store, clock, workspace)
-    if config.texts_carrier != TWILIO:
-        return Texting(Texts(store, clock, workspace, config.region))
-    account = Account(
+def text_account(config: Config) -> Account:
+    """The account of Twilio that texts go through."""
+    return Account(
         sid=config.texts_twilio_account_sid,
         token=config.texts_twilio_auth_token,
         url=config.texts_twilio_url,
@@ -68,11 +65,20 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
         service=config.texts_twilio_messaging_service_sid,
         rate=config.texts_rate,
     )
+
+
+def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, workspace: str) -> Texting:
+    """The texts of the configuration, not started."""
+    if config.texts_carrier == SMPP and config.texts_smpp is not None:
+        return _smpp(config, config.texts_smpp, store, clock, workspace)
+    if config.texts_carrier != TWILIO:
+        return Texting(Texts(store, clock, workspace, config.region))
+    account = text_account(config)
     proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
     client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
     carrier = Twilio(account, client, policy, config.public_url + STATUS_PATH)
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
-    hooks = TwilioHooks(texts, account.sid, account.token, config.public_url)
+    hooks = TwilioHooks(texts, Door(account.sid, account.token, config.public_url, clock))
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
     return Texting(texts, hooks, sender)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from switchhook import calling
 from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config
 from switchhook.connectors import AsteriskConfig, address
@@ -17,9 +18,9 @@ from switchhook.workspace.switchboard import Switchboard
 
 def telephones(config: Config) -> Mapping[str, str]:
     """Telephones of the phone systems that are watched: e-mail addresses of their users by their addresses."""
-    if config.asterisk is None:
-        return {}
-    return {ADDRESS.format(name): email for name, email in config.asterisk.extensions.items()}
+    extensions = config.asterisk.extensions if config.asterisk is not None else {}
+    found = {ADDRESS.format(name): email for name, email in extensions.items()}
+    return {**found, **calling.telephones(config)}
 
 
 def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock) -> Line:

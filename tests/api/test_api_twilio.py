@@ -7,6 +7,7 @@ import pytest
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from switchhook.api.app import Api, build
+from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.inbound import TwilioHooks
 from switchhook.workspace.messaging import Texts
 from tests.api.world import PUBLIC_URL, Answer, World, call
@@ -33,7 +34,7 @@ class Post:
         self.url = public_url
         self.texts = Texts(world.store, world.clock, "wsp_a", "FR", carrier=ScriptedCarrier())
         services = world.services()
-        hooks = TwilioHooks(self.texts, SID, TOKEN, PUBLIC_URL)
+        hooks = TwilioHooks(self.texts, Door(SID, TOKEN, PUBLIC_URL, world.clock))
         self.app: Api = build(type(services)(**{**vars(services), "texts": self.texts, "twilio": hooks}))
 
     async def __call__(

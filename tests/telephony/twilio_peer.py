@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 SID, TOKEN = "AC0123456789", "the token of the account"
 
@@ -26,6 +26,11 @@ class TwilioPeer:
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     listing: str = "well"
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recordings: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # sid → (call, WAV)
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: list[Behaviour] = field(default_factory=list)  # of what is asked about calls, one after the other
+    asked: list[str] = field(default_factory=list)
     url: str = ""
 
     async def start(self) -> None:
@@ -42,7 +47,17 @@ class TwilioPeer:
                 method, path, _ = lines[0].split(" ")
                 headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:] if line)}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.logins.append(base64.b64decode(headers["authorization"].split()[1]).decode())
+                self.logins.append(
+                    base64.b64decode(
+                        headers.get("authorization", "Basic ").split()[-1]
+                        if "authorization" in headers
+                        else ""
+                    ).decode()
+                )
+                if "/Messages" not in path:
+                    if not await self._voice(method, path, headers, writer):
+                        return
+                    continue
                 answer = self._answer(method, path, body.decode())
                 if answer is None:
                     return
@@ -56,6 +71,68 @@ class TwilioPeer:
             pass
         finally:
             writer.close()
+
+    async def _voice(
+        self, method: str, path: str, headers: dict[str, str], writer: asyncio.StreamWriter
+    ) -> bool:
+        """Calls, recordings and numbers; False when the connection is to end."""
+        self.asked.append(f"{method} {path.removeprefix(f'/2010-04-01/Accounts/{SID}')}")
+        fault = self.faults.pop(0) if self.faults else "well"
+        if fault == "hang":
+            await asyncio.sleep(3_600)
+        if fault == "drop":
+            return False
+        kind, more = "application/json", ""
+        if fault.isdigit():
+            status, content = int(fault), json.dumps({"code": 20000 + int(fault), "message": "x"}).encode()
+        elif fault.startswith("redirect "):
+            status, content, more = 307, b"", f"location: {fault.partition(' ')[2]}\r\n"
+        else:
+            status, content, kind = self._resource(method, urlsplit(path))
+        said = content[: len(content) // 2] if fault == "half" else content
+        writer.write(
+            f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{more}content-length: {len(content)}\r\n\r\n".encode()
+            + said
+        )
+        await writer.drain()
+        return fault != "half"
+
+    def _resource(self, method: str, parts: SplitResult) -> tuple[int, bytes, str]:
+        rest = parts.path.removeprefix(f"/2010-04-01/Accounts/{SID}")
+        query = dict(parse_qsl(parts.query))
+        found: Any = None
+        if rest == ".json":
+            found = {"sid": SID, "status": "active", "friendly_name": "Harbour"}
+        elif rest == "/Calls.json":
+            found = {
+                "calls": [
+                    one for one in self.calls.values() if one.get("parent_call_sid") == query["ParentCallSid"]
+                ]
+            }
+        elif rest == "/IncomingPhoneNumbers.json":
+            number = self.numbers.get(query["PhoneNumber"])
+            found = {"incoming_phone_numbers": [number] if number else []}
+        elif rest.endswith("/Recordings.json"):
+            call = rest.split("/")[2]
+            found = {
+                "recordings": [
+                    {"sid": sid, "call_sid": of, "status": "completed", "channels": 2, "source": "DialVerb"}
+                    for sid, (of, _) in self.recordings.items()
+                    if of == call
+                ]
+            }
+        elif rest.startswith("/Calls/"):
+            found = self.calls.get(rest.removeprefix("/Calls/").removesuffix(".json"))
+        elif rest.startswith("/Recordings/"):
+            sid, _, ending = rest.removeprefix("/Recordings/").partition(".")
+            if sid in self.recordings and method == "DELETE":
+                del self.recordings[sid]
+                return 204, b"", "text/plain"
+            if sid in self.recordings and ending == "wav":
+                return 200, self.recordings[sid][1], "audio/x-wav"
+        if found is None:
+            return 404, json.dumps({"code": 20404, "message": "not found"}).encode(), "application/json"
+        return 200, json.dumps(found).encode(), "application/json"
 
     def _answer(self, method: str, path: str, body: str) -> tuple[int, Any, str] | None:
         parts = urlsplit(path)

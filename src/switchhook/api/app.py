@@ -40,6 +40,7 @@ from switchhook.api.recoveries import Recoveries
 from switchhook.api.replays import Replays
 from switchhook.api.route import Route, Router, real_path
 from switchhook.api.routes import BATCH, EVENT, ROUTES
+from switchhook.api.routes.hooks import TWILIO_CALLS
 from switchhook.api.services import Services
 from switchhook.api.sessions import Sessions, require_page, session_token
 from switchhook.api.sms import Sms
@@ -151,6 +152,7 @@ class Api:
             "get_me": Account(services).me,
             "take_twilio_message": hooks.message,  # in transactions of their own
             "take_twilio_status": hooks.status,
+            **dict.fromkeys(TWILIO_CALLS, hooks.call),
             "get_recording": recordings.get,
             "get_peaks": recordings.peaks,
             "get_health": operation.health,

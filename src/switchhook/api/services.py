@@ -42,11 +42,18 @@ class Dispatcher(Protocol):
 class CarrierHooks(Protocol):
     """What takes the requests of a carrier; each returns when what was said is durable."""
 
-    async def message(self, query: str, body: bytes, signature: str) -> bool:
+    async def message(self, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> bool:
         """A text came in; False when the signature is not the carrier's."""
 
-    async def status(self, query: str, body: bytes, signature: str) -> bool:
+    async def status(self, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> bool:
         """Something became of a text; False when the signature is not the carrier's."""
+
+
+class CallHooks(Protocol):
+    """What takes the requests of a carrier of calls."""
+
+    async def take(self, path: str, query: str, body: bytes, headers: Mapping[bytes, bytes]) -> bytes | None:
+        """The document that answers a request, once what it says is durable; None when the signature is not good."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class Services:
     region: str = "FR"  # whose national spelling of numbers is understood
     texts: Texts | None = None
     twilio: CarrierHooks | None = None
+    twilio_voice: CallHooks | None = None
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict

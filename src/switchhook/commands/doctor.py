@@ -12,6 +12,7 @@ from switchhook.commands.printing import cell, json_option, print_json
 from switchhook.commands.settings import settings
 from switchhook.config import load
 from switchhook.examination import Finding, examine
+from switchhook.twilio_findings import examine_twilio
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -20,7 +21,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 @json_option
 @settings()
 def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> None:
-    """Look at configuration, files, disk, clock, ports, database and endpoints, and say what to do.
+    """Look at configuration, files, disk, clock, ports, database, endpoints and Twilio, and say what to do.
 
     Takes the settings of `serve`, on the machine where it runs, while it runs or not. Exit code 1 when there is
     an error.
@@ -29,10 +30,12 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
     found: list[Finding] = []
 
     async def look() -> None:
-        async for finding in examine(config, SystemClock()):
-            found.append(finding)
-            if not as_json:
-                _show(finding)
+        clock = SystemClock()
+        for findings in (examine(config, clock), examine_twilio(config, clock)):
+            async for finding in findings:
+                found.append(finding)
+                if not as_json:
+                    _show(finding)
 
     asyncio.run(look())
     if as_json:

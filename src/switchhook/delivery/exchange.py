@@ -1,7 +1,7 @@
 """One attempt as data: what is to be sent, and what came of it. Pure: the client fills it in, `outcome` reads it."""
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -75,6 +75,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `pool_key` names whose connections may be used, the endpoint's id: endpoints never share one. `target` should be the
     same object for every request of an endpoint. `headers` are the message's own; the client adds Host, Content-Length
     and Accept-Encoding. `timeout` is in seconds, for everything from the name look-up to the last byte of the answer.
+    `sink` is given the body of a 200 piece by piece, which is then not kept; it must not raise.
     """
 
     pool_key: Hashable
@@ -83,6 +84,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     timeout: float = 20.0
     method: str = "POST"
+    sink: Callable[[bytes], None] | None = None
 
     def __repr__(self) -> str:  # headers may hold credentials, the body what was said on the telephone
         return f"Request({self.method}, pool_key={self.pool_key!r})"

@@ -91,7 +91,7 @@ class Recorder:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._file, _wav_header())
+        os.write(self._file, wav_header())
         self._left = Track()
         self._right = Track()
         self._written = 0
@@ -132,7 +132,8 @@ class Recorder:
         return self._written / RATE
 
 
-def _wav_header() -> bytes:
+def wav_header() -> bytes:
+    """The head of a recording in progress: it claims the greatest length there is."""
     size = 0xFFFFFFFF - 36 & ~3
     return (
         struct.pack("<4sI4s", b"RIFF", size + 36, b"WAVE")

@@ -174,6 +174,11 @@ async def silence_item(tx: Transaction, workspace: str, id_: str, kind: str) -> 
     await tx.execute("silence_item", workspace, id_, kind, "[]", "{}", "")
 
 
+async def save_recording(tx: Transaction, workspace: str, id_: str, url: str) -> None:
+    """Store where the recording of a call is, which came after its end was told."""
+    await tx.execute("save_recording_url", workspace, id_, url)
+
+
 async def save_status(tx: Transaction, workspace: str, id_: str, status: str) -> None:
     """Store how far a text has come."""
     await tx.execute("save_item_status", workspace, id_, status)

@@ -13,7 +13,7 @@ from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage import transcripts as queue
-from switchhook.storage.conversations import tags_of_call
+from switchhook.storage.conversations import save_recording, tags_of_call
 from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace import transcripts
 from switchhook.workspace.call_state import CallState
@@ -123,6 +123,8 @@ class Switchboard:
                 recording.seconds,
                 fact.at,
             )
+            if was_completed:
+                await save_recording(tx, self._workspace, state.id, self._link(recording.id))
             if self._transcripts is not None:
                 await transcripts.queue(tx, self._workspace, state, self._clock.now())
         if state.awaits and state.ended_at is not None:
@@ -167,6 +169,17 @@ class Switchboard:
             self._clock.now(),
             bool(self._transcripts),
         )
+
+    async def find(self, source: str, call: str) -> CallState | None:
+        """What is known of a call, by the source's own id of it."""
+        rows = await self._store.read(
+            lambda reader: reader.fetch("call_by_source", self._workspace, source, call)
+        )
+        return _state.decode(rows[0][1]) if rows else None
+
+    async def open_states(self, source: str) -> list[CallState]:
+        """What is known of the calls of `source` of which something more is to come."""
+        return await self._open(source)
 
     async def open_calls(self, source: str) -> frozenset[str]:
         """The calls of `source` that have not ended, by the source's own ids."""

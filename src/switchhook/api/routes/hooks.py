@@ -7,6 +7,16 @@ _SIGNED = (
 )
 _FORM = "application/x-www-form-urlencoded"
 
+# By the names of their routes: where Twilio posts to about calls, below /hooks/twilio/voice.
+TWILIO_CALLS = {
+    "take_twilio_call": ("", "A call comes in, or a telephone at Twilio calls out"),
+    "take_twilio_call_status": ("/status", "What became of a call"),
+    "take_twilio_leg": ("/leg", "What became of a telephone that was dialled"),
+    "take_twilio_dialled": ("/dialled", "Telephones have rung; what is to be done now"),
+    "take_twilio_left": ("/left", "A message was left"),
+    "take_twilio_recording": ("/recording", "A recording is ready"),
+}
+
 ROUTES: tuple[Route, ...] = (
     Route(
         "take_twilio_message",
@@ -31,5 +41,20 @@ ROUTES: tuple[Route, ...] = (
         content_type="text/xml",
         tag="Carriers",
         hidden=True,
+    ),
+    *(
+        Route(
+            name,
+            "POST",
+            f"/hooks/twilio/voice{end}",
+            summary,
+            _SIGNED,
+            access="public",
+            takes=_FORM,
+            content_type="text/xml",
+            tag="Carriers",
+            hidden=True,
+        )
+        for name, (end, summary) in TWILIO_CALLS.items()
     ),
 )

@@ -216,6 +216,10 @@ class Connection(asyncio.Protocol):
         if self._complete:
             return
         self._got_body = True
+        call = self.call
+        if call is not None and call.request.sink is not None and self._status == 200:
+            call.request.sink(data)
+            return
         self._body_size += len(data)
         room = self._limits.body_kept - self._kept
         if room > 0:

@@ -25,6 +25,10 @@ WHERE workspace_id = $1 AND id = $2 AND kind = $3
 -- name: save_item_status
 UPDATE items SET status = $3 WHERE workspace_id = $1 AND id = $2
 
+-- name: save_recording_url
+-- Of a call whose recording came after its end was told.
+UPDATE items SET recording_url = $3 WHERE workspace_id = $1 AND id = $2 AND recording_url IS NULL
+
 -- name: tags_of_call
 SELECT t.tag_key, g.name, g.color, t.user_email, t.added_at FROM call_tags t
 LEFT JOIN tags g ON g.workspace_id = t.workspace_id AND g.key = t.tag_key

@@ -1,0 +1,205 @@
+"""Calls of Twilio: what it asks, and what it tells.
+
+    a call comes in  ─▶ Offered, durable ─▶ ring, call out, take a message, or refuse
+    legs, the call   ─▶ facts
+    nobody answered  ─▶ a greeting and a message
+    a recording      ─▶ written down as to be fetched (`keeper.py`)
+
+What Twilio posts may come to any process, twice, and in any order: each fact has an id of its own, and counts once in
+the database. An answer is given when what was said is durable; without one Twilio tries its fallback, or tells the
+caller.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+from urllib.parse import parse_qs, urlencode
+
+from switchhook.clock import Clock
+from switchhook.telephony.twilio import reports, twiml
+from switchhook.telephony.twilio.door import Door, Form, Headers
+from switchhook.telephony.twilio.fetching import FetchRecording, Side
+from switchhook.telephony.twilio.reports import SOURCE, Report
+from switchhook.telephony.twilio.routing import (
+    CallOut,
+    Mailbox,
+    Refuse,
+    Ring,
+    VoiceSettings,
+    plan,
+    unanswered,
+)
+from switchhook.telephony.twilio.settling import nothing_more
+from switchhook.telephony.twilio.twiml import Keeping, Telephone
+from switchhook.workspace.facts import EndCause, LegKind, Offered, Settled
+from switchhook.workspace.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+CALLS_PATH = "/hooks/twilio/voice"
+STATUS_PATH = "/hooks/twilio/voice/status"
+LEG_PATH = "/hooks/twilio/voice/leg"
+DIALLED_PATH = "/hooks/twilio/voice/dialled"
+LEFT_PATH = "/hooks/twilio/voice/left"
+RECORDING_PATH = "/hooks/twilio/voice/recording"
+
+
+class Keep(Protocol):
+    """Writes down that a recording is to be fetched."""
+
+    async def __call__(self, recording: FetchRecording) -> None:
+        """Returns when it is durable.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+
+
+class VoiceHooks:
+    """The places that Twilio posts to about calls."""
+
+    def __init__(
+        self, switchboard: Switchboard, door: Door, settings: VoiceSettings, clock: Clock, keep: Keep
+    ) -> None:
+        self._switchboard = switchboard
+        self._door = door
+        self._settings = settings
+        self._clock = clock
+        self._keep = keep
+        self._places: dict[str, Callable[[Form, dict[str, str]], Awaitable[bytes]]] = {
+            CALLS_PATH: self._begins,
+            STATUS_PATH: self._status,
+            LEG_PATH: self._leg,
+            DIALLED_PATH: self._dialled,
+            LEFT_PATH: self._left,
+            RECORDING_PATH: self._recording,
+        }
+
+    def __repr__(self) -> str:
+        return f"VoiceHooks({self._door.account})"
+
+    async def take(self, path: str, query: str, body: bytes, headers: Headers) -> bytes | None:
+        """The document that answers what was posted to one of our places; None when it is not Twilio who posts.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        form = self._door.read(path, query, body, headers)
+        if form is None:
+            return None
+        ours = {name: values[0] for name, values in parse_qs(query).items()}
+        await self._switchboard.load()  # any process may be asked, also one that has no line
+        return await self._places[path](form, ours)
+
+    async def _begins(self, form: Form, _: dict[str, str]) -> bytes:
+        now = self._clock.now()
+        report = reports.posted(form, now)
+        directory = self._switchboard.directory
+        call = reports.offered(report, now, directory) if report.sid else None
+        if call is None:
+            log.warning(
+                "a call of Twilio to %.40r is refused: it is from or to nobody of the workspace",
+                "a number" if report.by_telephone else report.to,
+            )
+            return twiml.reject()
+        await self._switchboard.report(call)
+        match plan(call, directory, self._settings):
+            case Ring(telephones, seconds):
+                return twiml.ring(
+                    [self._telephone(call, LegKind.USER, address) for address in telephones],
+                    seconds,
+                    self._url(DIALLED_PATH),
+                    self._keeping(Side.OUTSIDE),
+                )
+            case CallOut(number, caller, seconds):
+                return twiml.ring(
+                    [self._telephone(call, LegKind.OUTSIDE, number)],
+                    seconds,
+                    self._url(DIALLED_PATH),
+                    self._keeping(Side.USER),
+                    caller,
+                )
+            case Mailbox():
+                return await self._take_message(call.call)
+            case Refuse(cause):
+                await self._switchboard.report(reports.end(call.call, now, cause))
+                return twiml.reject(busy=cause is not EndCause.BLOCKED)
+
+    async def _status(self, form: Form, _: dict[str, str]) -> bytes:
+        report = reports.posted(form, self._clock.now())
+        for fact in reports.of_call(report, self._switchboard.directory) if report.sid else ():
+            await self._switchboard.report(fact)
+        await self._settle(report.sid)
+        return twiml.nothing()
+
+    async def _leg(self, form: Form, ours: dict[str, str]) -> bytes:
+        report = reports.posted(form, self._clock.now())
+        call, kind = ours.get("call", ""), ours.get("kind", "")
+        if call and kind in {LegKind.USER, LegKind.OUTSIDE}:
+            for fact in reports.of_leg(report, call, LegKind(kind), ours.get("to", report.to)):
+                await self._switchboard.report(fact)
+            await self._settle(call)
+        return twiml.nothing()
+
+    async def _dialled(self, form: Form, _: dict[str, str]) -> bytes:
+        """The telephones have rung, and perhaps somebody has talked."""
+        report: Report = reports.posted(form, self._clock.now())
+        if report.over:
+            return twiml.nothing()
+        answered = form.get("DialCallStatus") in ("completed", "answered")
+        if answered or report.by_telephone or not report.sid:
+            return twiml.hang_up()
+        directory = self._switchboard.directory
+        number = directory.number(directory.spell(report.to))
+        if number is None or not isinstance(unanswered(number), Mailbox):
+            return twiml.hang_up()
+        return await self._take_message(report.sid)
+
+    async def _left(self, form: Form, _: dict[str, str]) -> bytes:
+        """A message was left, or none."""
+        return twiml.hang_up()
+
+    async def _recording(self, form: Form, ours: dict[str, str]) -> bytes:
+        call, sid = form.get("CallSid", ""), form.get("RecordingSid", "")
+        status = form.get("RecordingStatus", "completed")
+        if not call or not (sid.isascii() and sid.isalnum() and len(sid) <= 64):
+            return twiml.nothing()
+        if status == "completed":
+            first = ours.get("first", "")
+            channels = form.get("RecordingChannels", "2")
+            side = Side(first) if first in set(Side) else Side.OUTSIDE
+            began_at = reports.moment(form.get("RecordingStartTime"), 0)
+            kept = FetchRecording(sid, call, side, 1 if channels == "1" else 2, "message" in ours, began_at)
+            await self._keep(kept)
+        elif status in ("absent", "failed"):
+            await self._settle(call, absent=True)
+        return twiml.nothing()
+
+    async def _take_message(self, call: str) -> bytes:
+        await self._switchboard.report(reports.mailbox_answers(call, self._clock.now()))
+        settings = self._settings
+        keeping = Keeping(self._url(RECORDING_PATH, first=Side.OUTSIDE, message="1"))
+        return twiml.leave_message(
+            settings.greeting,
+            settings.language,
+            settings.voicemail_seconds,
+            self._url(LEFT_PATH),
+            keeping,
+        )
+
+    async def _settle(self, call: str, *, absent: bool = False) -> None:
+        """Complete a call that is over as soon as nothing more can come of it."""
+        state = await self._switchboard.find(SOURCE, call) if call else None
+        if state is not None and nothing_more(state, records=self._settings.record, absent=absent):
+            await self._switchboard.report(
+                Settled(source=SOURCE, call=call, id="settled", at=self._clock.now())
+            )
+
+    def _telephone(self, call: Offered, kind: LegKind, address: str) -> Telephone:
+        return Telephone(address, self._url(LEG_PATH, call=call.call, kind=kind, to=address))
+
+    def _keeping(self, first: Side) -> Keeping | None:
+        return Keeping(self._url(RECORDING_PATH, first=first)) if self._settings.record else None
+
+    def _url(self, path: str, **ours: str) -> str:
+        return f"{self._door.public_url}{path}{'?' + urlencode(ours) if ours else ''}"
