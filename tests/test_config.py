@@ -22,6 +22,7 @@ from switchhook.config import (
     load,
 )
 from switchhook.connectors import AsteriskConfig
+from switchhook.recording_options import check_recordings
 from switchhook.smpp_options import SmppConfig
 from switchhook.text_options import check_texts
 from switchhook.voice_options import TwilioConfig, check_voice
@@ -69,6 +70,16 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "min_free_mb": (7, "7", 7),
     "log_level": ("debug", "debug", "debug"),
     "recording_link_days": (0.5, "0.5", 0.5),
+    "recordings_retention": ("90d", "90d", 7_776_000.0),
+    "recordings_store": ("s3", "s3", "s3"),
+    "recordings_bucket": ("calls", "calls", "calls"),
+    "recordings_endpoint": ("http://127.0.0.1:9/", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+    "recordings_region": ("eu-west-3", "eu-west-3", "eu-west-3"),
+    "recordings_access_key": ("AK", "AK", "AK"),
+    "recordings_secret_key": ("s/e+c", "s/e+c", "s/e+c"),
+    "recordings_prefix": ("phone/a.", "phone/a.", "phone/a."),
+    "recordings_path_style": (True, "yes", True),
+    "recordings_keep_days": (7, "7", 7.0),
     "sip_listen": ("127.0.0.1:5062", "127.0.0.1:5062", "127.0.0.1:5062"),
     "sip_allow": (["10.0.0.0/8"], "10.0.0.0/8", (ip_network("10.0.0.0/8"),)),
     "sip_trunk": ("trunk.example.com:5060", "trunk.example.com:5060", "trunk.example.com:5060"),
@@ -152,6 +163,15 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     "min_free_mb": [("-1", "0 to 1000000000"), ("some", "0 to")],
     "log_level": [("loud", "debug, info, warning, error"), ("", "debug")],
     "recording_link_days": [("0", "0.001 to 3650"), ("-1", "0.001 to 3650")],
+    "recordings_retention": [("90", "like 90d")],
+    "recordings_store": [("S3", "disk, s3")],
+    "recordings_bucket": [("Calls", "small letters"), ("a", "3 to 63")],
+    "recordings_endpoint": [("s3.example.com", "https://")],
+    "recordings_region": [("EU", "eu-west-3")],
+    "recordings_access_key": [("a b", "without spaces")],
+    "recordings_secret_key": [("a,b", "without spaces")],
+    "recordings_prefix": [("/a", "like switchhook/"), ("a//b", "between"), ("../a", "like")],
+    "recordings_keep_days": [("-1", "0 to 3650")],
     "sip_listen": [
         ("5060", "127.0.0.1:5060"),
         ("host:5060", "127.0.0.1:5060"),
@@ -580,6 +600,35 @@ def test_a_duration_is_read_and_written_with_its_unit(text: str, seconds: float,
     found = load({"retention": text}, {}).retention
     assert (found, str(found)) == (seconds, shown)
     assert load({"retention": shown}, {}).retention == found
+
+
+S3_KEYS = {"recordings_access_key": "AK", "recordings_secret_key": "the-secret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"recordings_endpoint": "http://10.0.0.1:9000"}, r"--recordings-endpoint: there is no bucket"),
+        (S3_KEYS, "there is no bucket"),
+        ({"recordings_store": "s3", **S3_KEYS}, "--recordings-store: .*without bucket in .recordings."),
+        ({"recordings_bucket": "calls", "recordings_access_key": "AK"}, "without secret_key"),
+        ({"recordings_bucket": "calls", **S3_KEYS, "recordings_endpoint": "http://x/y"}, "without a path"),
+    ],
+)
+def test_settings_of_an_object_store_that_do_nothing_or_are_too_few_are_refused(
+    given: dict[str, Any], word: str
+) -> None:
+    config = load(given, {})
+    assert "the-secret" not in repr(config)
+    with pytest.raises(ConfigError, match=word):
+        check_recordings(config)
+
+
+def test_an_object_store_with_all_it_needs_is_taken() -> None:
+    check_recordings(load({}, {}))
+    check_recordings(load({"recordings_retention": "30d"}, {}))
+    check_recordings(load({"recordings_bucket": "calls", **S3_KEYS}, {}))  # to read what is there
+    check_recordings(load({"recordings_store": "s3", "recordings_bucket": "calls", **S3_KEYS}, {}))
 
 
 def test_a_section_in_a_section_is_read_and_checked(tmp_path: Path) -> None:

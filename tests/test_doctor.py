@@ -23,6 +23,7 @@ from switchhook.examination import reach
 from switchhook.installation import ServeLock, open_store
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
+from tests.media.s3_server import BUCKET, serving
 from tests.storage.rows import WORKSPACE, an_endpoint
 from tests.test_prune import flags, options
 
@@ -92,6 +93,22 @@ def test_endpoints_that_cannot_be_sent_to(options: list[str], port: int) -> None
     assert found[inside]["found"].startswith("localhost is at ")
     _, found = look(*options, "--allow-networks", "127.0.0.0/8")
     assert "does not answer" in found[plain]["found"]
+
+
+def test_the_object_store_of_recordings_is_tried(options: list[str]) -> None:
+    make(options)
+    with serving() as server:
+        flags = [*options, "--recordings-bucket", BUCKET, "--recordings-endpoint", server.url]
+        flags += ["--recordings-path-style", "yes", "--recordings-access-key", server.access_key]
+        _, found = look(*flags, "--recordings-secret-key", server.secret_key)
+        assert found["object store"]["state"] == "ok"
+        assert [method for method, _ in server.asked] == ["PUT", "GET", "DELETE"]
+        assert server.objects() == {}
+        code, found = look(*flags, "--recordings-secret-key", "wrong-secret")
+        assert (code, found["object store"]["state"]) == (1, "error")
+        assert "SignatureDoesNotMatch" in found["object store"]["found"]
+        assert "wrong-secret" not in json.dumps(found)
+    assert "object store" not in look(*options)[1]
 
 
 def test_files_ports_and_disk(tmp_path: Path, port: int) -> None:

@@ -21,6 +21,8 @@ from typing import Protocol
 from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
+from switchhook.archive import Archive
+from switchhook.archiving import archive
 from switchhook.calling import calling
 from switchhook.clock import Clock
 from switchhook.config import API, DISPATCH, Config, database_path, is_shared
@@ -101,6 +103,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         recoveries, texts, figures = _chores(
             config, store, clock, dispatcher, stack, policy=policy, workspace=workspace.id
         )
+        recordings = _archive(config, store, clock, stack)
 
         link_key = await recording_key(store)
 
@@ -128,10 +131,11 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 data_dir=config.data,
                 public_url=public_url,
                 recording_key=link_key,
+                objects=recordings.objects,
                 serves_api=API in config.role,
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
-                chores=figures,
+                chores=lambda: {**figures(), **recordings.snapshot()},
                 telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
                 twilio=texts.twilio,
@@ -263,6 +267,14 @@ def _chores(
     stack.push_async_callback(texts.stop)
     texts.start()
     return recoveries, texts, lambda: {**retention.snapshot(), **mirror.snapshot(), **texts.snapshot()}
+
+
+def _archive(config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack) -> Archive:
+    """What looks after recordings, at work; `stack` stops it."""
+    made = archive(config, store, clock)
+    stack.push_async_callback(made.stop)
+    made.start()
+    return made
 
 
 def listen(config: Config) -> socket.socket:

@@ -19,6 +19,7 @@ from switchhook.connectors import AsteriskConfig
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
+from switchhook.recording_options import RECORDING_OPTIONS
 from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.text_options import TEXT_OPTIONS
@@ -65,6 +66,16 @@ class Config:
     min_free_mb: int
     log_level: str
     recording_link_days: float
+    recordings_retention: float
+    recordings_store: str
+    recordings_bucket: str
+    recordings_endpoint: str
+    recordings_region: str
+    recordings_access_key: str
+    recordings_secret_key: str = field(repr=False)
+    recordings_prefix: str
+    recordings_path_style: bool
+    recordings_keep_days: float
     sip_listen: str
     sip_allow: tuple[Network, ...]
     sip_trunk: str
@@ -207,6 +218,7 @@ OPTIONS: tuple[Option, ...] = (
         "How long a link to a recording works.",
         "DAYS",
     ),
+    *RECORDING_OPTIONS,
     Option(
         "sip_listen",
         parsers.listen,

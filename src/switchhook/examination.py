@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from switchhook.archiving import probe
 from switchhook.clock import Clock, Deadline
 from switchhook.config import TELEPHONY, Config, ConfigError, database_path, is_shared
 from switchhook.delivery.address import AddressPolicy, UrlRefused, parse_target
@@ -49,6 +50,8 @@ async def examine(config: Config, clock: Clock) -> AsyncIterator[Finding]:
         yield finding
     yield _disk(config)
     yield _clock()
+    if config.recordings_bucket:
+        yield await _object_store(config, clock)
     serving = _is_served(config)
     yield _port("port", config.host, config.port, socket.SOCK_STREAM, serving)
     if config.sip_listen and TELEPHONY in config.role:
@@ -133,6 +136,16 @@ def _disk(config: Config) -> Finding:
             "free some space; a disk that is full stops accepting",
         )
     return Finding("disk", "ok", f"{free} MB are free")
+
+
+async def _object_store(config: Config, clock: Clock) -> Finding:
+    """Whether the bucket of recordings takes, gives and removes an object."""
+    wrong = await probe(config, clock)
+    if wrong is None:
+        return Finding("object store", "ok", f"{config.recordings_bucket} takes, gives and removes an object")
+    return Finding(
+        "object store", "error", wrong, "look at [recordings], and at what its key may do: put, get, delete"
+    )
 
 
 def _clock() -> Finding:

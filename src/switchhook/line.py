@@ -20,6 +20,7 @@ from switchhook.config import TELEPHONY, Config, ConfigError
 from switchhook.installation import InstallationError
 from switchhook.media.tones import read_wav
 from switchhook.members import NUMBER
+from switchhook.recording_options import check_recordings
 from switchhook.storage import processes
 from switchhook.storage.store import SharedStore, StorageError, Store, Transaction
 from switchhook.telephony.sip import routing
@@ -255,6 +256,7 @@ def check_telephony(config: Config) -> None:
     """
     check_texts(config)
     check_voice(config)
+    check_recordings(config)
     try:
         name = "users"
         for address in [address for user in config.users for address in user.sip]:

@@ -18,6 +18,8 @@ SHOWN = (
     "max_connections_per_client",
     "min_free_mb",
     "recording_link_days",
+    "recordings_retention",
+    "recordings_store",
     "log_level",
     "sip_listen",
     "sip_allow",

@@ -85,6 +85,7 @@ CODES: dict[str, Code] = {
     "EVENT_NOT_FOUND": Code(404, "not_found_error", "The workspace has no event of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
+    "RECORDING_UNAVAILABLE": Code(503, "server_error", "The object store does not give the recording now."),
     "PEAKS_NOT_FOUND": Code(404, "not_found_error", "The recording has no waveform."),
     "CONVERSATION_ITEM_NOT_FOUND": Code(404, "not_found_error", "The workspace has no item of this id."),
     "TAG_NOT_FOUND": Code(404, "not_found_error", "The workspace has no tag of this key."),

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from switchhook import __version__
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
+from switchhook.media.s3 import S3
 from switchhook.storage.store import Store
 from switchhook.workspace.messaging import Texts
 
@@ -90,6 +91,7 @@ class Services:
     public_url: str
     recording_key: bytes = field(repr=False)
     dispatcher: Dispatcher
+    objects: S3 | None = None  # the object store that recordings may lie in
     region: str = "FR"  # whose national spelling of numbers is understood
     texts: Texts | None = None
     twilio: CarrierHooks | None = None

@@ -46,6 +46,11 @@ def beside(recording: Path) -> Path:
     return recording.with_suffix(".peaks")
 
 
+def peaks_key(key: str) -> str:
+    """Under which key of an object store the waveform is of the recording under `key`."""
+    return key.removesuffix(".mp3") + ".peaks"
+
+
 def sides(values: bytes) -> tuple[list[int], list[int]]:
     """The values of the outside party and ours, from what is in the file."""
     return list(values[0::2]), list(values[1::2])

@@ -5,7 +5,7 @@ the stored answers. What still waited ends with an attempt that says why. From t
 into the schedule again.
 
 The call or text that the event told of stays in its conversation without words: that it was, between whom and when, but
-not what was said.
+not what was said. What was recorded of a call goes too, in moments (`archive.py`).
 """
 
 import msgspec
@@ -15,7 +15,7 @@ from switchhook.events.faults import InvalidEvent, UnknownTopic
 from switchhook.events.further import CallTranscribed, SummaryUpdated
 from switchhook.events.ids import normalise_id
 from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
-from switchhook.storage import conversations, outbox, pruning, transcripts
+from switchhook.storage import conversations, outbox, pruning, recordings, transcripts
 from switchhook.storage.pruning import Trace
 from switchhook.storage.store import Reader, Transaction
 
@@ -59,7 +59,7 @@ async def find_event(reader: Reader, workspace: str, id: str) -> Event | None:
 
 async def expunge(tx: Transaction, event: Event, *, kind: str, why: str, now: int) -> None:
     """Remove the content of `event`. What waits is over; `kind` and `why` are what its history says of that."""
-    await _silence(tx, event)
+    await _silence(tx, event, now)
     await tx.execute("expunge_event", event.workspace, event.id, b"", now)
     await tx.many("expunge_attempts", [(event.workspace, trace.endpoint, event.id) for trace in event.traces])
     ended = event.waiting
@@ -71,8 +71,8 @@ async def expunge(tx: Transaction, event: Event, *, kind: str, why: str, now: in
     tx.committed.erased = True
 
 
-async def _silence(tx: Transaction, event: Event) -> None:
-    """Take the words that came with `event` out of the item that shows them."""
+async def _silence(tx: Transaction, event: Event, now: int) -> None:
+    """Take the words that came with `event` out of the item that shows them, and have what was recorded go."""
     try:
         data = parse(event.body).data
     except (UnknownTopic, InvalidEvent):
@@ -80,6 +80,7 @@ async def _silence(tx: Transaction, event: Event) -> None:
     match data:
         case CallCompleted():
             await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "CALL")
+            await recordings.doom_of(tx, event.workspace, normalise_id(data.id), now)
             await transcripts.forget(tx, event.workspace, normalise_id(data.id))
         case CallTranscribed():
             await _silence_transcript(tx, event.workspace, normalise_id(data.call_id))

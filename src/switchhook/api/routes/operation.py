@@ -30,7 +30,13 @@ ROUTES: tuple[Route, ...] = (
         scopes=(CONVERSATIONS_READ,),
         content_type="audio/mpeg",
         query=_LINK,
-        codes=("FORBIDDEN", "RECORDING_LINK_EXPIRED", "RECORDING_NOT_FOUND", "INVALID_RANGE"),
+        codes=(
+            "FORBIDDEN",
+            "RECORDING_LINK_EXPIRED",
+            "RECORDING_NOT_FOUND",
+            "RECORDING_UNAVAILABLE",
+            "INVALID_RANGE",
+        ),
         tag="Recordings",
     ),
     Route(
@@ -43,7 +49,13 @@ ROUTES: tuple[Route, ...] = (
         scopes=(CONVERSATIONS_READ,),
         answer=shapes.Peaks,
         query=_LINK,
-        codes=("FORBIDDEN", "RECORDING_LINK_EXPIRED", "RECORDING_NOT_FOUND", "PEAKS_NOT_FOUND"),
+        codes=(
+            "FORBIDDEN",
+            "RECORDING_LINK_EXPIRED",
+            "RECORDING_NOT_FOUND",
+            "RECORDING_UNAVAILABLE",
+            "PEAKS_NOT_FOUND",
+        ),
         tag="Recordings",
     ),
     Route(

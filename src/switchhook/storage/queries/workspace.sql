@@ -1,4 +1,4 @@
--- Users, numbers, calls and recordings.
+-- Users, numbers and calls.
 
 -- name: put_user
 INSERT INTO users (workspace_id, id, email, name, sip, role, status) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -46,10 +46,3 @@ SELECT id, state FROM calls WHERE workspace_id = $1 AND id = $2
 
 -- name: open_calls
 SELECT id, source, source_call, state FROM calls WHERE workspace_id = $1 AND ended_at IS NULL ORDER BY started_at
-
--- name: add_recording
-INSERT INTO recordings (workspace_id, id, call_id, path, seconds, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT DO NOTHING
-
--- name: recording
-SELECT id, call_id, path, seconds, created_at FROM recordings WHERE workspace_id = $1 AND id = $2
