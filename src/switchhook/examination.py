@@ -109,7 +109,7 @@ def _files(config: Config) -> Iterator[Finding]:
             "data directory", "error", f"{folder} cannot be written", "give it to the user that serves"
         )
         return
-    inside = [folder, folder / ADMIN_KEY_FILE, folder / "recordings", folder / "sip"]
+    inside = [folder, folder / ADMIN_KEY_FILE, folder / "recordings", folder / "sip", folder / "asterisk"]
     inside += [] if is_shared(config) else [database_path(config)]
     open_to_others = [path for path in inside if path.exists() and path.stat().st_mode & 0o077]
     # The directory alone keeps others out of what is in it.

@@ -12,6 +12,7 @@ from switchhook.telephony.asterisk.ami import AmiSession
 from switchhook.telephony.asterisk.ari import AriSession
 from switchhook.telephony.asterisk.connector import SOURCE, Connector
 from switchhook.telephony.asterisk.names import ADDRESS, Plan
+from switchhook.telephony.asterisk.recordings import Recordings
 from switchhook.telephony.asterisk.session import Access
 from switchhook.workspace.switchboard import Switchboard
 
@@ -35,7 +36,8 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
         access = _access(settings, config.asterisk_secret)
         plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
         session = AriSession if settings.mode == "ari" else AmiSession
-        return Connector(lambda: session(access, clock), plan, clock, line)
+        recordings = Recordings(access, clock, config.data, SOURCE) if settings.mode == "ari" else None
+        return Connector(lambda: session(access, clock), plan, clock, line, recordings)
 
     line = Line(
         store,

@@ -16,7 +16,7 @@ from switchhook.workspace.call_state import CallState
 from switchhook.workspace.calls import Draft, apply
 from switchhook.workspace.completed import Context
 from switchhook.workspace.directory import Directory, Number, NumberSettings, User
-from switchhook.workspace.facts import AnyFact
+from switchhook.workspace.facts import AnyFact, Ended, Settled
 
 CAPTURES = Path(__file__).parent / "asterisk_captures"
 BEGAN = 1_795_436_378_000
@@ -80,12 +80,20 @@ def told(facts: Iterable[AnyFact]) -> dict[str, list[Draft]]:
     context = Context(DIRECTORY, lambda id_: f"https://example.com/{id_}", lambda: "rec_1", now=BEGAN)
     states: dict[str, CallState] = {}
     drafts: dict[str, list[Draft]] = {}
-    for fact in facts:
+    for fact in _settled(facts):
         state = states.setdefault(
             fact.call, CallState(id=f"cll_{fact.call}", source="asterisk", source_call=fact.call)
         )
         drafts.setdefault(fact.call, []).extend(apply(state, fact, context))
     return drafts
+
+
+def _settled(facts: Iterable[AnyFact]) -> Iterable[AnyFact]:
+    """The same, without waiting for recordings."""
+    for fact in facts:
+        yield fact
+        if isinstance(fact, Ended) and not fact.final:
+            yield Settled(source=fact.source, call=fact.call, id="settled", at=fact.at)
 
 
 def story(said: Iterable[Happening]) -> list[Draft]:

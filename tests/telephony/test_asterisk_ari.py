@@ -18,7 +18,7 @@ from switchhook.telephony.asterisk.ari_events import as_channel, everything, rea
 from switchhook.telephony.asterisk.ari_links import Links
 from switchhook.telephony.asterisk.calls import Calls
 from switchhook.telephony.asterisk.connector import Connector
-from switchhook.telephony.asterisk.happenings import Happening, Linked
+from switchhook.telephony.asterisk.happenings import Dialled, DialOver, Happening, Linked
 from switchhook.telephony.asterisk.session import Access, ConnectionLost
 from switchhook.workspace.calls import Draft
 from switchhook.workspace.facts import Answered, EndCause, Ended, LegEnded, Offered, Ringing
@@ -515,6 +515,15 @@ async def test_what_speaks_no_http_is_left(clock: ManualClock) -> None:
         await session.open()
     await session.close()
     server.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "made"),
+    [("", Dialled), ("RINGING", None), ("PROGRESS", None), ("BUSY", DialOver), ("ANSWER", DialOver)],
+)
+def test_one_event_tells_the_beginning_the_steps_and_the_end_of_dialling(status: str, made: Any) -> None:
+    found = read({**called(PHONE, CALLER, 1), "dialstatus": status}, BEGAN)
+    assert [type(one) for one in found] == ([made] if made else [])
 
 
 def test_a_menu_of_the_dialplan_is_told_over_ari_as_over_ami() -> None:

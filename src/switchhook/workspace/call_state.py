@@ -26,6 +26,7 @@ class Recording(msgspec.Struct, frozen=True):
     seconds: float
     voicemail: bool
     began_at: int | None = None
+    mixed: bool = False
 
 
 class Transcript(msgspec.Struct, frozen=True):

@@ -106,10 +106,15 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
         case Recorded():
             if state.recording is None:
                 state.recording = Recording(
-                    context.new_recording_id(), fact.path, fact.seconds, fact.voicemail, fact.began_at
+                    context.new_recording_id(),
+                    fact.path,
+                    fact.seconds,
+                    fact.voicemail,
+                    fact.began_at,
+                    fact.mixed,
                 )
                 if state.awaits is None:
-                    state.awaits = context.awaits
+                    state.awaits = context.awaits and not fact.mixed
         case Ended():
             if state.ended_at is None:
                 state.ended_at, state.cause, state.final = fact.at, fact.cause, fact.final

@@ -136,13 +136,15 @@ class Collected(CallFact, frozen=True, kw_only=True, tag="collected"):
 class Recorded(CallFact, frozen=True, kw_only=True, tag="recorded"):
     """A recording is complete on disk. `path` is relative to the data directory; `seconds` is its length.
 
-    `began_at` is when its first sample was heard, when the source knows.
+    `began_at` is when its first sample was heard, when the source knows. In one that is `mixed` both sides are heard on
+    both channels, so that nobody can say who speaks.
     """
 
     path: str
     seconds: float
     voicemail: bool = False
     began_at: int | None = None
+    mixed: bool = False
 
 
 class Ended(CallFact, frozen=True, kw_only=True, tag="ended"):

@@ -125,7 +125,8 @@ class Switchboard:
             )
             if was_completed:
                 await save_recording(tx, self._workspace, state.id, self._link(recording.id))
-            if self._transcripts is not None:
+            # A transcript says who speaks, which nobody can of one that is mixed.
+            if self._transcripts is not None and not recording.mixed:
                 await transcripts.queue(tx, self._workspace, state, self._clock.now())
         if state.awaits and state.ended_at is not None:
             until = state.heard_at + round((self._transcripts or 0) * 1000)

@@ -126,6 +126,18 @@ def _user_event(message: Message, at: int) -> list[h.Happening]:
     return [h.Pressed(at, channel, key, label) for channel in _channels(message, "channel")]
 
 
+def _recording(message: Message, at: int) -> list[h.Happening]:
+    """Of a recording that failed or was thrown away there is no file."""
+    found, type_ = _table(message, "recording"), _text(message, "type")
+    name, format_, target = _text(found, "name"), _text(found, "format"), _text(found, "target_uri")
+    if not name:
+        return []
+    if type_ == "RecordingStarted":
+        return [h.RecordingOn(at, name, format_, target)]
+    kept = type_ == "RecordingFinished" and _text(found, "state") != "canceled"
+    return [h.RecordingOver(at, name, format_, target, kept, _number(found, "duration"))]
+
+
 _EVENTS: dict[str, Callable[[Message, int], list[h.Happening]]] = {
     "ChannelCreated": _created,
     "ChannelStateChange": _changed,
@@ -136,6 +148,9 @@ _EVENTS: dict[str, Callable[[Message, int], list[h.Happening]]] = {
     "BridgeBlindTransfer": _blind_transfer,
     "BridgeAttendedTransfer": _attended_transfer,
     "ChannelUserevent": _user_event,
+    "RecordingStarted": _recording,
+    "RecordingFinished": _recording,
+    "RecordingFailed": _recording,
 }
 
 

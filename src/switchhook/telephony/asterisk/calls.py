@@ -19,6 +19,7 @@ from switchhook.telephony.asterisk.causes import CANCELLED, ELSEWHERE, unanswere
 from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource
 from switchhook.telephony.asterisk.picture import Picture
 from switchhook.telephony.asterisk.tree import Call, Leg, Move
+from switchhook.telephony.asterisk.wanted import Wanted, chosen, message_at
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
@@ -36,17 +37,25 @@ from switchhook.workspace.facts import (
 GRACE = 1.0  # seconds that are waited before something is believed to be over
 KEEP = 300.0  # seconds that a call which is over is remembered, so that what comes late begins no other one
 NOBODY = "anonymous"
+MAILBOX = "mailbox"
 
 
 class Calls:
-    """All calls of one Asterisk. `known` are those that were offered by an earlier run, by their ids."""
+    """All calls of one Asterisk.
 
-    def __init__(self, source: str, plan: Plan, known: Iterable[str] = ()) -> None:
+    `known` are those that were offered by an earlier run, by their ids; `recorded` those of which it knew recordings.
+    """
+
+    def __init__(
+        self, source: str, plan: Plan, known: Iterable[str] = (), recorded: Iterable[str] = ()
+    ) -> None:
         self._source = source
+        self._recorded = set(recorded)
         self._plan = plan
         self._known = set(known)
         self._picture = Picture(plan)
         self._busy: set[str] = set()  # calls that may still tell something, by their ids
+        self._left: dict[str, Wanted] = {}
         self._over: deque[tuple[float, str]] = deque()  # those that do not, and since when
 
     def take(self, happening: h.Happening, now: float) -> list[AnyFact]:
@@ -85,6 +94,37 @@ class Calls:
         """Whether that call is there, or will be ended by us."""
         found = self._picture.calls.get(call)
         return found is not None and bool(found.legs) and not found.ended
+
+    def wanted(self) -> list[Wanted]:
+        """The recordings of the calls that are on, or have ended a moment ago."""
+        found = []
+        for id_ in sorted(self._busy):
+            call = self._picture.calls[id_]
+            if call.direction is not None and self._picture.recordings_of(call):
+                found.append(self._wanted(call))
+        return found
+
+    def leave(self, call: str) -> Wanted | None:
+        """The recordings of a call whose end was told just now; None when there are none, or were told of already."""
+        return self._left.pop(call, None)
+
+    def _wanted(self, call: Call) -> Wanted:
+        recordings = self._picture.recordings_of(call)
+        legs = [leg for leg in self._picture.legs_of(call) if self._is_leg(call, leg)]
+        outside = [(one, self._is_outside(call, one.leg)) for one in recordings]
+        return Wanted(call.id, chosen(outside), self._message(call, legs) is not None)
+
+    def _is_outside(self, call: Call, leg: str) -> bool:
+        """Whether a channel is the outside party's: the caller's of an inbound call, a trunk's of an outbound one."""
+        if call.direction is Direction.INBOUND:
+            return leg == call.leg
+        return self._plan.kind(self._picture.legs[leg].name) is Kind.TRUNK
+
+    def _message(self, call: Call, legs: list[Leg]) -> int | None:
+        """When a caller whom nobody has answered began to be recorded, who so leaves a message; None for none."""
+        if call.direction is not Direction.INBOUND or any(leg.joined_at is not None for leg in legs):
+            return None
+        return message_at(self._picture.recordings_of(call), call.leg)
 
     @property
     def restless(self) -> bool:
@@ -152,19 +192,35 @@ class Calls:
             if fact is not None:
                 facts.append(fact)
         if over and call.over_at is not None:
-            facts.append(
-                Ended(
-                    source=self._source,
-                    call=call.id,
-                    id="ended",
-                    at=call.over_at,
-                    cause=self._why(call, legs),
-                )
-            )
+            facts += self._ended(call, legs, call.over_at)
             call.ended = True
         new = [fact for fact in facts if fact.id not in call.told]
         call.told |= {fact.id for fact in new}
         return new
+
+    def _ended(self, call: Call, legs: list[Leg], at: int) -> list[AnyFact]:
+        """The end, which is not final when a recording is on its way; before it, that a message was left."""
+        facts: list[AnyFact] = []
+        message = self._message(call, legs)
+        if message is not None:
+            facts.append(
+                Answered(
+                    source=self._source,
+                    call=call.id,
+                    id="mailbox:answered",
+                    at=message,
+                    leg=f"{call.leg}:mailbox",
+                    kind=LegKind.MAILBOX,
+                    target=MAILBOX,
+                )
+            )
+        recorded = bool(self._picture.recordings_of(call))
+        if recorded:
+            self._left[call.id] = self._wanted(call)
+        final = not recorded and call.id not in self._recorded
+        cause = EndCause.HANGUP if message is not None else self._why(call, legs)
+        facts.append(Ended(source=self._source, call=call.id, id="ended", at=at, cause=cause, final=final))
+        return facts
 
     def _offered(self, call: Call, now: float) -> list[AnyFact]:
         """`Offered`, when it is known which way the call goes."""
@@ -222,8 +278,7 @@ class Calls:
         )
 
     def _told_of(self, call: Call, leg: Leg, now: float) -> list[AnyFact]:
-        common = (self._source, call.id, self._leg_kind(call, leg), self._target(leg))
-        source, id_, kind, target = common
+        source, id_, kind, target = self._source, call.id, self._leg_kind(call, leg), self._target(leg)
         facts: list[AnyFact] = []
         if leg.rang_at is not None and not leg.adopted:
             facts.append(
@@ -273,9 +328,6 @@ class Calls:
         return [Chose(source=self._source, call=call.id, id=id_, at=said.at, key=said.key, label=said.label)]
 
     # -- who is what
-
-    def _legs_of(self, call: Call) -> list[Leg]:
-        return [self._picture.legs[id_] for id_ in sorted(call.legs)]
 
     def _somebody(self, leg: Leg) -> bool:
         return self._plan.kind(leg.name) in {Kind.TRUNK, Kind.USER, Kind.AI}

@@ -12,16 +12,20 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
+
+import msgspec
 
 from switchhook.clock import Clock
 from switchhook.storage.store import StorageError
 from switchhook.telephony.asterisk.calls import GRACE, Calls
-from switchhook.telephony.asterisk.happenings import Everything, Happening
+from switchhook.telephony.asterisk.happenings import Everything, Happening, RecordingOn, RecordingOver
 from switchhook.telephony.asterisk.names import Plan
+from switchhook.telephony.asterisk.recordings import Recordings
 from switchhook.telephony.asterisk.session import ConnectionLost, Refused, Session
 from switchhook.workspace.calls import Limits, Standing
-from switchhook.workspace.facts import AnyFact
+from switchhook.workspace.facts import AnyFact, Ended, Settled
 from switchhook.workspace.switchboard import Ask
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,7 @@ SOURCE = "asterisk"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before another connection is tried
 SWEEP = 60.0  # seconds between two looks for calls whose end was lost
 AGAIN = 1.0  # seconds until a fact that could not be stored is reported again
+LOOK_NOW = Limits(quiet=0, lost=0)
 WAITING = 20_000  # happenings that may wait to be stored; beyond that the connection is made anew
 
 
@@ -51,9 +56,17 @@ class Desk(Protocol):
 
 
 class Connector:
-    """Watches one Asterisk."""
+    """Watches one Asterisk. `recordings` fetches those that it makes; None when they cannot be had."""
 
-    def __init__(self, session: Callable[[], Session], plan: Plan, clock: Clock, desk: Desk) -> None:
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        plan: Plan,
+        clock: Clock,
+        desk: Desk,
+        recordings: Recordings | None = None,
+    ) -> None:
+        self._recordings = recordings
         self._session = session
         self._plan = plan
         self._clock = clock
@@ -73,7 +86,8 @@ class Connector:
     async def start(self) -> None:
         """Begin to watch. Whether Asterisk can be reached is told by `state`; it is tried again and again."""
         self._said = "connecting"
-        self._calls = Calls(SOURCE, self._plan, await self._desk.open_calls())
+        recorded = await self._recordings.load() if self._recordings is not None else ()
+        self._calls = Calls(SOURCE, self._plan, await self._desk.open_calls(), recorded)
         self._waiting = asyncio.Queue(WAITING)
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -88,6 +102,8 @@ class Connector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._recordings is not None:
+            await self._recordings.stop()
         self._said, self._complete = "stopped", False
 
     # -- the connection
@@ -145,12 +161,16 @@ class Connector:
             if now - lapsed >= GRACE / 2:
                 facts += self._calls.lapse(now)
                 lapsed = now
+            if self._recordings is not None and isinstance(happening, RecordingOn | RecordingOver):
+                for wanted in self._calls.wanted():
+                    await self._recordings.note(wanted)
             for fact in facts:
-                await self._until_stored(fact)
+                await self._tell(fact)
             if isinstance(happening, Everything):
                 self._complete = self._said == "up"
+                await self._fetch_what_is_over()
                 # What is not up now, and was before this process watched, ended when it was last heard of.
-                await self._swept(Limits(quiet=0, lost=0))
+                await self._swept(LOOK_NOW)
 
     async def _next(self) -> Happening | None:
         """The next happening, or None when none comes for a moment and there is something that time decides."""
@@ -165,6 +185,46 @@ class Connector:
             pause.cancel()
             if not next_.done():
                 next_.cancel()
+
+    async def _tell(self, fact: AnyFact) -> None:
+        """Report a fact. The end of a call whose recording is to be fetched is reported when that is noted."""
+        if not isinstance(fact, Ended) or fact.final:
+            await self._until_stored(fact)
+        elif self._recordings is None:
+            await self._until_stored(msgspec.structs.replace(fact, final=True))
+        else:
+            wanted = self._calls.leave(fact.call)
+            if wanted is not None:
+                await self._recordings.note(wanted)
+            await self._until_stored(fact)
+            self._recordings.begin(fact.call, self._until_stored, partial(self._settle, fact.call))
+
+    async def _settle(self, call: str) -> None:
+        now = self._clock.now()
+        await self._until_stored(Settled(source=SOURCE, call=call, id="settled", at=now))
+
+    async def _fetch_what_is_over(self) -> None:
+        """Begin to fetch the recordings of calls that ended while this process was not there."""
+        over = (
+            [call for call in self._recordings.pending() if not self._calls.up(call)]
+            if self._recordings
+            else []
+        )
+        if self._recordings is None or not over:
+            return
+        open_ = await self._open_calls()
+        for call in over:
+            # Whoever is still open to the desk is ended by the sweep, once the recording is there.
+            then = partial(self._swept, LOOK_NOW) if call in open_ else partial(self._settle, call)
+            self._recordings.begin(call, self._until_stored, then)
+
+    async def _open_calls(self) -> Iterable[str]:
+        while True:
+            try:
+                return await self._desk.open_calls()
+            except StorageError as error:
+                log.warning("the calls that are open cannot be read, it is tried again: %s", error)
+            await self._clock.sleep(AGAIN)
 
     async def _until_stored(self, fact: AnyFact) -> None:
         while True:
@@ -189,4 +249,5 @@ class Connector:
             log.warning("looking for calls without an end has to wait: %s", error)
 
     async def _standing(self, call: str) -> Standing:
-        return "up" if self._calls.up(call) else "unknown"
+        on_its_way = self._recordings is not None and self._recordings.busy(call)
+        return "up" if on_its_way or self._calls.up(call) else "unknown"

@@ -105,6 +105,26 @@ class Pressed(msgspec.Struct, frozen=True):
     label: str | None
 
 
+class RecordingOn(msgspec.Struct, frozen=True):
+    """A recording has begun, by whomever. `target` is `channel:ID` or `bridge:ID`, `format` how the file is written."""
+
+    at: int
+    name: str
+    format: str
+    target: str
+
+
+class RecordingOver(msgspec.Struct, frozen=True):
+    """A recording has ended; `kept` says whether there is a file. It began `seconds` before, about."""
+
+    at: int
+    name: str
+    format: str
+    target: str
+    kept: bool
+    seconds: int = 0
+
+
 class Gone(msgspec.Struct, frozen=True):
     """A channel was hung up, with a cause of Q.850 and, when there is one, the status of its protocol."""
 
@@ -136,6 +156,8 @@ Happening = (
     | PassedOn
     | Introduced
     | Pressed
+    | RecordingOn
+    | RecordingOver
     | Gone
     | Everything
 )

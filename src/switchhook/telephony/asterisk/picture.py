@@ -6,7 +6,8 @@ it: whoever picks a call up, fetches it out of a car park, or has it handed over
 
 from switchhook.telephony.asterisk import happenings as h
 from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource
-from switchhook.telephony.asterisk.tree import Call, Leg, Move
+from switchhook.telephony.asterisk.tapes import Tapes
+from switchhook.telephony.asterisk.tree import Call, Leg, Move, Recording
 
 
 class Picture:
@@ -18,13 +19,22 @@ class Picture:
         self.calls: dict[str, Call] = {}
         self.complete = False  # all that is there was told at least once
         self._bridges: dict[str, set[str]] = {}
+        self._tapes = Tapes()
 
     def take(self, happening: h.Happening, now: float) -> set[str]:
         """Note what happened; the calls that it may have changed, by their ids."""
-        if isinstance(happening, h.Everything):
+        if isinstance(happening, h.RecordingOn | h.RecordingOver):
+            touched = set(self._tapes.take(happening))
+        elif isinstance(happening, h.Everything):
             self.complete = True
-            return self._compare(happening, now)
-        return self._note(happening, now)
+            touched = self._compare(happening, now)
+        else:
+            touched = self._note(happening, now)
+        return touched | {self.legs[id_].call for id_ in self._tapes.place(self.legs, self._bridges)}
+
+    def recordings_of(self, call: Call) -> list[Recording]:
+        """The recordings of a call that there is, or may be, a file of; always in the same order."""
+        return self._tapes.of(call.legs)
 
     def legs_of(self, call: Call) -> list[Leg]:
         """The channels of a call, always in the same order."""
@@ -39,10 +49,11 @@ class Picture:
         for id_ in call.legs:
             leg = self.legs.pop(id_)
             self._leave(leg, leg.bridge)
+            self._tapes.forget(id_)
         del self.calls[call.id]
 
     def _note(self, happening: "h.Happening", now: float) -> set[str]:
-        assert not isinstance(happening, h.Everything)
+        assert not isinstance(happening, h.Everything | h.RecordingOn | h.RecordingOver)
         leg = self._leg(_about(happening))
         touched = {leg.call}
         match happening:
@@ -224,7 +235,7 @@ def _about(happening: h.Happening) -> h.Channel:
     """The channel that a happening is about."""
     if isinstance(happening, h.PassedOn | h.Introduced):
         return happening.by
-    assert not isinstance(happening, h.Everything)
+    assert not isinstance(happening, h.Everything | h.RecordingOn | h.RecordingOver)
     return happening.channel
 
 

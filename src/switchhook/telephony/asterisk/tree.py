@@ -47,6 +47,19 @@ class Move(msgspec.Struct, frozen=True):
     attended: bool = False
 
 
+class Recording(msgspec.Struct):
+    """A file that Asterisk writes. `leg` is whose channel is recorded or listened in on, empty before that is known."""
+
+    name: str
+    format: str
+    target: str
+    began_at: int
+    leg: str = ""
+    snooped: bool = False  # by a channel that listens in: to whom of the two is not told
+    bridge: bool = False
+    kept: bool | None = None  # whether there is a file; None while it is written
+
+
 class Call(msgspec.Struct):
     """A call, or what may become one: the channels that belong together."""
 
