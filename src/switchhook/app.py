@@ -80,9 +80,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
     stop = _asked_to_stop()
     async with contextlib.AsyncExitStack() as stack:
         if not is_shared(config):
-            lock = ServeLock(config)
-            lock.take()
-            stack.callback(lock.release)
+            _lock(config, stack)
         # A taken port leaves no database behind.
         listeners = [] if seat else [stack.enter_context(listen(config))]
         address = seat.address if seat else address_of(listeners[0])
@@ -167,6 +165,13 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             task.cancel()
         # Side by side: each may take seconds, and all of it together ten.
         await asyncio.gather(serving, *(line.stop() for line in lines))
+
+
+def _lock(config: Config, stack: contextlib.AsyncExitStack) -> None:
+    """Be the one that serves from the file of `config`; `stack` lets it go."""
+    lock = ServeLock(config)
+    lock.take()
+    stack.callback(lock.release)
 
 
 async def _open(lines: list[Line], stack: contextlib.AsyncExitStack) -> None:
