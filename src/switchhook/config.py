@@ -344,6 +344,7 @@ def _check(config: Config) -> Config:
             )
     for what, given in (
         ("users", [user.email for user in config.users]),
+        ("users", [user.extension for user in config.users if user.extension]),
         ("numbers", [number.number for number in config.numbers]),
     ):
         twice = next((one for one in given if given.count(one) > 1), None)

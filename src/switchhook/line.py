@@ -26,13 +26,13 @@ from switchhook.storage.store import SharedStore, StorageError, Store, Transacti
 from switchhook.telephony.sip import routing
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.text_options import check_texts
 from switchhook.voice_options import check_voice
 from switchhook.workspace import directory
 from switchhook.workspace.calls import Limits
-from switchhook.workspace.facts import AnyFact, Offered
+from switchhook.workspace.facts import AnyFact, Offered, TransferAsked
 from switchhook.workspace.switchboard import Ask, Switchboard
 
 log = logging.getLogger(__name__)
@@ -284,12 +284,14 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
 
     def open_line(on_fact: OnFact) -> SipLine:
         known = switchboard.directory
+        extensions = {user.extension: user.email for user in config.users if user.extension}
         settings = SipConfig(
             listen=config.sip_listen,
             allow=tuple(str(network) for network in config.sip_allow),
             rtp_ports="-".join(map(str, config.sip_rtp_ports)),
             users=tuple(address for user in known.users for address in user.telephones),
             numbers=tuple(one.number for one in known.numbers if one.type == NUMBER),
+            extensions=tuple(extensions),
             record=config.sip_record,
             trust_identity=config.sip_trust_identity,
             number_header=config.sip_number_header,
@@ -302,12 +304,16 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             trunk=config.sip_trunk,
             greeting=config.sip_greeting or None,
             voicemail_seconds=config.sip_voicemail_seconds,
+            extensions=extensions,
         )
 
         async def route(offered: Offered) -> RingPlan:
             return routing.plan(offered, switchboard.directory, ways)
 
-        return SipLine(settings, on_fact, route, clock, config.data)
+        async def transfer(asked: TransferAsked) -> TransferPlan:
+            return routing.passing(asked, switchboard.directory, ways)
+
+        return SipLine(settings, on_fact, route, clock, config.data, transfer=transfer)
 
     maker = open_line if config.sip_listen else None
     return Line(store, clock, switchboard, configure, maker, runs=TELEPHONY in config.role)

@@ -13,22 +13,26 @@ NUMBER, SENDER_ID = TYPES = ("NUMBER", "SENDER_ID")
 CAPABILITIES = ("VOICE", "SMS", "MMS")
 
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
+_EXTENSION = re.compile(r"[0-9]{2,6}").fullmatch
 _COUNTRY = re.compile(r"[A-Z]{2}").fullmatch
 # What a network shows in place of a number (GSM 03.38 characters that all of them take; 11 at most, not a number).
 _SENDER = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}").fullmatch
 
 
 class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A user of the workspace and the SIP addresses of their telephones."""
+    """A user of the workspace, the SIP addresses of their telephones, and what the others dial to reach them."""
 
     email: str
     name: str = ""
     sip: tuple[str, ...] = ()
     role: str | None = None
     status: str | None = None
+    extension: str | None = None
 
     def __post_init__(self) -> None:
         check_email(self.email)
+        if self.extension is not None and not _EXTENSION(self.extension):
+            raise ValueError(f"extension {self.extension[:40]!r}: wanted 2 to 6 digits")
         if self.role is not None:
             one_of("role", self.role, ROLES)
         if self.status is not None:

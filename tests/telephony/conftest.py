@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from switchhook.telephony.sip import RingPlan
+from switchhook.telephony.sip.plan import TransferPlan
 from tests.telephony.sip_world import Programs, Server, need_sipp
 
 Open = Callable[..., Server]
@@ -32,8 +33,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Open]:
     """Makes servers; their lines are stopped when the test is over."""
     made: list[Server] = []
 
-    def make(plan: RingPlan, **config: object) -> Server:
-        made.append(Server(tmp_path / f"data{len(made)}", plan, **config))
+    def make(plan: RingPlan, *, transfer: TransferPlan | None = None, **config: object) -> Server:
+        made.append(Server(tmp_path / f"data{len(made)}", plan, transfer=transfer, **config))
         return made[-1]
 
     yield make

@@ -18,7 +18,8 @@ import pytest
 
 from switchhook.clock import SystemClock
 from switchhook.telephony.sip import Reject, RingPlan, SipConfig, SipLine
-from switchhook.workspace.facts import AnyFact, Ended, LegEnded, Offered, Recorded
+from switchhook.telephony.sip.plan import TransferPlan
+from switchhook.workspace.facts import AnyFact, Ended, LegEnded, Offered, Recorded, TransferAsked
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 OURS = "+33112345678"
@@ -94,10 +95,14 @@ def power(samples: "array.array[int]", hertz: float) -> float:
 class Server:
     """The server's side of the line: commits into a list, routes as it is told."""
 
-    def __init__(self, data: Path, plan: RingPlan, **config: object) -> None:
+    def __init__(
+        self, data: Path, plan: RingPlan, *, transfer: TransferPlan | None = None, **config: object
+    ) -> None:
         self.port = free_port()
         self.facts: list[AnyFact] = []
         self.plan = plan
+        self.plans: dict[str, RingPlan] = {}  # by what was dialled, before `plan`
+        self.transfer = transfer
         self.data = data
         self.before_commit: Callable[[AnyFact], Awaitable[None]] | None = None
         self._changed = asyncio.Event()
@@ -108,7 +113,9 @@ class Server:
             **config,
         }
         self.config = SipConfig(**settings)  # type: ignore[arg-type]
-        self.line = SipLine(self.config, self._on_fact, self._route, SystemClock(), data)
+        self.line = SipLine(
+            self.config, self._on_fact, self._route, SystemClock(), data, transfer=self._pass_on
+        )
 
     async def _on_fact(self, fact: AnyFact) -> None:
         if self.before_commit is not None:
@@ -118,7 +125,13 @@ class Server:
 
     async def _route(self, offered: Offered) -> RingPlan:
         assert offered in self.facts, "asked for a plan before the offer was committed"
+        if offered.to_raw in self.plans:
+            return self.plans[offered.to_raw]
         return self.plan if offered.to_raw == OURS or offered.user_ref else Reject()
+
+    async def _pass_on(self, asked: TransferAsked) -> TransferPlan:
+        assert asked in self.facts, "asked for a plan before the wish was committed"
+        return self.transfer or Reject()
 
     async def until(self, fact_id: str, count: int = 1) -> AnyFact:
         """The fact of that id, once it is committed (the `count`th)."""

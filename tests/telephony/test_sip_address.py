@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchhook.telephony.sip.address import Address, diversions, is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.address import (
+    Address,
+    diversions,
+    is_from,
+    parse_header,
+    parse_uri,
+    read_refer_to,
+    tag_of,
+)
 from switchhook.telephony.sip.causes import outcome, unanswered
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.stack import status_of
@@ -73,6 +81,30 @@ def test_why_a_telephone_did_not_answer(status: int | None, rang: bool, cause: E
 def test_one_cause_stands_for_many() -> None:
     assert outcome([EndCause.UNREACHABLE, EndCause.NO_ANSWER, EndCause.BUSY]) is EndCause.BUSY
     assert outcome([]) is EndCause.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("header", "address", "replaced"),
+    [
+        ("<sip:101@pbx.example>", "sip:101@pbx.example", None),
+        ("sip:101@pbx.example", "sip:101@pbx.example", None),
+        ('"Ben" <sip:101@pbx.example;user=phone>;x=y', "sip:101@pbx.example;user=phone", None),
+        (
+            "<sip:ben@10.0.0.7?Replaces=12%4010.0.0.5%3Bto-tag%3D7%3Bfrom-tag%3D8&Require=replaces>",
+            "sip:ben@10.0.0.7",
+            "12@10.0.0.5",
+        ),
+        ("<sip:ben@10.0.0.7?REPLACES=abc;to-tag=1;from-tag=2>", "sip:ben@10.0.0.7", "abc"),
+        ("<sip:101@pbx.example;method=SUBSCRIBE>", "", None),
+        ("sip:101@pbx.example;method=BYE", "", None),
+        ("<sip:101@pbx.example;method=INVITE>", "sip:101@pbx.example;method=INVITE", None),
+        ("<", "", None),
+        ("", "", None),
+        ("<sip:x@y?Replaces>", "sip:x@y", ""),
+    ],
+)
+def test_whom_a_transfer_names(header: str, address: str, replaced: str | None) -> None:
+    assert read_refer_to(header) == (address, replaced)
 
 
 @pytest.mark.parametrize(

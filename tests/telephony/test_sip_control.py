@@ -107,7 +107,9 @@ class World:
                     )
                 case m.Drop(leg) if leg == CALLER and self.caller == "open":
                     assert f"leg_ended:{CALLER}" in self.committed, "refused before the commit"
-                case m.Bridge(leg):
+                case m.Bridge(one, other):
+                    leg = other if one == CALLER else one  # the outside party comes first
+                    assert CALLER in {one, other}
                     assert self.caller == "up", "bridged before the caller was up"
                     assert f"answered:{leg}" in self.committed, "bridged before the commit"
                 case m.Prompt() | m.Ringback() | m.Hush():
@@ -433,7 +435,7 @@ def test_one_rings_after_the_other() -> None:
     world.feed(m.Established("leg4"), m.Established(CALLER))
     answered = next(f for f in world.facts if isinstance(f, Answered))
     assert (answered.kind, answered.target) == (LegKind.FORWARD, SPARE)
-    assert world.kinds(m.Bridge) == [m.Bridge("leg4")]
+    assert world.kinds(m.Bridge) == [m.Bridge(CALLER, "leg4")]
 
 
 def test_a_forward_that_nobody_takes_goes_on() -> None:
@@ -468,7 +470,7 @@ def test_who_is_up_hears_nobody_before_the_commit() -> None:
     world.feed(m.Established("leg1"))
     assert not world.kinds(m.Bridge)
     world.feed(*(m.Committed(fact) for fact in list(world.uncommitted)))
-    assert world.kinds(m.Bridge) == [m.Bridge("leg1")]
+    assert world.kinds(m.Bridge) == [m.Bridge(CALLER, "leg1")]
 
 
 def test_keys_go_through_to_the_other_end_of_a_talk() -> None:

@@ -117,15 +117,17 @@ async def test_a_call_left_open_gets_its_recording_and_one_end(tmp_path: Path, a
     assert (tmp_path / "recordings" / "x.mp3").exists() is answered
 
 
-def test_the_filter_passes_the_allowed_and_drops_the_rest() -> None:
-    def passes(source: int) -> bool:
+def test_the_filter_passes_the_allowed_and_ourselves_and_drops_the_rest() -> None:
+    def passes(source: int, port: int = 5060) -> bool:
         accumulator, at = 0, 0
-        code = program([IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.7/32")])
+        code = program([IPv4Network("10.0.0.0/8"), IPv4Network("192.0.2.7/32")], ("127.0.0.1", 5099))
         while True:
             operation, yes, no, k = code[at]
             match operation:
                 case 0x20:
                     accumulator = source
+                case 0x28:
+                    accumulator = port
                 case 0x54:
                     accumulator &= k
                 case 0x15:
@@ -137,6 +139,7 @@ def test_the_filter_passes_the_allowed_and_drops_the_rest() -> None:
     assert passes(0x0A010203)
     assert passes(0xC0000207)
     assert not passes(0xC0000208)
+    assert passes(0x7F000001, 5099)
     assert not passes(0x7F000001)
 
 

@@ -78,6 +78,7 @@ class CallState(msgspec.Struct, kw_only=True):
     to_number: str = ""
     original_to: str | None = None
     user_ref: str | None = None
+    internal: bool = False  # between telephones of ours; it makes no events
     started_at: int | None = None
     legs: dict[str, Leg] = msgspec.field(default_factory=dict)
     choices: list[Choice] = msgspec.field(default_factory=list)

@@ -6,6 +6,7 @@
     Ended, and Settled when the end was not final ──▶ call.missed when nobody took an inbound one, and call.completed
     Transcribed ──▶ call.transcribed, after call.completed, which waits for it or for NotTranscribed
 
+A call among our own telephones makes no events.
 A fact that comes twice changes nothing (`CallState.seen`). Facts may come in any order: what came before `Offered` is
 remembered, and `call.completed` is made when both `Offered` and the end are there. When `Offered` was lost, `Settled`
 completes a call that rang with what is known.
@@ -40,6 +41,7 @@ from switchhook.workspace.facts import (
     Ringing,
     Settled,
     Transcribed,
+    TransferAsked,
     Transferred,
 )
 from switchhook.workspace.results import handler, missed, talked_to
@@ -101,6 +103,8 @@ def apply(state: CallState, fact: AnyFact, context: Context) -> list[Draft]:
             state.choices.append(Choice(fact.at, fact.id, fact.key, fact.label))
         case Transferred():
             state.transfers.append(_transfer(fact, context.directory))
+        case TransferAsked():
+            pass  # it may come about, or not
         case Collected():
             state.collected.append(Told(fact.at, fact.id, fact.data))
         case Recorded():
@@ -174,6 +178,7 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
     state.direction = fact.direction
     state.started_at = fact.at
     state.user_ref = fact.user_ref
+    state.internal = fact.internal
     state.from_number = directory.spell(fact.from_raw)
     state.to_number = directory.spell(fact.to_raw)
     state.original_to = directory.spell(fact.original_to_raw) if fact.original_to_raw else None
@@ -181,6 +186,8 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
         # A telephone gives its own name as the caller; what the outside sees is the user's number.
         own = made.own_number(state, directory)
         state.from_number = own.number if own else state.from_number
+    if fact.internal:
+        return []
     key = f"{state.source}:{state.source_call}"
     topic = "call.received" if fact.direction is Direction.INBOUND else "call.triggered"
     return [Draft(topic, made.began(state, context), key, ("call_id", state.id))]
@@ -189,6 +196,9 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
 def _consequences(state: CallState, context: Context) -> list[Draft]:
     """The events that what is known by now has made due."""
     drafts: list[Draft] = []
+    if state.internal:
+        state.completed = state.completed or state.ended_at is not None
+        return []
     if (
         state.direction is not None
         and not (state.answered or state.completed)

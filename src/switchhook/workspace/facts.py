@@ -72,6 +72,7 @@ class Offered(CallFact, frozen=True, kw_only=True, tag="offered"):
     from_raw: str
     to_raw: str
     user_ref: str | None = None  # outbound: the SIP address of the user's telephone
+    internal: bool = False  # between telephones of ours: it makes no events; outbound, as the source sees it
     original_to_raw: str | None = None  # the number that was called first, when the call was diverted to ours
     diverted: tuple[str, ...] = ()  # the numbers that it was diverted by on its way, the last one first
     blocked: bool = False  # a rule of ours refuses it: nobody is told that it came
@@ -110,6 +111,13 @@ class Chose(CallFact, frozen=True, kw_only=True, tag="chose"):
 
     key: str
     label: str | None = None
+
+
+class TransferAsked(CallFact, frozen=True, kw_only=True, tag="transfer_asked"):
+    """`by` wants the call to be passed on to `to`, both as the source spells them. Nobody is dialled for it yet."""
+
+    by: str
+    to: str
 
 
 class Transferred(CallFact, frozen=True, kw_only=True, tag="transferred"):
@@ -200,6 +208,7 @@ AnyFact = (
     | Answered
     | LegEnded
     | Chose
+    | TransferAsked
     | Transferred
     | Collected
     | Recorded

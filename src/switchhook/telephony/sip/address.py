@@ -10,6 +10,7 @@ from urllib.parse import unquote
 DIVERTED = ("Diversion", "History-Info")  # where it stands which way a call came (RFC 5806, RFC 7044)
 
 _LIMIT = 128  # longer than any number or name that is one
+_LONGEST = 512  # of an address with parameters, or a Call-ID
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,25 @@ def _parts(value: str) -> list[str]:
             parts.append(value[start:at])
             start = at + 1
     return [*parts, value[start:]]
+
+
+def read_refer_to(value: str) -> tuple[str, str | None]:
+    """The address in a Refer-To header, and the Call-ID of the dialog that it is to replace, if it names one.
+
+    The address is as it stands there, without its headers; empty when anything but a call is asked for.
+    """
+    head, bracket, rest = value.strip().partition("<")
+    uri, _, parameters = rest.partition(">") if bracket else head.partition(";")
+    address, _, headers = uri.partition("?")
+    # Not within brackets, `method` is a parameter of the header; within, one of the address.
+    asked = [p.strip().lower() for p in [*address.split(";")[1:], *parameters.split(";")]]
+    if any(p.startswith("method=") and p != "method=invite" for p in asked):
+        return "", None
+    for header in headers.split("&"):
+        name, _, text = header.partition("=")
+        if name.strip().lower() == "replaces":
+            return address.strip()[:_LONGEST], unquote(text)[:_LONGEST].partition(";")[0].strip()
+    return address.strip()[:_LONGEST], None
 
 
 def tag_of(value: str | None) -> str:

@@ -23,6 +23,19 @@ class Invite:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Referral:
+    """A wish that the other end of a leg's call be connected with somebody else (REFER, RFC 3515).
+
+    `target` is the address that was named, as it came. One that `replaces` means a call that exists already
+    (RFC 3891): `instead` is the leg of ours that it names, None when it is none of ours.
+    """
+
+    target: str
+    replaces: bool = False
+    instead: int | None = None
+
+
 class Listener(Protocol):
     """Who is told what happens to legs."""
 
@@ -37,6 +50,12 @@ class Listener(Protocol):
 
     def on_dtmf(self, handle: int, digit: str) -> None:
         """A key was pressed at the other end (RFC 4733, or SIP INFO)."""
+
+    def on_hold(self, handle: int, held: bool) -> None:
+        """The other side of an answered leg holds us, or no longer does."""
+
+    def on_referred(self, handle: int, referral: Referral) -> None:
+        """The other side wants a transfer. Nothing is done about it but what `agree` or `refuse` do."""
 
     def on_closed(self, handle: int, status: int | None) -> None:
         """The leg is gone, by SIP status `status` if there was one."""
@@ -74,6 +93,12 @@ class Backend(Protocol):
 
     async def press(self, handle: int, digit: str) -> None:
         """Press a key (RFC 4733); returns when it is released. Those of a leg go out one after the other."""
+
+    async def agree(self, handle: int) -> None:
+        """Say that the transfer asked for on that leg has come about; returns when it was said."""
+
+    async def refuse(self, handle: int, status: int) -> None:
+        """Say that the transfer asked for on that leg does not come about, by a SIP status from 300 on."""
 
     def read(self, handle: int) -> bytes:
         """What was heard since the last time: 8 kHz, mono, 16 bit; empty when nothing was, or nothing can be."""

@@ -5,29 +5,37 @@ from dataclasses import dataclass, field
 
 from switchhook.clock import Clock
 from switchhook.media.recording import Recorder
-from switchhook.media.tones import RATE
+from switchhook.media.tones import RATE, silence, tone
 from switchhook.telephony.sip.backend import Backend
 
 FRAME_SECONDS = 0.02
 _FRAME = round(RATE * FRAME_SECONDS) * 2
+_QUIET = 25  # frames without sound after which a telephone that holds has none of its own
 _STALL = 0.5  # a loop that stood still that long does not catch up frame by frame
+
+HOLD = tone(1400, 0.1, level=0.08) + silence(0.1) + tone(1400, 0.1, level=0.08) + silence(4.7)
 
 
 @dataclass
 class Media:
-    """One call's sound: two legs, or a leg and the mailbox.
+    """One call's sound: two legs, or a leg and what is played to it. The caller's voice goes to the left channel.
 
-    `outside_is_caller` says whose voice goes to the left channel.
+    While a leg of `holding` sends nothing, the other hears `HOLD`: a telephone may have music of its own.
     """
 
     caller: int
     partner: int | None = None
-    outside_is_caller: bool = True
     playing: bytes = b""
     at: int = 0  # how much of it has been heard, in bytes
     over_and_over: bool = False  # from its beginning again
+    holding: set[int] = field(default_factory=set)
     recorder: Recorder | None = None
     began: float = 0.0  # when the recorder was started, on the monotonic clock
+    paused: bool = False  # nothing is recorded, and its time goes on
+    frames: int = 0  # so far
+    quiet: dict[int, int] = field(
+        default_factory=dict
+    )  # for how many frames a leg that holds has sent nothing
     done: asyncio.Event = field(default_factory=asyncio.Event)  # what was to be played has been
 
     def tick(self, backend: Backend, now: float) -> None:
@@ -35,8 +43,8 @@ class Media:
         heard = backend.read(self.caller)
         if self.partner is not None:
             answer = backend.read(self.partner)
-            backend.write(self.partner, heard)
-            backend.write(self.caller, answer)
+            backend.write(self.partner, self._said(self.caller, heard))
+            backend.write(self.caller, self._said(self.partner, answer))
         else:
             answer = b""
             if self.at < len(self.playing):
@@ -46,11 +54,28 @@ class Media:
                     self.at = 0 if self.over_and_over else len(self.playing)
                     if not self.over_and_over:
                         self.done.set()
-        if self.recorder is not None:
+        self.frames += 1
+        if self.recorder is not None and not self.paused:
             at = now - self.began
-            left, right = (heard, answer) if self.outside_is_caller else (answer, heard)
-            self.recorder.left(left, at)
-            self.recorder.right(right, at)
+            self.recorder.left(heard, at)
+            self.recorder.right(answer, at)
+
+    def go_on_from(self, before: "Media") -> None:
+        """Have the recording of `before`, with its clock."""
+        self.recorder, self.began, self.paused = before.recorder, before.began, before.paused
+
+    def _said(self, leg: int, pcm: bytes) -> bytes:
+        """What the other one hears of that leg."""
+        if leg not in self.holding:
+            return pcm
+        if pcm:
+            self.quiet[leg] = 0
+            return pcm
+        self.quiet[leg] = self.quiet.get(leg, _QUIET) + 1
+        if self.quiet[leg] <= _QUIET:
+            return b""
+        at = self.frames * _FRAME % len(HOLD)
+        return HOLD[at : at + _FRAME]
 
 
 class Pump:

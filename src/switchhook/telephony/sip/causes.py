@@ -18,6 +18,14 @@ _BY_STATUS = {
     604: EndCause.UNREACHABLE,
 }
 
+_STATUS = {
+    EndCause.BUSY: 486,
+    EndCause.DECLINED: 603,
+    EndCause.NO_ANSWER: 480,
+    EndCause.UNREACHABLE: 404,
+    EndCause.BLOCKED: 403,
+}
+
 # Of several telephones that did not answer, what a person would say about the call as a whole: a refusal by somebody
 # tells more than a telephone that just rang, and that more than one that was switched off.
 _TELLING = (
@@ -41,6 +49,11 @@ def unanswered(status: int | None, rang: bool) -> EndCause:
     if status is None and not rang:
         return EndCause.UNREACHABLE
     return EndCause.FAILED
+
+
+def refusal(cause: EndCause) -> int:
+    """The SIP status by which a telephone is told that the transfer it asked for failed."""
+    return _STATUS.get(cause, 500)
 
 
 def outcome(causes: Iterable[EndCause]) -> EndCause:

@@ -16,7 +16,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         the socket. Whoever is in them may call in; a telephone is known by its address alone (there is no password).
     rtp_ports: range of UDP ports for sound, `FIRST-LAST`; two for each leg.
     users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
-    numbers: ...unless it goes to one of our own numbers.
+    numbers, extensions: ...and one among ourselves when it goes to one of our own numbers, or of our users.
     record: whether calls are recorded. The mailbox always is.
     trust_identity: believe P-Asserted-Identity in an INVITE before From. Only for a trunk that sets it.
     number_header: where the called number stands: `To`, or the trunk's own header such as `X-DID` or `Diversion`.
@@ -30,6 +30,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rtp_ports: str = "10000-10999"
     users: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
     record: bool = True
     trust_identity: bool = False
     number_header: str = "To"

@@ -45,6 +45,16 @@ class CallControl:
         """Where the call is."""
         return self._legs.stage
 
+    def may_pass_on(self, name: str) -> bool:
+        """Whether the telephone of that leg may have its party be with somebody else."""
+        leg = self._legs.get(name)
+        return leg is not None and self._talk.may_pass_on(leg)
+
+    def party(self, name: str) -> tuple[Leg, Leg]:
+        """The leg of that name, which must be talking, and whom it talks with."""
+        leg = self._legs.need(name)
+        return leg, self._talk.other(leg)
+
     def begin(self) -> list[m.Action]:
         """What to do first: report the offer."""
         return [m.Tell(self.offered), m.SetTimer("plan", PLAN_SECONDS)]
@@ -61,23 +71,38 @@ class CallControl:
                     self._reception.on_offer_committed()
                 if legs.on_committed(fact):
                     self._on_caller_up()
+                self._talk.on_committed(fact)
+            case m.PassOn(asked, plan):
+                self._talk.on_plan(asked, plan)
+            case m.Held(name, held):
+                if (leg := legs.get(name)) is not None:
+                    self._talk.on_hold(leg, held)
+            case m.Referred(name, to):
+                if (leg := legs.get(name)) is not None:
+                    self._talk.on_referred(leg, to)
+            case m.Joined(by, name, kind, target, to):
+                if self.may_pass_on(by):
+                    self._talk.on_joined(legs.need(by), legs.add(kind, target, name), to)
+            case m.GivenAway(by, to, kind, into):
+                if self.may_pass_on(by):
+                    self._talk.on_given_away(legs.need(by), to, kind, into)
             case m.Planned(plan):
                 self._reception.on_planned(plan)
             case m.Progress(name):
                 if (leg := self._dialled(name)) is not None:
-                    self._reception.on_progress(leg)
+                    self._part(leg).on_progress(leg)
             case m.Established(name):
                 self._on_established(name)
             case m.Closed(name, status):
                 self._on_closed(name, status)
             case m.Absent(name):
                 if (leg := self._dialled(name)) is not None:
-                    self._reception.on_absent(leg)
+                    self._part(leg).on_absent(leg)
             case m.TimedOut(timer):
                 self._on_timer(timer)
             case m.Digit(name, digit):
                 if legs.stage is Stage.TALKING:
-                    self._talk.on_digit(name, digit)
+                    self._talk.on_digit(legs.need(name), digit)
                 elif name == CALLER:
                     self._reception.on_digit(digit)
             case m.Played():
@@ -92,13 +117,17 @@ class CallControl:
         leg = self._legs.get(name)
         return None if leg is self._legs.caller else leg
 
+    def _part(self, leg: Leg) -> Reception | Talk:
+        """Who has dialled that leg."""
+        return self._talk if self._talk.dials(leg) else self._reception
+
     def _on_established(self, name: str) -> None:
         legs, leg = self._legs, self._legs.get(name)
         if leg is None or leg.closed or leg.up:
             return
         leg.up = True
         if leg is not legs.caller:
-            self._reception.on_answered(leg)
+            self._part(leg).on_answered(leg)
         elif legs.stage is Stage.CLOSING:  # his 200 crossed our decision to end the call
             legs.drop_again(leg, EndCause.HANGUP)
         else:
@@ -118,6 +147,8 @@ class CallControl:
                 legs.give_up_closing()
         elif timer == "limit" and legs.stage is Stage.TALKING:
             self._talk.on_limit()
+        elif timer == "transfer":
+            self._talk.on_timer()
         else:
             self._reception.on_timer(timer)
 
@@ -136,6 +167,8 @@ class CallControl:
         legs.tell_leg_ended(leg)
         if legs.stage is Stage.CLOSING:
             legs.finish()
+        elif legs.stage is Stage.TALKING:
+            self._talk.on_closed(leg)
         elif leg is legs.caller:
             legs.close(EndCause.HANGUP if legs.answered else EndCause.CANCELLED)
         elif name == legs.winner:

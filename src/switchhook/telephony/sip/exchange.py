@@ -12,21 +12,21 @@ from typing import Any
 from switchhook.clock import Clock, Timer
 from switchhook.media.recording import Recorder, to_mp3
 from switchhook.telephony.sip import moves as m
-from switchhook.telephony.sip.address import diversions, is_from, parse_header, parse_uri, tag_of
-from switchhook.telephony.sip.backend import Backend, BackendError, Invite
+from switchhook.telephony.sip.backend import Backend, BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
 from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.consultation import consultation
 from switchhook.telephony.sip.control import CALLER, CallControl
 from switchhook.telephony.sip.journal import Journal, Recording
 from switchhook.telephony.sip.keys import KEYS
-from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.origin import Origin
+from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.telephony.sip.reach import is_absent
 from switchhook.telephony.sip.sounds import greeting_of, prompt_of, ring_tone
-from switchhook.workspace.facts import AnyFact, Direction, Offered
+from switchhook.workspace.facts import AnyFact
 
 log = logging.getLogger(__name__)
 
-SOURCE = "sip"
 _BREATH = (
     0.003  # seconds the encoder pauses after each second of sound, for the frames of the calls that go on
 )
@@ -69,7 +69,7 @@ class Exchange:
         self._clock = clock
         self._send = send
         self._died = died
-        self._used = set(spent)
+        self._origin = Origin(config, clock, spent)
         self._live: dict[str, _Live] = {}
         self._legs: dict[int, tuple[str, str]] = {}
         self._waiting: dict[int, tuple[str, str]] = {}  # seq: call and fact that somebody waits for
@@ -80,7 +80,6 @@ class Exchange:
         self._closing = False
         self._orphan = False
         self.refused = 0
-        self.directory(config.users, config.numbers)
 
     @property
     def calls(self) -> int:
@@ -93,10 +92,11 @@ class Exchange:
 
     # ------------------------------------------------------------ from the server
 
-    def directory(self, users: tuple[str, ...], numbers: tuple[str, ...]) -> None:
-        """Our telephones and numbers from now on."""
-        self._users = {user: parse_uri(user) for user in users}
-        self._numbers = {_digits(number) for number in numbers}
+    def directory(
+        self, users: tuple[str, ...], numbers: tuple[str, ...], extensions: tuple[str, ...]
+    ) -> None:
+        """Our telephones, numbers and extensions from now on."""
+        self._origin.directory(users, numbers, extensions)
 
     def committed(self, seq: int) -> None:
         """The fact `seq` is durable."""
@@ -107,6 +107,10 @@ class Exchange:
     def planned(self, call: str, plan: RingPlan) -> None:
         """What shall become of a call."""
         self._feed(call, m.Planned(plan))
+
+    def pass_on(self, call: str, asked: str, plan: TransferPlan) -> None:
+        """What shall become of the transfer that the fact `asked` of a call asks for."""
+        self._feed(call, m.PassOn(asked, plan))
 
     def hang_up(self, call: str) -> None:
         """End that call."""
@@ -144,43 +148,14 @@ class Exchange:
             self.refused += 1
             self._spawn(self._backend.drop(invite.handle))
             return
-        offered = self._offered(invite)
-        control = CallControl(offered, record=self._config.record, max_seconds=self._config.max_seconds)
+        offered = self._origin.offered(invite)
+        record = self._config.record and not offered.internal
+        control = CallControl(offered, record=record, max_seconds=self._config.max_seconds)
         live = _Live(control, handles={CALLER: invite.handle})
         self._live[offered.call] = live
         self._idle.clear()
         self._legs[invite.handle] = (offered.call, CALLER)
         self._act(offered.call, live, control.begin())
-
-    def _offered(self, invite: Invite) -> Offered:
-        headers = invite.headers
-        sender, contact = parse_header(headers.get("From")), parse_header(headers.get("Contact"))
-        called = parse_header(headers.get(self._config.number_header)) or parse_header(headers.get("To"))
-        to = called.user if called else ""
-        user = next((text for text, place in self._users.items() if is_from(place, sender, contact)), None)
-        outbound = user is not None and _digits(to) not in self._numbers
-        shown = parse_header(headers.get("P-Asserted-Identity")) if self._config.trust_identity else None
-        number = (shown or sender).user if (shown or sender) else ""  # type: ignore[union-attr]
-        # Call-ID and From tag together name a call (RFC 3261, 12); a sender that uses them again means another one.
-        key = base = f"{invite.call_id};{tag_of(headers.get('From'))}"[:200]
-        if key in self._used:
-            key = f"{base}~{self._clock.now()}-{invite.handle:x}"
-        self._used.add(key)
-        diverted = diversions(headers)
-        original = diverted[-1] if diverted and _digits(diverted[-1]) != _digits(to) else None
-        return Offered(
-            source=SOURCE,
-            call=key,
-            id="offered",
-            at=self._clock.now(),
-            leg=CALLER,
-            direction=Direction.OUTBOUND if outbound else Direction.INBOUND,
-            from_raw=number or "anonymous",
-            to_raw=to,
-            user_ref=user if outbound else None,
-            original_to_raw=None if outbound else original,
-            diverted=diverted,
-        )
 
     def on_ringing(self, handle: int) -> None:
         """See `backend.Listener`."""
@@ -194,6 +169,43 @@ class Exchange:
         """See `backend.Listener`."""
         if digit in KEYS:
             self._feed_leg(handle, lambda leg: m.Digit(leg, digit))
+
+    def on_hold(self, handle: int, held: bool) -> None:
+        """See `backend.Listener`."""
+        self._feed_leg(handle, lambda leg: m.Held(leg, held))
+
+    def on_referred(self, handle: int, referral: Referral) -> None:
+        """See `backend.Listener`."""
+        if handle not in self._legs:
+            self._spawn(self._backend.refuse(handle, 481))
+        elif referral.replaces:
+            self._join(handle, referral.instead)
+        else:
+            self._feed_leg(handle, lambda leg: m.Referred(leg, referral.target))
+
+    def _join(self, handle: int, instead: int | None) -> None:
+        """A telephone wants two calls of its to become one: the other party of the one comes into the other."""
+        (call, leg), (second, other) = self._legs[handle], self._legs.get(instead or -1, ("", ""))
+        here, there = self._live.get(call), self._live.get(second)
+        joint = consultation(here.control, leg, there.control, other) if here and there else None
+        if here is None or there is None or joint is None:
+            self._spawn(self._backend.refuse(handle, 481 if there is None else 603))
+            return
+        if joint.swapped:
+            here, there, call, second = there, here, second, call
+        guest = there.handles.pop(joint.guest)
+        here.handles[joint.joined.leg] = guest
+        self._legs[guest] = (call, joint.joined.leg)
+        self._feed(call, joint.joined)
+        self._pump.remove(second)
+        if joint.swapped:  # it was asked for on a leg that ends with its call
+            self._spawn(self._agree_first(handle, second, joint.given_away))
+        else:
+            self._feed(second, joint.given_away)
+
+    async def _agree_first(self, handle: int, call: str, event: m.Event) -> None:
+        await self._backend.agree(handle)
+        self._feed(call, event)
 
     def on_closed(self, handle: int, status: int | None) -> None:
         """See `backend.Listener`."""
@@ -227,19 +239,25 @@ class Exchange:
                     self._drop(live, leg)
                 case m.Answer():
                     self._spawn(self._backend.answer(live.handles[CALLER]))
-                case m.Bridge(leg):
-                    inbound = live.control.offered.direction is Direction.INBOUND
-                    self._hear(call, live, Media(live.handles[CALLER], live.handles[leg], inbound))
+                case m.Bridge(one, other):
+                    self._hear(call, live, Media(live.handles[one], live.handles[other]))
+                case m.Hold(leg, held):
+                    if live.media is not None:
+                        holding, handle = live.media.holding, live.handles[leg]
+                        holding.add(handle) if held else holding.discard(handle)
+                case m.Release(leg):
+                    self._spawn(self._release(live.handles[leg]))
+                case m.Refuse(leg, status):
+                    self._spawn(self._backend.refuse(live.handles[leg], status))
                 case m.Play(greeting):
                     self._spawn(
                         self._play(call, live, self._quiet(call, live), partial(greeting_of, greeting))
                     )
                 case m.Prompt(sounds):
                     self._spawn(self._play(call, live, self._quiet(call, live), partial(prompt_of, sounds)))
-                case m.Ringback():
-                    self._hear(
-                        call, live, Media(live.handles[CALLER], playing=ring_tone(), over_and_over=True)
-                    )
+                case m.Ringback(leg):
+                    media = Media(live.handles[leg], playing=ring_tone(), over_and_over=True)
+                    self._hear(call, live, media)
                 case m.Hush():
                     self._quiet(call, live)
                 case m.Press(leg, digit):
@@ -282,6 +300,10 @@ class Exchange:
         if await probe:
             self._feed(call, m.Absent(leg))
 
+    async def _release(self, handle: int) -> None:
+        await self._backend.agree(handle)
+        await self._backend.drop(handle)
+
     def _drop(self, live: _Live, leg: str) -> None:
         if leg in live.unborn:
             live.unborn[leg] = True
@@ -292,6 +314,7 @@ class Exchange:
         """From now on the call sounds like that."""
         if live.media is not None:
             live.media.done.set()  # nobody hears the rest of it
+            media.go_on_from(live.media)
         live.media = media
         self._pump.add(call, media)
 
@@ -359,9 +382,3 @@ class Exchange:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a call's task failed", exc_info=error)
-
-
-def _digits(number: str) -> str:
-    """A number as it is compared: `+33 1 12` and `0033112` are one."""
-    digits = "".join(c for c in number if c.isdigit())
-    return digits.removeprefix("00") if digits else number

@@ -22,6 +22,7 @@ _NET_HEADER = -0x100000  # SKF_NET_OFF: loads relative to the IP header
 _SOURCE = 12  # where the source address stands in an IPv4 header (RFC 791)
 
 _LOAD_WORD = 0x20  # A = packet[k:k+4]
+_LOAD_HALF = 0x28  # A = packet[k:k+2]; the packet begins with the UDP header
 _AND = 0x54  # A &= k
 _JUMP_EQUAL = 0x15
 _RETURN = 0x06
@@ -29,9 +30,17 @@ _RETURN = 0x06
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, k
 
 
-def program(networks: Sequence[IPv4Network]) -> list[Instruction]:
-    """The filter: pass a packet whole if its source is in one of `networks`, else drop it."""
+def program(networks: Sequence[IPv4Network], ourselves: tuple[str, int] | None = None) -> list[Instruction]:
+    """The filter: pass a packet whole if its source is in one of `networks`, or is `ourselves`; else drop it."""
     code: list[Instruction] = []
+    if ourselves is not None:
+        code += [
+            (_LOAD_WORD, 0, 0, (_NET_HEADER + _SOURCE) & 0xFFFFFFFF),
+            (_JUMP_EQUAL, 0, 3, int(IPv4Address(ourselves[0]))),
+            (_LOAD_HALF, 0, 0, 0),
+            (_JUMP_EQUAL, 0, 1, ourselves[1]),
+            (_RETURN, 0, 0, 0x40000),
+        ]
     for network in networks:
         code.append((_LOAD_WORD, 0, 0, (_NET_HEADER + _SOURCE) & 0xFFFFFFFF))
         code.append((_AND, 0, 0, int(network.netmask)))
@@ -42,13 +51,15 @@ def program(networks: Sequence[IPv4Network]) -> list[Instruction]:
     return code
 
 
-def attach(sock: socket.socket, networks: Sequence[IPv4Network]) -> None:
+def attach(
+    sock: socket.socket, networks: Sequence[IPv4Network], ourselves: tuple[str, int] | None = None
+) -> None:
     """Filter everything that arrives on `sock` from now on.
 
     Raises:
         OSError: the kernel refused.
     """
-    code = program(networks)
+    code = program(networks, ourselves)
     packed = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
     buffer = ctypes.create_string_buffer(packed, len(packed))
     head = struct.pack("@HP", len(code), ctypes.addressof(buffer))  # struct sock_fprog
@@ -98,7 +109,7 @@ def guard(address: tuple[str, int], networks: Sequence[IPv4Network]) -> None:
             ):
                 continue
             if works():
-                attach(copy, networks)
+                attach(copy, networks, address)  # the stack calls itself now and then
                 return
             # The kernel itself never delivers foreign packets to a loopback address.
             loopback = IPv4Network("127.0.0.0/8")

@@ -105,6 +105,10 @@ class Legs:
         """The leg of that name."""
         return self._legs.get(name)
 
+    def need(self, name: str) -> Leg:
+        """The leg of that name, which must be one."""
+        return self._legs[name]
+
     def dialled(self) -> list[Leg]:
         """All but the caller's."""
         return [leg for leg in self._legs.values() if leg is not self.caller]
@@ -122,17 +126,23 @@ class Legs:
         if self._recording_began is None and any(isinstance(action, m.Record) for action in actions):
             self._recording_began = self.now
 
+    def add(self, kind: LegKind, target: str, name: str | None = None) -> Leg:
+        """One more leg."""
+        leg = Leg(name or f"leg{len(self._legs)}", kind, target)
+        self._legs[leg.name] = leg
+        return leg
+
     def dial(
         self,
         target: str,
         kind: LegKind,
         identity: str | None,
         headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
+    ) -> Leg:
         """Call somebody; `headers` go into the INVITE."""
-        leg = Leg(f"leg{len(self._legs)}", kind, target)
-        self._legs[leg.name] = leg
+        leg = self.add(kind, target)
         self.do(m.Call(leg.name, target, identity, tuple(headers.items())))
+        return leg
 
     def drop(self, leg: Leg, cause: EndCause) -> None:
         """End a leg; one that is gone already is left alone."""

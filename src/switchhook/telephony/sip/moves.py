@@ -6,8 +6,8 @@ seconds.
 
 from dataclasses import dataclass
 
-from switchhook.telephony.sip.plan import RingPlan
-from switchhook.workspace.facts import AnyFact
+from switchhook.telephony.sip.plan import RingPlan, TransferPlan
+from switchhook.workspace.facts import AnyFact, LegKind
 
 # ---------------------------------------------------------------- events
 
@@ -88,8 +88,61 @@ class HangUpNow:
     """Somebody in charge wants the call ended."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """A leg's telephone holds us, or no longer does."""
+
+    leg: str
+    held: bool
+
+
+@dataclass(frozen=True)
+class Referred:
+    """A leg's telephone wants who it talks with to be with somebody else; empty when it says nobody that it could."""
+
+    leg: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The other party of another call of the user at leg `by` comes in instead of them, as `leg`.
+
+    `target` is the address of that party, `to` how to name them.
+    """
+
+    by: str
+    leg: str
+    kind: LegKind
+    target: str
+    to: str
+
+
+@dataclass(frozen=True)
+class GivenAway:
+    """The party that the user at leg `by` talked with is in the call `into` from now on, with `to`."""
+
+    by: str
+    to: str
+    kind: LegKind
+    into: str
+
+
+@dataclass(frozen=True)
+class PassOn:
+    """The application said what shall become of the transfer that the fact `asked` asks for."""
+
+    asked: str
+    plan: TransferPlan
+
+
 Event = (
     Committed
+    | Held
+    | Referred
+    | PassOn
+    | Joined
+    | GivenAway
     | Planned
     | Progress
     | Established
@@ -136,9 +189,33 @@ class Answer:
 
 @dataclass(frozen=True)
 class Bridge:
-    """Let the caller and that leg hear each other."""
+    """Let two legs hear each other, and nobody else; `one` is on the left of the recording."""
+
+    one: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """That leg's telephone holds the call, or no longer does: who is bridged with it hears that."""
 
     leg: str
+    held: bool
+
+
+@dataclass(frozen=True)
+class Release:
+    """Say on that leg that the transfer it asked for has come about, and end it."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Say on that leg, by a SIP status, that the transfer it asked for does not come about."""
+
+    leg: str
+    status: int
 
 
 @dataclass(frozen=True)
@@ -164,7 +241,9 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Ringback:
-    """Let the caller, who is up already, hear that it rings somewhere."""
+    """Let that leg, which is up already, hear that it rings somewhere, and nobody else."""
+
+    leg: str = "caller"
 
 
 @dataclass(frozen=True)
@@ -204,6 +283,9 @@ Action = (
     | Drop
     | Answer
     | Bridge
+    | Hold
+    | Release
+    | Refuse
     | Record
     | Play
     | Prompt

@@ -3,6 +3,9 @@
 It answers or makes calls over real SIP and RTP, says what a WAV file says, presses keys, and prints what happens, one
 JSON object a line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `key` (one was pressed there),
 `closed` (with the SIP status, if any), `exit`.
+It answers or makes calls over real SIP and RTP, says what a WAV file says, and prints what happens, one JSON object a
+line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `closed` (with the SIP status, if any), `exit`; and
+where it was told to, `held` and `resumed`, `transferred` or `not transferred`.
 It ends by itself: after the number of calls it was told, on SIGTERM, or after `--lifetime` seconds.
 """
 
@@ -19,7 +22,7 @@ from typing import Any
 
 from switchhook.clock import SystemClock
 from switchhook.media.tones import read_wav
-from switchhook.telephony.sip.backend import BackendError, Invite
+from switchhook.telephony.sip.backend import BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.stack import BaresipBackend
@@ -35,7 +38,9 @@ class Script:
     answer: seconds of ringing before it answers; None never does. busy, decline: refuse instead (both are 486 on
     the wire with this stack). dial: call this address. hang_up: hang up once the speech is over, or that many seconds
     after the answer if there is `talk`. press: keys to press, `press_after` seconds after it first heard something;
-    `talk` then counts from the last of them. calls: exit after so many.
+    `talk` then counts from the last of them. calls: exit after so many. Some seconds (`then`) after the first call is
+    answered, hold it for `hold` seconds, pass it on to the address `refer`, or call `consult` on a second call and, as
+    long after its answer, connect the two.
     """
 
     listen: str
@@ -51,6 +56,10 @@ class Script:
     lifetime: float = 120.0
     press: str = ""
     press_after: float = 0.2
+    then: float = 1.0
+    hold: float | None = None
+    refer: str | None = None
+    consult: str | None = None
 
 
 class Phone:
@@ -66,6 +75,7 @@ class Phone:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
         self._ended = 0
+        self._second: asyncio.Event | None = None  # set once the second call is answered
 
     async def run(self) -> None:
         """Follow the script to its end.
@@ -120,8 +130,16 @@ class Phone:
         media: Media = _Ears(handle, playing=self._speech, heard=lambda: self._heard(handle, media))
         self._media[handle] = media
         self._pump.add(f"{handle:x}", media)
+        if self._second is not None:
+            self._second.set()
+            return
         if self._script.hang_up or (self._script.talk is not None and not self._script.press):
             self._spawn(self._leave(handle, media))
+        if self._script.hold is not None:
+            self._spawn(self._hold(handle, self._script.hold))
+        if self._script.refer or self._script.consult:
+            self._second = asyncio.Event()
+            self._spawn(self._pass_on(handle))
 
     async def _press(self, handle: int, media: Media) -> None:
         await self._clock.sleep(self._script.press_after)
@@ -137,6 +155,47 @@ class Phone:
             await media.done.wait()
             await self._clock.sleep(_TAIL)
         await self._backend.drop(handle)
+
+    async def _hold(self, handle: int, seconds: float) -> None:
+        await self._clock.sleep(self._script.then)
+        await self._held(handle, True)
+        await self._clock.sleep(seconds)
+        await self._held(handle, False)
+
+    async def _held(self, handle: int, held: bool) -> None:
+        while handle in self._media:
+            try:
+                await self._backend.hold(handle, held)
+            except BackendError:  # the stack is renegotiating
+                await self._clock.sleep(0.1)
+            else:
+                self._say("held" if held else "resumed")
+                return
+
+    async def _pass_on(self, handle: int) -> None:
+        script, target = self._script, self._script.refer or ""
+        await self._clock.sleep(script.then)
+        try:
+            if script.consult:
+                await self._held(handle, True)
+                second = await self._backend.dial(script.consult, None)
+                assert self._second is not None
+                await self._second.wait()
+                await self._clock.sleep(script.then)
+                await self._backend.refer(handle, second)
+            else:
+                await self._backend.refer(handle, target)
+            self._say("transferred")
+        except BackendError as error:
+            self._say("not transferred", why=str(error))
+
+    def on_hold(self, handle: int, held: bool) -> None:
+        """See `backend.Listener`."""
+        self._say("is held" if held else "is no longer held")
+
+    def on_referred(self, handle: int, referral: Referral) -> None:
+        """See `backend.Listener`: it goes nowhere."""
+        self._spawn(self._backend.refuse(handle, 603))
 
     def _heard(self, handle: int, media: Media) -> None:
         self._say("heard")
@@ -223,13 +282,18 @@ def main() -> None:
     )
     parser.add_argument("--calls", type=int, default=0, metavar="N", help="exit after N calls")
     parser.add_argument("--lifetime", type=float, default=120.0, metavar="SECONDS", help="exit by then")
+    parser.add_argument(
+        "--then", type=float, default=1.0, metavar="SECONDS", help="how long after an answer comes the next"
+    )
+    parser.add_argument("--hold", type=float, metavar="SECONDS", help="hold the call that long")
+    parser.add_argument("--refer", metavar="URI", help="pass the call on to this address")
+    parser.add_argument("--consult", metavar="URI", help="call this address and connect the two")
     a = parser.parse_args()
-    answer = None if a.ring_only else a.answer
     script = Script(
         a.listen,
         a.rtp,
         a.user,
-        answer,
+        None if a.ring_only else a.answer,
         a.refuse,
         a.dial,
         a.say,
@@ -239,6 +303,10 @@ def main() -> None:
         a.lifetime,
         a.press,
         a.press_after,
+        a.then,
+        a.hold,
+        a.refer,
+        a.consult,
     )
     try:
         asyncio.run(Phone(script).run())

@@ -129,3 +129,20 @@ class Script(msgspec.Struct, frozen=True, tag="script"):
 
 
 RingPlan = Step | Script
+
+
+class Passing(msgspec.Struct, frozen=True, tag="passing"):
+    """Where a call goes that is passed on: all `targets` ring at once for `seconds`, the first who answers has it.
+
+    `kind` is who is there, `to` how to name them once they have it; None: by the address that answered. `identity` is
+    the number to show; None shows that of the party who is passed on.
+    """
+
+    targets: tuple[str, ...]
+    kind: LegKind
+    to: str | None = None
+    identity: str | None = None
+    seconds: float = 30.0
+
+
+TransferPlan = Passing | Reject

@@ -3,11 +3,12 @@
 One JSON object a line, typed by `is`. The socket's end is a message as well: to the worker it means that the
 server is gone (hang up, finish the recordings, journal the facts, exit), to the server that the worker is.
 
-    server ─▶ worker   Configure (first, once) · Ack · Plan · Directory · HangUp · Ping · Stop
+    server ─▶ worker   Configure (first, once) · Ack · Plan · PassOn · Directory · HangUp · Ping · Stop
     worker ─▶ server   Ready or Refused (first, once) · Report · Pong
 
 A `Report` carries a fact that is already in the worker's journal, and is repeated to the next server until its
-`Ack` is journalled too. Every `Offered` is answered by an `Ack` (it is committed) and then a `Plan`. The worker
+`Ack` is journalled too. Every `Offered` is answered by an `Ack` (it is committed) and then a `Plan`, every
+`TransferAsked` by an `Ack` and a `PassOn`. The worker
 lets no final SIP answer out before the `Ack` of the fact that this answer stands for.
 """
 
@@ -16,7 +17,7 @@ import asyncio
 import msgspec
 
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.workspace.facts import AnyFact
 
 LINE_LIMIT = 1 << 20
@@ -44,11 +45,20 @@ class Plan(msgspec.Struct, frozen=True, tag_field="is", tag="plan"):
     plan: RingPlan
 
 
+class PassOn(msgspec.Struct, frozen=True, tag_field="is", tag="pass_on"):
+    """What shall become of the transfer that the fact `asked` asks for."""
+
+    call: str
+    asked: str
+    plan: TransferPlan
+
+
 class Directory(msgspec.Struct, frozen=True, tag_field="is", tag="directory"):
     """Our telephones and numbers from now on; calls that are on go on."""
 
     users: tuple[str, ...]
     numbers: tuple[str, ...]
+    extensions: tuple[str, ...] = ()
 
 
 class HangUp(msgspec.Struct, frozen=True, tag_field="is", tag="hang_up"):
@@ -92,7 +102,7 @@ class Pong(msgspec.Struct, frozen=True, tag_field="is", tag="pong"):
     refused: int
 
 
-Down = Configure | Ack | Plan | Directory | HangUp | Ping | Stop
+Down = Configure | Ack | Plan | PassOn | Directory | HangUp | Ping | Stop
 Up = Ready | Refused | Report | Pong
 
 _encoder = msgspec.json.Encoder()

@@ -7,20 +7,24 @@ What is known of version 0.5.2a3 and relied upon here:
 * Events arrive on the loop, also before the `dial` that caused them has returned: they are kept until then.
 * About 100 ms after an answer it may renegotiate, and the first read or write afterwards fails once.
 * A leg's final text begins with the SIP status if there was one. Nothing else is read from such texts.
+* It answers a REFER with 202 and says 100 by itself. That a transfer failed it says as we tell it; that one came about
+  it says only when a call that it dialled for it is answered. So we dial such a call ourselves: to this very stack.
 """
 
 import asyncio
 import logging
 import re
+import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 import baresip
 from baresip import Account, BaresipError, Config, Event, Runtime, UserAgent
 
-from switchhook.telephony.sip.address import DIVERTED, parse_uri
-from switchhook.telephony.sip.backend import EMPTY, BackendError, Invite, Listener
+from switchhook.telephony.sip.address import DIVERTED, parse_header, parse_uri, read_refer_to
+from switchhook.telephony.sip.backend import EMPTY, BackendError, Invite, Listener, Referral
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard
 
@@ -28,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _SAFE = re.compile(r"[^\x00-\x1f\x7f]*").fullmatch  # a value that stays in its header
 _READ = 3200  # bytes: 200 ms, more than a late reader can have missed and still want
+_AGREE_SECONDS = 2.0  # how long the call to ourselves may take
 _TX_LIMIT = 3200  # bytes waiting to be sent beyond which the line would lag behind
 
 
@@ -38,16 +43,18 @@ class BaresipBackend:
         self._runtime = Runtime(watchdog_interval=10.0)
         self._agent: UserAgent | None = None
         self._listener: Listener | None = None
-        self._host = ""
+        self._host, self._port = "", 0
         self._calls: dict[int, baresip.Call] = {}
         self._dialling = 0
         self._early: dict[int, list[Any]] = {}
         self._fingers: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._words: set[str] = set()  # whom we call when we call ourselves
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, config: SipConfig, listener: Listener) -> None:
         """See `backend.Backend.open`."""
         host, port = config.address()
-        self._host, self._listener = host, listener
+        self._host, self._port, self._listener = host, port, listener
         wanted = ("To", "From", "Contact", "P-Asserted-Identity", *DIVERTED, config.number_header)
         settings = Config(
             net_interface=host,
@@ -71,7 +78,7 @@ class BaresipBackend:
             await self._runtime.start(settings)
             guard((host, port), config.networks())
             self._runtime.subscribe(self._on_event)
-            self._agent = await UserAgent.create(self._runtime, account, transfer_policy="reject")
+            self._agent = await UserAgent.create(self._runtime, account, transfer_policy="manual")
         except (BaresipError, OSError) as error:
             raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
 
@@ -130,6 +137,63 @@ class BaresipBackend:
             except (BaresipError, ValueError) as error:
                 log.info("sip key %r was not pressed: %s", digit, error)
 
+    async def agree(self, handle: int) -> None:
+        """See `backend.Backend.agree`."""
+        call = self._calls.get(handle)
+        if call is None or call.transfer_request is None:
+            return
+        word = secrets.token_hex(16)
+        self._words.add(word)
+        call._transfer_request = replace(call.transfer_request, raw=f"sip:{word}@{self._host}:{self._port}")
+        try:
+            ourselves = await call.accept_transfer()
+            await ourselves.wait_established(_AGREE_SECONDS)
+            await ourselves.hangup()
+        except (BaresipError, TimeoutError) as error:
+            log.info("a telephone was not told of its transfer: %s", error)
+        finally:
+            self._words.discard(word)
+
+    async def refuse(self, handle: int, status: int) -> None:
+        """See `backend.Backend.refuse`."""
+        call = self._calls.get(handle)
+        if call is not None:
+            try:
+                await call.reject_transfer(status)
+            except BaresipError as error:
+                log.info("a telephone was not told that its transfer failed: %s", error)
+
+    # ------------------------------------------------------------ what a telephone does
+
+    async def hold(self, handle: int, held: bool) -> None:
+        """Put the other side on hold, or take it off. Of telephones, not of the line.
+
+        Raises:
+            BackendError: it cannot be done now; a moment later it may.
+        """
+        try:
+            await (self._calls[handle].hold() if held else self._calls[handle].resume())
+        except (BaresipError, KeyError) as error:
+            raise BackendError(f"cannot hold: {error}") from error
+
+    async def refer(self, handle: int, target: str | int, seconds: float = 60.0) -> None:
+        """Ask the other side to call an address instead of us, or to be connected with the other side of another leg.
+
+        Returns when it was done and our legs have ended. Of telephones, not of the line.
+
+        Raises:
+            BackendError: it was refused or has failed; our legs go on.
+        """
+        try:
+            if isinstance(target, int):
+                await self._calls[handle].attended_transfer(self._calls[target], timeout=seconds)
+            else:
+                await self._calls[handle].transfer(target, timeout=seconds)
+        except (BaresipError, KeyError) as error:
+            raise BackendError(f"not transferred: {error}") from error
+
+    # ------------------------------------------------------------ sound
+
     def read(self, handle: int) -> bytes:
         """See `backend.Backend.read`."""
         call = self._calls.get(handle)
@@ -171,6 +235,10 @@ class BaresipBackend:
         if event.event is Event.CALL_INCOMING:
             self._early.pop(handle, None)  # it was said to be there before; while we dialled, that was kept
             call = baresip.Call._from_incoming(self._runtime, event)
+            called = parse_header(event.headers.get("To"))
+            if called is not None and called.user in self._words:
+                self._spawn(call.answer())
+                return
             self._calls[handle] = call
             self._listen(call)
             listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))
@@ -182,6 +250,10 @@ class BaresipBackend:
             listener.on_ringing(handle)
         elif event.event is Event.CALL_ESTABLISHED:
             listener.on_established(handle)
+        elif event.event in {Event.CALL_HOLD, Event.CALL_RESUME}:
+            listener.on_hold(handle, event.event is Event.CALL_HOLD)
+        elif event.event is Event.CALL_TRANSFER:
+            listener.on_referred(handle, self._referral(event.text or ""))
         elif event.event is Event.CALL_CLOSED:
             call = self._calls.pop(handle)
             self._fingers.pop(handle, None)
@@ -197,6 +269,23 @@ class BaresipBackend:
                 self._listener.on_dtmf(handle, key.digit)
 
         call.on_dtmf(heard)
+
+    def _referral(self, refer_to: str) -> Referral:
+        target, replaced = read_refer_to(refer_to)
+        if replaced is None:
+            return Referral(target)
+        named = (handle for handle, call in self._calls.items() if call.call_id == replaced)
+        return Referral(target, replaces=True, instead=next(named, None))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.info("sip call to ourselves: %s", error)
 
     def _hand_on(self, handle: int) -> None:
         for event in self._early.pop(handle, []):

@@ -25,14 +25,15 @@ from switchhook.clock import Clock, Timer
 from switchhook.telephony.sip import protocol as p
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.journal import JournalBusy
-from switchhook.telephony.sip.plan import Reject, RingPlan
+from switchhook.telephony.sip.plan import Reject, RingPlan, TransferPlan
 from switchhook.telephony.sip.recovery import wind_up
-from switchhook.workspace.facts import AnyFact, EndCause, Offered
+from switchhook.workspace.facts import AnyFact, EndCause, Offered, TransferAsked
 
 log = logging.getLogger(__name__)
 
 OnFact = Callable[[AnyFact], Awaitable[None]]
 Route = Callable[[Offered], Awaitable[RingPlan]]
+Transfer = Callable[[TransferAsked], Awaitable[TransferPlan]]
 
 READY_SECONDS = 15.0
 PING_SECONDS = 5.0
@@ -64,15 +65,24 @@ class SipLine:
 
     `on_fact` returns once the fact is durable, and may be handed the same fact again (its id is the same); when it
     raises, it is called again a little later, for as long as the line runs. `route` is asked once for each call, after
-    its `Offered` was committed; when it raises, the call is refused.
+    its `Offered` was committed; when it raises, the call is refused. `transfer` is asked in the same way for every
+    transfer that a telephone asks for; without it there are none.
     """
 
     def __init__(
-        self, config: SipConfig, on_fact: OnFact, route: Route, clock: Clock, data_dir: Path
+        self,
+        config: SipConfig,
+        on_fact: OnFact,
+        route: Route,
+        clock: Clock,
+        data_dir: Path,
+        *,
+        transfer: Transfer | None = None,
     ) -> None:
         self._config = config
         self._on_fact = on_fact
         self._route = route
+        self._transfer = transfer
         self._clock = clock
         self._data = data_dir
         self._state = LineState.STOPPED
@@ -143,10 +153,14 @@ class SipLine:
         self._keeper = None
         self._state = LineState.STOPPED
 
-    def update(self, *, users: tuple[str, ...], numbers: tuple[str, ...]) -> None:
-        """Our telephones and numbers have changed. Takes effect for the next call."""
-        self._config = msgspec.structs.replace(self._config, users=users, numbers=numbers)
-        self._send(p.Directory(users, numbers))
+    def update(
+        self, *, users: tuple[str, ...], numbers: tuple[str, ...], extensions: tuple[str, ...] = ()
+    ) -> None:
+        """Our telephones, numbers and extensions have changed. Takes effect for the next call."""
+        self._config = msgspec.structs.replace(
+            self._config, users=users, numbers=numbers, extensions=extensions
+        )
+        self._send(p.Directory(users, numbers, extensions))
 
     def hang_up(self, call: str) -> None:
         """End a call, by the `call` of its facts. One that is over already is no error."""
@@ -308,6 +322,8 @@ class SipLine:
         self._send(p.Ack(seq))
         if isinstance(fact, Offered):
             self._spawn(self._answer(fact))
+        elif isinstance(fact, TransferAsked):
+            self._spawn(self._pass_on(fact))
 
     async def _commit(self, fact: AnyFact, *, tries: int | None = _START_TRIES) -> None:
         """Hand the fact over until it is durable; `tries` None: for as long as the line runs."""
@@ -333,6 +349,14 @@ class SipLine:
             log.exception("nobody could say where a call goes; it is refused")
             plan = Reject(EndCause.FAILED)
         self._send(p.Plan(offered.call, plan))
+
+    async def _pass_on(self, asked: TransferAsked) -> None:
+        try:
+            plan = Reject(EndCause.FAILED) if self._transfer is None else await self._transfer(asked)
+        except Exception:
+            log.exception("nobody could say where a transfer goes; it is refused")
+            plan = Reject(EndCause.FAILED)
+        self._send(p.PassOn(asked.call, asked.id, plan))
 
     def _send(self, message: p.Down) -> None:
         if self._writer is not None and not self._writer.is_closing():

@@ -102,8 +102,10 @@ class Worker:
                     self._acked.set()
                 case p.Plan(call, plan):
                     exchange.planned(call, plan)
-                case p.Directory(users, numbers):
-                    exchange.directory(users, numbers)
+                case p.PassOn(call, asked, transfer):
+                    exchange.pass_on(call, asked, transfer)
+                case p.Directory(users, numbers, extensions):
+                    exchange.directory(users, numbers, extensions)
                 case p.HangUp(call):
                     exchange.hang_up(call)
                 case p.Ping(number):
