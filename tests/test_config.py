@@ -22,6 +22,7 @@ from switchhook.config import (
     load,
 )
 from switchhook.connectors import AsteriskConfig
+from switchhook.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.recording_options import check_recordings
 from switchhook.smpp_options import SmppConfig
 from switchhook.text_options import check_texts
@@ -40,6 +41,9 @@ TWILIO_READ = TwilioConfig(
 )
 USERS = [{"email": "a@example.com", "name": "A", "sip": ["sip:a@10.0.0.1"]}]
 NUMBERS = [{"number": "+33123456789", "name": "Main", "ring_seconds": 5, "voicemail": False}]
+MENUS = [{"name": "main", "greeting": "play hello.wav", "keys": {"1": {"label": "Sales", "do": "ring"}}}]
+MENU = MenuConfig("main", "play hello.wav", {"1": KeyConfig("Sales", "ring")})
+AGENTS = [{"name": "desk", "uri": "sip:agent@10.0.0.9", "seconds": 5}]
 SECRETS_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 VALUES: dict[str, tuple[Any, str, Any]] = {
     "host": ("0.0.0.0", "0.0.0.0", "0.0.0.0"),
@@ -93,6 +97,11 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_password": ("p", "p", "p"),
     "sip_max_calls": (7, "7", 7),
     "sip_max_seconds": (60, "60", 60.0),
+    "sip_speak": ("espeak-ng --stdout", "espeak-ng --stdout", "espeak-ng --stdout"),
+    "sip_menus": ("menus.toml", "menus.toml", "menus.toml"),
+    "sip_block": (["+33899*", "anonymous"], "+33899*, anonymous", ("+33899*", "anonymous")),
+    "menus": (MENUS, json.dumps(MENUS), (MENU,)),
+    "agents": (AGENTS, json.dumps(AGENTS), (AgentConfig("desk", "sip:agent@10.0.0.9", 5),)),
     "asterisk": (ASTERISK, json.dumps(ASTERISK), AsteriskConfig("pbx", "u", ("PJSIP/trunk",), secret="s")),
     "asterisk_secret": ("s", "s", "s"),
     "twilio": (TWILIO, json.dumps(TWILIO), TWILIO_READ),
@@ -230,6 +239,30 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ('[{"number": "1", "users": ["b@x"]}]', "unknown user 'b@x'"),
         ('[{"number": "1"}, {"number": "1"}]', "twice"),
     ],
+    "sip_block": [("0899123456", "+33612345678"), ("+33 899", "+33899*")],
+    "menus": [
+        ("{", "JSON list"),
+        ('[{"name": "main"}]', "greeting"),
+        (json.dumps([MENUS[0] | {"name": "a b"}]), "letters, digits"),
+        (json.dumps([MENUS[0] | {"greeting": "Hello"}]), "the names are"),
+        (json.dumps([MENUS[0] | {"greeting": "voicemail"}]), "say TEXT"),
+        (json.dumps([MENUS[0] | {"keys": {}}]), "at least one key"),
+        (json.dumps([MENUS[0] | {"keys": {"x": {"label": "x", "do": "ring"}}}]), "key 'x'"),
+        (json.dumps([MENUS[0] | {"keys": {"1": {"label": "", "do": "ring"}}}]), "ivr_result"),
+        (json.dumps([MENUS[0] | {"keys": {"1": {"label": "x", "do": "rign"}}}]), "did you mean ring?"),
+        (json.dumps([MENUS[0] | {"keys": {"1": {"label": "x", "do": []}}}]), "name an action"),
+        (
+            json.dumps([MENUS[0] | {"keys": {"1": {"label": "x", "do": ["repeat", "ring"]}}}]),
+            "after 'repeat'",
+        ),
+        (json.dumps([MENUS[0] | {"tries": 0}]), "tries"),
+        (json.dumps([MENUS[0] | {"key": {}}]), "each entry takes"),
+    ],
+    "agents": [
+        ('[{"name": "desk"}]', "uri"),
+        (json.dumps([AGENTS[0] | {"name": ""}]), "letters, digits"),
+        (json.dumps([AGENTS[0] | {"seconds": 0}]), "seconds"),
+    ],
 }
 
 
@@ -299,7 +332,8 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
     _, text, expected = VALUES[option.name]
-    empty = {"users": "[]", "numbers": "[]", "asterisk": "", "twilio": "", "texts_smpp": ""}
+    structs = dict.fromkeys(("users", "numbers", "menus", "agents"), "[]")
+    empty = structs | {"asterisk": "", "twilio": "", "texts_smpp": ""}
     other = {**empty, "retry_schedule": "0"}.get(option.name)
     if other is None:
         default = option.default
@@ -440,7 +474,7 @@ def test_other_peoples_variables_are_let_alone() -> None:
         ("[sip]\nport = 5060", "unknown setting 'port' in [sip]; did you mean"),
         ("sip_listen = 'off'", "unknown setting 'sip_listen'; write listen in the section [sip]"),
         ("sip = 1", "unknown setting 'sip'"),
-        ("zzzzzz = 1", "the names are allow_networks, "),
+        ("zzzzzz = 1", "the names are agents, allow_networks, "),
         ("[[user]]\nemail = 'a'", "unknown setting 'user'; did you mean users?"),
         ("port = ", "not valid TOML"),
         ("port = 1\nport = 2", "not valid TOML"),

@@ -17,6 +17,8 @@ from typing import Any
 from switchhook import connectors, parsers
 from switchhook.connectors import AsteriskConfig
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
+from switchhook.dialplan import AgentConfig, MenuConfig
+from switchhook.line_options import LINE_OPTIONS
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
 from switchhook.recording_options import RECORDING_OPTIONS
@@ -89,6 +91,11 @@ class Config:
     sip_password: str
     sip_max_calls: int
     sip_max_seconds: float
+    sip_speak: str
+    sip_menus: str
+    sip_block: tuple[str, ...]
+    menus: tuple[MenuConfig, ...]
+    agents: tuple[AgentConfig, ...]
     asterisk: AsteriskConfig | None = field(repr=False)  # holds a secret
     asterisk_secret: str = field(repr=False)
     twilio: TwilioConfig | None = field(repr=False)  # holds a secret
@@ -256,6 +263,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("sip_password", parsers.text, "", "Password when a trunk asks for one.", "SECRET"),
     Option("sip_max_calls", parsers.whole(1, 1_000), 100, "Calls at the same time.", "N"),
     Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
+    *LINE_OPTIONS,
     *TEXT_OPTIONS,
     Option(
         "asterisk",

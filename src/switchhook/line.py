@@ -15,9 +15,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config, ConfigError
 from switchhook.installation import InstallationError
+from switchhook.line_options import check_line, files_of, menus_of, texts_of
+from switchhook.media.speech import SpeechError, find_speaker, speak
 from switchhook.media.tones import read_wav
 from switchhook.members import NUMBER
 from switchhook.recording_options import check_recordings
@@ -32,6 +36,7 @@ from switchhook.text_options import check_texts
 from switchhook.voice_options import check_voice
 from switchhook.workspace import directory
 from switchhook.workspace.calls import Limits
+from switchhook.workspace.e164 import normalise
 from switchhook.workspace.facts import AnyFact, Offered, TransferAsked
 from switchhook.workspace.switchboard import Ask, Switchboard
 
@@ -267,8 +272,51 @@ def check_telephony(config: Config) -> None:
         name = "sip_greeting"
         if config.sip_greeting:
             read_wav(Path(config.sip_greeting))
+        name = "sip_speak"
+        if config.sip_speak:
+            find_speaker(config.sip_speak)
+        name = "agents"
+        for agent in config.agents:
+            parse_uri(agent.uri)
     except (ValueError, OSError) as error:
         raise ConfigError(f"{config.sources[name]}: {error}") from None
+    check_line(config, lambda number: normalise(number, config.region))
+    for file, where in files_of(config).items():
+        try:
+            read_wav(Path(file))
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"{where}: {error}") from None
+
+
+def _say_all(config: Config) -> None:
+    """Have every text said that is not yet.
+
+    Raises:
+        InstallationError: with where it stands, and why it cannot be said.
+    """
+    folder = config.data.resolve() / "sip" / "spoken"
+    for text, where in texts_of(config).items():
+        try:
+            speak(folder, config.sip_speak, text)
+        except (SpeechError, OSError) as error:
+            raise InstallationError(f"{where}: {error}") from None
+
+
+def ways(config: Config) -> routing.Routing:
+    """What the settings say of the ways of calls."""
+    return routing.Routing(
+        trunk=config.sip_trunk,
+        host=config.sip_listen.rpartition(":")[0],
+        greeting=config.sip_greeting or None,
+        voicemail_seconds=config.sip_voicemail_seconds,
+        block=config.sip_block,
+        rules={normalise(number.number, config.region): number for number in config.numbers},
+        menus={name: menu for name, (menu, _) in menus_of(config).items()},
+        agents={agent.name: agent for agent in config.agents},
+        extensions={user.extension: user.email for user in config.users if user.extension},
+        speak=config.sip_speak,
+        spoken=config.data.resolve() / "sip" / "spoken",
+    )
 
 
 def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock, workspace: str) -> Line:
@@ -281,6 +329,7 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
                 tx, workspace, config.users, config.numbers, config.region, alone=True
             )
         )
+        await asyncio.to_thread(_say_all, config)
 
     def open_line(on_fact: OnFact) -> SipLine:
         known = switchboard.directory
@@ -300,20 +349,21 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             max_calls=config.sip_max_calls,
             max_seconds=config.sip_max_seconds,
         )
-        ways = routing.Routing(
-            trunk=config.sip_trunk,
-            greeting=config.sip_greeting or None,
-            voicemail_seconds=config.sip_voicemail_seconds,
-            extensions=extensions,
-        )
+        rules = ways(config)
+
+        async def report(fact: AnyFact) -> None:
+            if isinstance(fact, Offered) and routing.blocked(fact, switchboard.directory, rules):
+                fact = msgspec.structs.replace(fact, blocked=True)
+            await on_fact(fact)
 
         async def route(offered: Offered) -> RingPlan:
-            return routing.plan(offered, switchboard.directory, ways)
+            known = await switchboard.find(offered.source, offered.call) if config.agents else None
+            return routing.plan(offered, switchboard.directory, rules, known.id if known else "")
 
         async def transfer(asked: TransferAsked) -> TransferPlan:
-            return routing.passing(asked, switchboard.directory, ways)
+            return routing.passing(asked, switchboard.directory, rules)
 
-        return SipLine(settings, on_fact, route, clock, config.data, transfer=transfer)
+        return SipLine(settings, report, route, clock, config.data, transfer=transfer)
 
     maker = open_line if config.sip_listen else None
     return Line(store, clock, switchboard, configure, maker, runs=TELEPHONY in config.role)

@@ -5,11 +5,15 @@ from typing import Annotated
 
 import msgspec
 
+from switchhook.dialplan import Actions, Seconds, read_actions, read_sound
+from switchhook.lists import check_pattern
+from switchhook.opening import HoursConfig
 from switchhook.sources import nearest
 
 ROLES = ("ADMIN", "MANAGER", "MEMBER")
 STATUSES = ("ACTIVE", "BLOCKED")
 NUMBER, SENDER_ID = TYPES = ("NUMBER", "SENDER_ID")
+ALL_AT_ONCE, IN_TURN = RINGS = ("all", "in turn")
 CAPABILITIES = ("VOICE", "SMS", "MMS")
 
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
@@ -40,7 +44,13 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A telephone number of the workspace and who answers it. `users` holds e-mail addresses."""
+    """A telephone number of the workspace and who answers it. `users` holds e-mail addresses.
+
+    The rest is for the SIP line: `answer` is what is done with a call in place of ringing the users, `closed` what is
+    done outside `hours`, `busy` and `no_answer` what follows when nobody took it. `ring` is whether users ring all at
+    once or in turn, `user_seconds` how long each of them then rings in place of `ring_seconds`. `greeting` is that of
+    the voicemail. `block` and `allow` are callers (see `lists`).
+    """
 
     number: str
     name: str = ""
@@ -50,9 +60,35 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: str | None = None
     country: str | None = None
     capabilities: tuple[str, ...] | None = None
+    ring: str = ALL_AT_ONCE
+    user_seconds: dict[str, Seconds] = {}
+    hours: HoursConfig | None = None
+    answer: Actions = ()
+    closed: Actions = ()
+    busy: Actions = ()
+    no_answer: Actions = ()
+    greeting: str = ""
+    block: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_number(self.number, self.type or NUMBER, self.country, self.capabilities)
+        one_of("ring", self.ring, RINGS)
+        for actions in (self.answer, self.closed, self.busy, self.no_answer):
+            if any(action.verb == "repeat" for action in read_actions(actions)):
+                raise ValueError("repeat says a menu again; outside a menu there is nothing to repeat")
+        if self.greeting:
+            read_sound(self.greeting)
+        for entry in (*self.block, *self.allow):
+            check_pattern(entry)
+        for email in self.user_seconds:
+            one_of("a user in user_seconds", email, self.users)
+        if self.user_seconds and self.ring != IN_TURN:
+            raise ValueError(
+                f'user_seconds is for telephones that ring one after the other; write ring = "{IN_TURN}"'
+            )
+        if self.closed and self.hours is None:
+            raise ValueError("closed says what is done outside hours; write hours as well")
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> str:

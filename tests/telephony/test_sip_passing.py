@@ -25,7 +25,10 @@ def asked(to: str, by: str = ANNA.sip[0]) -> TransferAsked:
         ("sip:102@pbx", Passing(BEN.sip, LegKind.USER)),
         (BEN.sip[1], Passing(BEN.sip, LegKind.USER)),
         (f"sip:{SECOND}@pbx", Passing(BEN.sip, LegKind.USER)),
-        ("sip:0123456789@pbx", Passing(BEN.sip, LegKind.USER)),  # of the main number, but not back to Anna herself
+        (
+            "sip:0123456789@pbx",
+            Passing(BEN.sip, LegKind.USER),
+        ),  # of the main number, but not back to Anna herself
         (
             "sip:0699000000@pbx",
             Passing(("sip:+33699000000@10.0.0.1:5060",), LegKind.FORWARD, "+33699000000", MAIN),

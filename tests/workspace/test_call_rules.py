@@ -478,6 +478,15 @@ def test_a_call_nobody_answered_is_missed_with_or_without_a_message() -> None:
         assert missed.data.user_email == "anna@example.com"
 
 
+def test_of_a_call_that_a_rule_refused_nobody_is_told_that_it_came() -> None:
+    refused = msgspec.structs.replace(rings(), blocked=True)
+    over = ends(0, EndCause.BLOCKED)
+    for draft in (*tell(refused, over), *tell(over, refused)):
+        assert isinstance(draft.data, CallCompleted)
+        assert draft.data.result is CallResult.BLOCKED
+    assert len(tell(refused, over)) == len(tell(over, refused)) == 1
+
+
 def test_a_call_that_was_blocked_is_not_missed() -> None:
     topics = [draft.topic for draft in tell(rings(), ends(0, EndCause.BLOCKED))]
     assert topics == ["call.received", "call.completed"]

@@ -1,6 +1,6 @@
 """One call's history: facts in, state and events out. Pure.
 
-    Offered ──▶ call.received (inbound) or call.triggered (outbound)
+    Offered ──▶ call.received (inbound, unless a rule of ours blocks it) or call.triggered (outbound)
     Answered ──▶ call.answered, the first time a person answers
     Ringing, LegEnded, Chose, Transferred, Collected, Recorded ──▶ remembered
     Ended, and Settled when the end was not final ──▶ call.missed when nobody took an inbound one, and call.completed
@@ -186,7 +186,7 @@ def _offered(state: CallState, fact: Offered, context: Context) -> list[Draft]:
         # A telephone gives its own name as the caller; what the outside sees is the user's number.
         own = made.own_number(state, directory)
         state.from_number = own.number if own else state.from_number
-    if fact.internal:
+    if fact.internal or fact.blocked:
         return []
     key = f"{state.source}:{state.source_call}"
     topic = "call.received" if fact.direction is Direction.INBOUND else "call.triggered"

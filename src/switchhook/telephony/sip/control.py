@@ -102,7 +102,8 @@ class CallControl:
                 self._on_timer(timer)
             case m.Digit(name, digit):
                 if legs.stage is Stage.TALKING:
-                    self._talk.on_digit(legs.need(name), digit)
+                    if (leg := legs.get(name)) is not None:
+                        self._talk.on_digit(leg, digit)
                 elif name == CALLER:
                     self._reception.on_digit(digit)
             case m.Played():

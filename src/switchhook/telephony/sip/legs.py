@@ -138,9 +138,11 @@ class Legs:
         kind: LegKind,
         identity: str | None,
         headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        shown: str | None = None,
     ) -> Leg:
-        """Call somebody; `headers` go into the INVITE."""
-        leg = self.add(kind, target)
+        """Call somebody; `headers` go into the INVITE. `shown` is told of it in place of `target`."""
+        leg = self.add(kind, shown or target)
         self.do(m.Call(leg.name, target, identity, tuple(headers.items())))
         return leg
 

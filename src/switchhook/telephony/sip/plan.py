@@ -70,7 +70,8 @@ class Dial(msgspec.Struct, frozen=True, tag="dial"):
 class Forward(msgspec.Struct, frozen=True, tag="forward"):
     """Pass the call on to somebody who is no telephone of ours: an outside number, or an AI agent (`kind`).
 
-    As `Dial`, with `headers` in the INVITE; `otherwise` follows when nobody took it.
+    As `Dial`, with `headers` in the INVITE; `otherwise` follows when nobody took it. `shown` is what is reported of it
+    in place of the address that was dialled.
     """
 
     targets: tuple[str, ...]
@@ -79,6 +80,7 @@ class Forward(msgspec.Struct, frozen=True, tag="forward"):
     identity: str | None = None
     headers: dict[str, str] = {}
     otherwise: "Step" = Reject()
+    shown: str | None = None
 
 
 class Announce(msgspec.Struct, frozen=True, tag="announce"):

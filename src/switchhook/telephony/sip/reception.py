@@ -135,7 +135,7 @@ class Reception:
     def _dial_next(self, step: Dial | Forward) -> None:
         legs, target = self._legs, self._left.pop(0)
         if isinstance(step, Forward):
-            legs.dial(target, step.kind, step.identity, step.headers)
+            legs.dial(target, step.kind, step.identity, step.headers, shown=step.shown)
         else:
             legs.dial(target, LegKind.OUTSIDE, step.identity)
         # Each trunk gets the whole time, and a timer of its own: an old one must not cut a new one short.
