@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -143,3 +144,28 @@ def test_what_the_file_says_again_is_told(tmp_path: Any, options: list[str]) -> 
 )
 def test_nothing_that_is_printed_moves_the_cursor(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_every_command_that_tells_something_takes_json() -> None:
+    def without(command: click.Command, name: str) -> list[str]:
+        if isinstance(command, click.Group):
+            return [one for key, inner in command.commands.items() for one in without(inner, f"{name} {key}")]
+        return [] if any("--json" in parameter.opts for parameter in command.params) else [name.strip()]
+
+    # Two that serve, one that writes a file, and one whose output is a key and nothing else.
+    assert without(cli, "") == ["serve", "secrets new-key", "export", "mcp"]
+
+
+def test_small_commands_tell_json(options: list[str]) -> None:
+    made = json.loads(run(options, "workspaces", "create", "Harbour", "--json").stdout)
+    key = json.loads(
+        run(options, "keys", "create", "--scopes", "ALL", "--workspace", made["id"], "--json").stdout
+    )
+    assert key["key"] == key["key"].strip()
+    gone = json.loads(run(options, "keys", "revoke", key["id"], "--json").stdout)
+    assert gone["id"] == key["id"]
+    run(options, "numbers", "add", "+33123456789")
+    removed = json.loads(run(options, "numbers", "remove", "+33123456789", "--json").stdout)
+    assert removed == {"number": "+33123456789", "removed": True}
+    link = json.loads(run(options, "dashboard-link", "--json").stdout)["link"]
+    assert "/dashboard#link=" in link

@@ -18,6 +18,7 @@ from switchhook.commands.keys import keys_group
 from switchhook.commands.listen import listen_command
 from switchhook.commands.mcp import mcp_command
 from switchhook.commands.numbers import numbers_group
+from switchhook.commands.people import export_command, import_command
 from switchhook.commands.prune import prune_command
 from switchhook.commands.secrets import secrets_group
 from switchhook.commands.serve import serve_command
@@ -70,6 +71,8 @@ for _command in (
     deliveries_group,
     retry_command,
     recover_command,
+    import_command,
+    export_command,
     listen_command,
     mcp_command,
     verify_command,

@@ -204,3 +204,54 @@ def test_the_key_of_the_data_directory_is_for_this_machine_alone(server: Server,
     missing = run(server, *here, SWITCHHOOK_KEY=None).exception
     assert isinstance(missing, ConfigError)
     assert "or the server's --data" in str(missing)
+
+
+def test_people_come_from_a_file_and_go_to_one(server: Server, tmp_path: Path) -> None:
+    source = tmp_path / "people.csv"
+    rows = "".join(f"Person {n},+336{n:08d}\n" for n in range(9_000, 9_300))
+    source.write_text("name,numbers\nZoe,+33611111111\nBroken,12\n" + rows)
+    dry = run(server, "import", str(source), "--dry-run")
+    assert (dry.exit_code, dry.stdout) == (
+        1,
+        "301 would be created, 0 would be updated, 0 would be unchanged, 1 faulty\n",
+    )
+    assert "line 3: numbers[0]: " in dry.stderr
+    assert len(text(server, "export").splitlines()) == 1
+    done = run(server, "import", str(source), "--json")
+    report = json.loads(done.stdout)
+    assert (report["created"], report["faulty"], report["rows"][1]["line"]) == (301, 1, 3)
+    again = run(server, "import", str(source))
+    assert again.stdout == "0 created, 0 updated, 301 unchanged, 1 faulty\n"
+
+    cards = tmp_path / "people.vcf"
+    assert run(server, "export", str(cards)).exit_code == 0
+    assert cards.read_text().count("BEGIN:VCARD") == 301
+    assert text(server, "import", str(cards)) == "0 created, 0 updated, 301 unchanged, 0 faulty"
+    assert text(server, "export", "--format", "csv").startswith("name,last_name,")
+
+
+def test_files_that_cannot_be_taken_are_told(server: Server, tmp_path: Path) -> None:
+    strange = tmp_path / "people.xlsx"
+    strange.write_bytes(b"PK\x03\x04")
+    assert run(server, "import", str(strange)).exit_code == 2
+    broken = tmp_path / "people.csv"
+    broken.write_text("unknown column\n1\n")
+    done = run(server, "import", str(broken))
+    assert done.exit_code == 1
+    assert "unknown column" in done.output
+    done = run(server, "export", str(tmp_path / "nowhere" / "people.csv"))
+    assert (done.exit_code, "cannot write" in done.output) == (1, True)
+
+
+def test_people_of_a_file_larger_than_a_request_are_all_there(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchhook.commands.people.PIECE", 500)
+    source = tmp_path / "many.csv"
+    source.write_text(
+        "name,numbers\n" + "".join(f"Many {n},+337{n:08d}\n" for n in range(100)) + "Broken,12\n"
+    )
+    done = run(server, "import", str(source), "--json")
+    report = json.loads(done.stdout)
+    assert (report["created"], report["faulty"]) == (100, 1)
+    assert [one["line"] for one in report["rows"]] == list(range(2, 103))

@@ -46,13 +46,18 @@ class Client:
             ServerError: it refused, with its reason and what it suggests; or it does not answer.
         """
         asked = urlencode({name: value for name, value in query.items() if value is not None})
+        content = None if body is None else json.dumps(body).encode()
+        return self.send(method, path + (f"?{asked}" if asked else ""), content, "application/json")
+
+    def send(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
+        """The decoded answer to a request with a body of any media type.
+
+        Raises:
+            ServerError: as `call`.
+        """
         for left in reversed(range(TRIES)):
             try:
-                connection, answer = self.open(
-                    method,
-                    path + (f"?{asked}" if asked else ""),
-                    None if body is None else json.dumps(body).encode(),
-                )
+                connection, answer = self.open(method, path, body, {"Content-Type": kind} if body else None)
                 with connection:
                     content = answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -98,7 +103,7 @@ class Client:
                 **(headers or {}),
             }
             if body is not None:
-                sent["Content-Type"] = "application/json"
+                sent.setdefault("Content-Type", "application/json")
             answer = connection.ask(method, self._parts.path.rstrip("/") + path, body, sent)
         except BaseException:
             connection.close()

@@ -110,12 +110,15 @@ def endpoints_test(endpoint_id: str, topic: str, as_json: bool, client: Client) 
 @endpoints_group.command("delete")
 @click.argument("endpoint_id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
 @server
-def endpoints_delete(endpoint_id: str, yes: bool, client: Client) -> None:
+def endpoints_delete(endpoint_id: str, yes: bool, as_json: bool, client: Client) -> None:
     """Delete a webhook, with what waits for it and what was recorded of it."""
     if not yes:
         click.confirm(f"Delete {endpoint_id} and all its deliveries?", abort=True, err=True)
     client.call("DELETE", f"{_PATH}/{part(endpoint_id)}")
+    if as_json:
+        print_json({"id": endpoint_id, "deleted": True})
 
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:

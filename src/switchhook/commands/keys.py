@@ -1,6 +1,5 @@
 """`switchhook keys`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 
 from switchhook.api.scopes import parse_scopes
 from switchhook.clock import SystemClock, iso_seconds
+from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.config import load
 from switchhook.installation import create_key, find_workspace, first_workspace
@@ -26,9 +26,10 @@ def keys_group() -> None:
 @click.option(
     "--workspace", metavar="ID|NAME", default=None, help="What the key opens; the first workspace without it."
 )
+@json_option
 @settings(*STORE_OPTIONS)
 def keys_create(
-    scopes: str, name: str, workspace: str | None, config_file: Path | None, **flags: Any
+    scopes: str, name: str, workspace: str | None, as_json: bool, config_file: Path | None, **flags: Any
 ) -> None:
     """Make a key and print it, this once. Works while `serve` is running."""
     try:
@@ -37,18 +38,18 @@ def keys_create(
         raise click.BadParameter(str(error), param_hint="--scopes") from None
     clock = SystemClock()
 
-    async def make(store: Store) -> str:
+    async def make(store: Store) -> tuple[str, str]:
         opened = await (
             first_workspace(store, clock) if workspace is None else find_workspace(store, workspace)
         )
-        _, key = await create_key(store, clock, opened.id, wanted, name)
-        return key
+        return await create_key(store, clock, opened.id, wanted, name)
 
-    click.echo(with_store(load(flags, file=config_file), make))
+    id_, key = with_store(load(flags, file=config_file), make)
+    print_json({"id": id_, "key": key}) if as_json else click.echo(key)
 
 
 @keys_group.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @settings(*STORE_OPTIONS)
 def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
     """List the keys; never the keys themselves, they are stored nowhere."""
@@ -66,7 +67,7 @@ def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
         for row in rows
     ]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     for key in found:
         state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "in force"
@@ -76,8 +77,9 @@ def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
 
 @keys_group.command("revoke")
 @click.argument("key_id")
+@json_option
 @settings(*STORE_OPTIONS)
-def keys_revoke(key_id: str, config_file: Path | None, **flags: Any) -> None:
+def keys_revoke(key_id: str, as_json: bool, config_file: Path | None, **flags: Any) -> None:
     """Revoke the key with the id KEY_ID, which `keys list` shows."""
     now = SystemClock().now()
 
@@ -86,3 +88,5 @@ def keys_revoke(key_id: str, config_file: Path | None, **flags: Any) -> None:
 
     if not with_store(load(flags, file=config_file), revoke):
         raise click.ClickException(f"no key in force has the id {key_id}; `switchhook keys list` shows them")
+    if as_json:
+        print_json({"id": key_id, "revoked_at": iso_seconds(now)})

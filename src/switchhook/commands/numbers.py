@@ -133,8 +133,11 @@ def numbers_set(
 @numbers_group.command("remove")
 @click.argument("number")
 @workspace_option
+@json_option
 @settings(*_OPTIONS)
-def numbers_remove(number: str, workspace: str | None, config_file: Path | None, **flags: Any) -> None:
+def numbers_remove(
+    number: str, workspace: str | None, as_json: bool, config_file: Path | None, **flags: Any
+) -> None:
     """Let go of a number or sender id. Its calls and texts stay."""
     config = load(flags, file=config_file)
     with explained():
@@ -143,7 +146,7 @@ def numbers_remove(number: str, workspace: str | None, config_file: Path | None,
         )
     if workspace is None:
         _note(config, gone)
-    click.echo(f"removed {gone.number}")
+    print_json({"number": gone.number, "removed": True}) if as_json else click.echo(f"removed {gone.number}")
 
 
 def _note(config: Config, number: Number) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from switchhook.clock import SystemClock
+from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.config import ConfigError, is_shared, load
 from switchhook.delivery.retention import FOREVER, Retention, Run
@@ -16,8 +17,9 @@ from switchhook.workspace.mirror import Mirror
 
 @click.command("prune")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@json_option
 @settings(*STORE_OPTIONS, "retention")
-def prune_command(dry_run: bool, config_file: Path | None, **flags: Any) -> None:
+def prune_command(dry_run: bool, as_json: bool, config_file: Path | None, **flags: Any) -> None:
     """Remove events that are over and older than the retention, now.
 
     A server does so by itself every minute; this is for cron beside `serve --retention forever` on PostgreSQL, and for
@@ -40,6 +42,9 @@ def prune_command(dry_run: bool, config_file: Path | None, **flags: Any) -> None
     finally:
         lock.release()
     assert done is not None
+    if as_json:
+        print_json({"dry_run": dry_run, "events": done.events, "attempts": done.attempts, "kept": done.kept})
+        return
     click.echo(
         f"{'would remove' if dry_run else 'removed'} {done.events} events and {done.attempts} attempts; "
         f"{done.kept} old events are kept because they are not over"

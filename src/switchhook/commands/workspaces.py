@@ -1,12 +1,12 @@
 """`switchhook workspaces`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from switchhook.clock import SystemClock, iso_seconds
+from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.config import load
 from switchhook.installation import check_workspace_name, create_workspace
@@ -20,8 +20,9 @@ def workspaces_group() -> None:
 
 @workspaces_group.command("create")
 @click.argument("name")
+@json_option
 @settings(*STORE_OPTIONS)
-def workspaces_create(name: str, config_file: Path | None, **flags: Any) -> None:
+def workspaces_create(name: str, as_json: bool, config_file: Path | None, **flags: Any) -> None:
     """Make a workspace called NAME and print its id. Works while `serve` is running."""
     try:
         name = check_workspace_name(name)
@@ -29,18 +30,18 @@ def workspaces_create(name: str, config_file: Path | None, **flags: Any) -> None
         raise click.BadParameter(str(error), param_hint="NAME") from None
     clock = SystemClock()
     made = with_store(load(flags, file=config_file), lambda store: create_workspace(store, clock, name))
-    click.echo(made.id)
+    print_json({"id": made.id, "name": name}) if as_json else click.echo(made.id)
 
 
 @workspaces_group.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @settings(*STORE_OPTIONS)
 def workspaces_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
     """List the workspaces. The first one has the SIP line, and the keys made without --workspace."""
     rows = with_store(load(flags, file=config_file), lambda store: store.read(keys.workspaces))
     found = [{"id": row.id, "name": row.name, "created_at": iso_seconds(row.created_at)} for row in rows]
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     for one in found:
         click.echo("\t".join([one["id"], one["name"]]))
