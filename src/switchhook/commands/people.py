@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -38,21 +38,24 @@ class Piece(NamedTuple):
 
 
 @click.command("import")
-@click.argument("file", type=click.File("rb", lazy=True))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @_FORMAT
 @click.option("--dry-run", is_flag=True, help="Tell what would become of each row, and store nothing.")
 @json_option
 @server
-def import_command(file: BinaryIO, kind: str | None, dry_run: bool, as_json: bool, client: Client) -> None:
+def import_command(file: Path, kind: str | None, dry_run: bool, as_json: bool, client: Client) -> None:
     """Bring people from FILE (CSV or vCards; `-` for standard input) into the workspace.
 
     Rows are about the person who has one of their numbers, or else one of their addresses; others are created. The same
     file again changes nothing. Faulty rows are told and left out: the exit code is 1 then.
     """
-    kind = kind or _BY_SUFFIX.get(Path(file.name).suffix.lower()) if file.name != "-" else kind
+    kind = kind or _BY_SUFFIX.get(file.suffix.lower())
     if kind is None:
         raise click.UsageError("--format csv or --format vcard: the name of the file does not say what it is")
-    whole = file.read()
+    try:
+        whole = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"cannot read {file}: {error.strerror or error}") from None
     pieces = list(csv_pieces(whole, PIECE) if kind == "csv" else card_pieces(whole, PIECE))
     count: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
