@@ -16,6 +16,9 @@ NUMBER, SENDER_ID = TYPES = ("NUMBER", "SENDER_ID")
 ALL_AT_ONCE, IN_TURN = RINGS = ("all", "in turn")
 CAPABILITIES = ("VOICE", "SMS", "MMS")
 
+REGISTERED = "registered"
+"""Host in the SIP address of a user whose telephones register: where they are, the line knows."""
+
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
 _EXTENSION = re.compile(r"[0-9]{2,6}").fullmatch
 _COUNTRY = re.compile(r"[A-Z]{2}").fullmatch

@@ -78,8 +78,8 @@ _METHOD = "!interesting-Method0123456789_*+`.%indeed'~"
 _ODD_URI = "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com"
 
 TORTURE = (
-    # 3.1.1 valid, all of them to be read
-    Torture("wsinv", (_WSINV.replace("LENGTH", str(len(SDP))) + SDP).encode(), None),
+    # 3.1.1 valid, all of them to be read; the first one is of a call that there is not
+    Torture("wsinv", (_WSINV.replace("LENGTH", str(len(SDP))) + SDP).encode(), None, 481),
     Torture(
         "intmeth",
         message(

@@ -126,12 +126,20 @@ async def test_the_caller_gives_up(server: Open, programs: Programs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "cause"), [("486", "busy"), ("603", "declined"), ("480", "no_answer"), ("404", "unreachable")]
+    ("status", "cause", "told"),
+    [
+        ("486", "busy", "486"),
+        ("603", "declined", "603"),
+        ("480", "no_answer", "480"),
+        ("404", "unreachable", "480"),  # the caller's number is right; it is the telephone that is not there
+    ],
 )
-async def test_a_refusal_is_told_apart(server: Open, programs: Programs, status: str, cause: str) -> None:
+async def test_a_refusal_is_told_apart(
+    server: Open, programs: Programs, status: str, cause: str, told: str
+) -> None:
     s = server(Ring((programs.answers("phone_refuses", STATUS=status),), 10, Reject()))
     await s.line.start()
-    await programs.succeeds(programs.calls(s.port, "caller_refused"))
+    await programs.succeeds(programs.calls(s.port, "caller_refused", STATUS=told))
     await s.until("ended")
     assert {f"leg_ended:leg1={cause}", f"leg_ended:caller={cause}"} <= set(s.story)
     assert s.story[-1] == f"ended={cause}"
@@ -140,7 +148,7 @@ async def test_a_refusal_is_told_apart(server: Open, programs: Programs, status:
 async def test_a_telephone_that_is_off_is_unreachable_at_once(server: Open, programs: Programs) -> None:
     s = server(Ring((f"sip:anna@127.0.0.1:{free_port()}",), 30, Reject()))
     await s.line.start()
-    await programs.succeeds(programs.calls(s.port, "caller_refused"))
+    await programs.succeeds(programs.calls(s.port, "caller_refused", STATUS="480"))
     await s.until("ended")
     assert s.story[-1] == "ended=unreachable"
 
@@ -184,12 +192,21 @@ async def test_a_user_calls_out_over_the_trunk(server: Open, programs: Programs,
     assert power(right, OUR_HZ) > 20 * power(right, CALLER_HZ)
 
 
-async def test_blocked_is_refused_without_a_ring(server: Open, programs: Programs) -> None:
-    s = server(Reject(EndCause.BLOCKED))
+@pytest.mark.parametrize(("cause", "status"), [(EndCause.BLOCKED, 403), (EndCause.UNREACHABLE, 404)])
+async def test_blocked_callers_and_unknown_numbers_are_refused_without_a_ring(
+    server: Open, cause: EndCause, status: int
+) -> None:
+    s = server(Reject(cause))
     await s.line.start()
-    await programs.succeeds(programs.calls(s.port, "caller_refused"))
-    await s.until("ended")
-    assert s.story == ["offered", "leg_ended:caller=blocked", "ended=blocked"]
+    caller = Raw(s.port)
+    try:
+        caller.invite()
+        await caller.until(status)
+        await s.until("ended")
+        assert caller.statuses() == {100, status}
+    finally:
+        caller.close()
+    assert s.story == ["offered", f"leg_ended:caller={cause}", f"ended={cause}"]
 
 
 async def test_no_final_answer_before_the_commit(server: Open, programs: Programs, tmp_path: Path) -> None:
@@ -226,7 +243,7 @@ async def test_a_store_that_hangs_does_not_hold_up_the_stop(server: Open, progra
 
     s.before_commit = hang
     await s.line.start()
-    programs.calls(s.port, "caller_refused")
+    programs.calls(s.port, "caller_refused", STATUS="503")
     await asyncio.wait_for(held.wait(), PATIENCE)
     await asyncio.wait_for(s.line.stop(), PATIENCE)
     later = server(Reject())

@@ -124,7 +124,7 @@ async def test_a_diverted_call_says_where_it_was_first(server: Open, programs: P
     file = programs.directory / "diverted.xml"
     file.write_text(changed)
     options = (f"127.0.0.1:{s.port}", "-s", OURS)
-    await programs.succeeds(programs.sipp(str(file.with_suffix("")), free_port(), options, {}))
+    await programs.succeeds(programs.sipp(str(file.with_suffix("")), free_port(), options, {"STATUS": "486"}))
     await s.until("ended")
     offered = s.facts[0]
     assert isinstance(offered, Offered)

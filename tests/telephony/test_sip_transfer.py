@@ -53,7 +53,7 @@ async def test_a_user_passes_a_call_on_to_a_colleague(
     ben = programs.phone("--user", "ben", "--answer", "0.2", "--say", str(tone_wav(tmp_path / "b", BEN_HZ)))
     port = free_port()
     anna = f"sip:anna@127.0.0.1:{port}"
-    s = server(Ring((anna,), 10), transfer=Passing((ben,), LegKind.USER))
+    s = server(Ring((anna,), 10), users=(anna,), transfer=Passing((ben,), LegKind.USER))
     await s.line.start()
     speech = str(tone_wav(tmp_path / "a", ANNA_HZ))
     refer = f"sip:102@127.0.0.1:{s.port}"
@@ -86,7 +86,10 @@ async def test_a_user_passes_a_call_on_to_the_outside(
     port = free_port()
     anna = f"sip:anna@127.0.0.1:{port}"
     s = server(
-        Ring((anna,), 10), record=False, transfer=Passing((trunk,), LegKind.FORWARD, "+33699000000", OURS)
+        Ring((anna,), 10),
+        users=(anna,),
+        record=False,
+        transfer=Passing((trunk,), LegKind.FORWARD, "+33699000000", OURS),
     )
     await s.line.start()
     refer = f"sip:+33699000000@127.0.0.1:{s.port}"
@@ -104,7 +107,7 @@ async def test_a_transfer_that_fails_comes_back(server: Open, programs: Programs
     ben = programs.answers("phone_refuses", STATUS="486")
     port = free_port()
     anna = f"sip:anna@127.0.0.1:{port}"
-    s = server(Ring((anna,), 10), transfer=Passing((ben,), LegKind.USER))
+    s = server(Ring((anna,), 10), users=(anna,), transfer=Passing((ben,), LegKind.USER))
     await s.line.start()
     speech = str(tone_wav(tmp_path / "a", ANNA_HZ))
     refer = f"sip:102@127.0.0.1:{s.port}"
@@ -124,7 +127,8 @@ async def test_a_transfer_that_is_refused_is_said_so(
     server: Open, programs: Programs, tmp_path: Path
 ) -> None:
     port = free_port()
-    s = server(Ring((f"sip:anna@127.0.0.1:{port}",), 10), record=False, transfer=Reject(EndCause.BLOCKED))
+    anna = f"sip:anna@127.0.0.1:{port}"
+    s = server(Ring((anna,), 10), users=(anna,), record=False, transfer=Reject(EndCause.BLOCKED))
     await s.line.start()
     refer = f"sip:+33899@127.0.0.1:{s.port}"
     programs.phone("--answer", "0", "--then", "0.3", "--refer", refer, port=port)

@@ -9,9 +9,21 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+import msgspec
+
 from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.plan import RingPlan
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How the front of the line is: telephones that have registered, addresses that are banned, and how we are
+    registered at the trunk (empty when we are not to be)."""
+
+    registered: int = 0
+    banned: int = 0
+    trunk: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Listener(Protocol):
     """Who is told what happens to legs."""
 
     def on_invite(self, invite: Invite) -> None:
-        """Somebody calls. The stack has sent 180 already; everything else is ours to decide."""
+        """Somebody calls. He knows nothing of it yet; everything is ours to decide."""
 
     def on_ringing(self, handle: int) -> None:
         """A leg that was dialled rings."""
@@ -88,8 +100,20 @@ class Backend(Protocol):
     async def answer(self, handle: int) -> None:
         """Send 200 to a call that came in."""
 
-    async def drop(self, handle: int) -> None:
-        """End a leg in whatever state it is: CANCEL, 486 or BYE. `on_closed` follows."""
+    async def drop(self, handle: int, status: int = 486) -> None:
+        """End a leg in whatever state it is: CANCEL, BYE, or a refusal by `status`. `on_closed` follows.
+
+        A telephone's backend has no other refusal than 486.
+        """
+
+    def ring(self, handle: int) -> None:
+        """Let a caller hear that it rings; until then he is told nothing."""
+
+    def spread(self, plan: RingPlan) -> RingPlan:
+        """The plan with the telephones that have registered in place of their users."""
+
+    def health(self) -> Health:
+        """How the front is now."""
 
     async def press(self, handle: int, digit: str) -> None:
         """Press a key (RFC 4733); returns when it is released. Those of a leg go out one after the other."""

@@ -52,7 +52,7 @@ def unanswered(status: int | None, rang: bool) -> EndCause:
 
 
 def refusal(cause: EndCause) -> int:
-    """The SIP status by which a telephone is told that the transfer it asked for failed."""
+    """The SIP status by which somebody is told that it came to nothing."""
     return _STATUS.get(cause, 500)
 
 

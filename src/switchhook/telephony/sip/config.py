@@ -12,8 +12,13 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The line's settings. `check` says what is wrong with them.
 
     listen: IPv4 address and UDP port for SIP. One address, not 0.0.0.0: it is written into SIP and SDP.
-    allow: networks whose datagrams reach the SIP stack at all: trunks, and the telephones. Enforced by the kernel on
-        the socket. Whoever is in them may call in; a telephone is known by its address alone (there is no password).
+    listen_tcp, listen_tls: the same for TCP and TLS; off when empty. tls_cert, tls_key: PEM files.
+    allow: networks that are believed: whoever is in them may call in, and is whom he says he is. Others are heard
+        when some user has a password, and must prove to be that user.
+    passwords: those of users whose telephones register, by the names they do it under.
+    guarded: telephones of such users that are known by their address; they must say the password as well.
+    trunk: where calls to the outside go, `HOST:PORT`, perhaps with `;transport=`. Known by its address.
+    bindings: file in which registrations are kept over a restart of the worker; nowhere when empty.
     rtp_ports: range of UDP ports for sound, `FIRST-LAST`; two for each leg.
     users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
     numbers, extensions: ...and one among ourselves when it goes to one of our own numbers, or of our users.
@@ -21,12 +26,20 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     trust_identity: believe P-Asserted-Identity in an INVITE before From. Only for a trunk that sets it.
     number_header: where the called number stands: `To`, or the trunk's own header such as `X-DID` or `Diversion`.
     username, password: what to answer when a trunk challenges our INVITE with 401 or 407.
-    max_calls: calls at the same time; the next is refused with 486 and reported nowhere.
+    max_calls: calls at the same time; the next is refused with 503 and reported nowhere.
     max_seconds: the longest that a conversation may last.
     """
 
     listen: str = "127.0.0.1:5060"
+    listen_tcp: str = ""
+    listen_tls: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
     allow: tuple[str, ...] = ("127.0.0.0/8",)
+    passwords: dict[str, str] = {}
+    guarded: tuple[str, ...] = ()
+    trunk: str = ""
+    bindings: str = ""
     rtp_ports: str = "10000-10999"
     users: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -39,22 +52,21 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_calls: int = 100
     max_seconds: float = 4 * 3600.0
 
-    def address(self) -> tuple[str, int]:
-        """Host and port of `listen`.
+    def address(self, name: str = "listen") -> tuple[str, int]:
+        """Host and port of `listen`, or of another one.
 
         Raises:
             ValueError: it is not `IPv4:port`.
         """
-        host, _, port = self.listen.rpartition(":")
+        text: str = getattr(self, name)
+        host, _, port = text.rpartition(":")
         try:
             if IPv4Address(host).is_unspecified:
-                raise ValueError(
-                    f"sip listen {self.listen!r}: name one address; it is written into SIP and SDP"
-                )
+                raise ValueError(f"sip {name} {text!r}: name one address; it is written into SIP and SDP")
         except AddressValueError:
-            raise ValueError(f"sip listen {self.listen!r}: wanted IPv4:port, as 127.0.0.1:5060") from None
+            raise ValueError(f"sip {name} {text!r}: wanted IPv4:port, as 127.0.0.1:5060") from None
         if not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError(f"sip listen {self.listen!r}: not a port: {port!r}")
+            raise ValueError(f"sip {name} {text!r}: not a port: {port!r}")
         return host, int(port)
 
     def networks(self) -> tuple[IPv4Network, ...]:
@@ -77,6 +89,13 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """
         self.address()
         self.networks()
+        for name in ("listen_tcp", "listen_tls"):
+            if getattr(self, name):
+                self.address(name)
+        if self.listen_tls and not self.tls_cert:
+            raise ValueError("sip listen_tls: wants tls_cert, the file of its certificate")
+        if self.trunk:
+            parse_uri(f"sip:{self.trunk}")
         first, _, last = self.rtp_ports.partition("-")
         if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
             raise ValueError(f"sip rtp_ports {self.rtp_ports!r}: wanted FIRST-LAST within 1024-65535")

@@ -14,16 +14,17 @@ from switchhook.media.recording import Recorder, to_mp3
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.backend import Backend, BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
+from switchhook.telephony.sip.causes import refusal
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.consultation import consultation
 from switchhook.telephony.sip.control import CALLER, CallControl
 from switchhook.telephony.sip.journal import Journal, Recording
 from switchhook.telephony.sip.keys import KEYS
 from switchhook.telephony.sip.origin import Origin
-from switchhook.telephony.sip.plan import RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import Reject, RingPlan, TransferPlan
 from switchhook.telephony.sip.reach import is_absent
 from switchhook.telephony.sip.sounds import greeting_of, prompt_of, ring_tone
-from switchhook.workspace.facts import AnyFact
+from switchhook.workspace.facts import AnyFact, EndCause, LegEnded
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class _Live:
     media: Media | None = None
     recording: Recording | None = None
     recorder: Recorder | None = None
+    refusal: int = 0  # the status that the caller hears when nobody answers
 
 
 class Exchange:
@@ -106,7 +108,10 @@ class Exchange:
 
     def planned(self, call: str, plan: RingPlan) -> None:
         """What shall become of a call."""
-        self._feed(call, m.Planned(plan))
+        live = self._live.get(call)
+        if live is not None and plan == Reject(EndCause.UNREACHABLE):
+            live.refusal = 404  # there is no such number; somebody who is away is 480
+        self._feed(call, m.Planned(self._backend.spread(plan)))
 
     def pass_on(self, call: str, asked: str, plan: TransferPlan) -> None:
         """What shall become of the transfer that the fact `asked` of a call asks for."""
@@ -146,7 +151,7 @@ class Exchange:
         """See `backend.Listener`."""
         if self._closing or len(self._live) >= self._config.max_calls:
             self.refused += 1
-            self._spawn(self._backend.drop(invite.handle))
+            self._spawn(self._backend.drop(invite.handle, 503))
             return
         offered = self._origin.offered(invite)
         record = self._config.record and not offered.internal
@@ -231,9 +236,13 @@ class Exchange:
         for action in actions:
             match action:
                 case m.Tell(fact):
+                    if isinstance(fact, LegEnded) and fact.leg == CALLER:
+                        away = fact.cause is EndCause.UNREACHABLE
+                        live.refusal = live.refusal or (480 if away else refusal(fact.cause))
                     self._tell(fact)
                 case m.Call(leg):
                     live.unborn[leg] = False
+                    self._backend.ring(live.handles[CALLER])
                     self._spawn(self._dial(call, live, action))
                 case m.Drop(leg):
                     self._drop(live, leg)
@@ -308,7 +317,8 @@ class Exchange:
         if leg in live.unborn:
             live.unborn[leg] = True
         elif leg in live.handles:
-            self._spawn(self._backend.drop(live.handles[leg]))
+            status = live.refusal if leg == CALLER else 0
+            self._spawn(self._backend.drop(live.handles[leg], status or 486))
 
     def _hear(self, call: str, live: _Live, media: Media) -> None:
         """From now on the call sounds like that."""

@@ -88,6 +88,21 @@ def works() -> bool:
         return False
 
 
+def ports(host: str) -> set[int]:
+    """The UDP ports that this process has bound to `host`."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            copy = socket.socket(fileno=os.dup(int(entry.name)))
+        except OSError:
+            continue  # not a socket, or closed since
+        with copy:
+            if copy.family == socket.AF_INET and copy.type == socket.SOCK_DGRAM:
+                name, port = copy.getsockname()
+                found |= {port} if name == host else set()
+    return found
+
+
 def guard(address: tuple[str, int], networks: Sequence[IPv4Network]) -> None:
     """Put the filter on the UDP socket that this process has bound to `address`.
 

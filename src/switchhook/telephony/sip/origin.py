@@ -1,9 +1,10 @@
 """Who calls whom: what an INVITE says, and our telephones and numbers, as the offer of a call."""
 
 from switchhook.clock import Clock
-from switchhook.telephony.sip.address import diversions, is_from, parse_header, parse_uri, tag_of
+from switchhook.telephony.sip.address import diversions, parse_header, parse_uri, tag_of
 from switchhook.telephony.sip.backend import Invite
 from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.edge.outside import USER, telephone
 from switchhook.telephony.sip.legs import CALLER
 from switchhook.workspace.facts import Direction, Offered
 
@@ -33,7 +34,7 @@ class Origin:
         sender, contact = parse_header(headers.get("From")), parse_header(headers.get("Contact"))
         called = parse_header(headers.get(self._config.number_header)) or parse_header(headers.get("To"))
         to = called.user if called else ""
-        user = next((text for text, place in self._users.items() if is_from(place, sender, contact)), None)
+        user = headers.get(USER) or telephone(self._users, sender, contact) or None
         shown = parse_header(headers.get("P-Asserted-Identity")) if self._config.trust_identity else None
         number = (shown or sender).user if (shown or sender) else ""  # type: ignore[union-attr]
         # Call-ID and From tag together name a call (RFC 3261, 12); a sender that uses them again means another one.

@@ -16,6 +16,7 @@ import asyncio
 
 import msgspec
 
+from switchhook.telephony.sip.backend import Health
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.workspace.facts import AnyFact
@@ -100,6 +101,7 @@ class Pong(msgspec.Struct, frozen=True, tag_field="is", tag="pong"):
     number: int
     calls: int
     refused: int
+    health: Health = Health()
 
 
 Down = Configure | Ack | Plan | PassOn | Directory | HangUp | Ping | Stop

@@ -16,17 +16,19 @@ import logging
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any
 
 import baresip
 from baresip import Account, BaresipError, Config, Event, Runtime, UserAgent
 
 from switchhook.telephony.sip.address import DIVERTED, parse_header, parse_uri, read_refer_to
-from switchhook.telephony.sip.backend import EMPTY, BackendError, Invite, Listener, Referral
+from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Invite, Listener, Referral
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.gate import guard
+from switchhook.telephony.sip.gate import guard, ports
+from switchhook.telephony.sip.plan import RingPlan
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +55,24 @@ class BaresipBackend:
 
     async def open(self, config: SipConfig, listener: Listener) -> None:
         """See `backend.Backend.open`."""
-        host, port = config.address()
-        self._host, self._port, self._listener = host, port, listener
-        wanted = ("To", "From", "Contact", "P-Asserted-Identity", *DIVERTED, config.number_header)
+        await self._start(config, listener, config.address(), config.networks())
+
+    async def _start(
+        self,
+        config: SipConfig,
+        listener: Listener,
+        address: tuple[str, int],
+        networks: Sequence[IPv4Network],
+        exposed: tuple[str, ...] = (),
+    ) -> tuple[str, int]:
+        """Open the stack at `address` (port 0: any) for `networks`; returns where it is.
+
+        Raises:
+            BackendError: it cannot be opened.
+        """
+        host, port = address
+        self._host, self._listener = host, listener
+        wanted = ("To", "From", "Contact", "P-Asserted-Identity", *DIVERTED, config.number_header, *exposed)
         settings = Config(
             net_interface=host,
             max_concurrent_calls=None,  # we count calls ourselves, and legs are not calls
@@ -75,12 +92,16 @@ class BaresipBackend:
         )
         try:
             self._runtime.on_dead = listener.on_dead
+            before = ports(host)
             await self._runtime.start(settings)
-            guard((host, port), config.networks())
+            port = port or next(iter(ports(host) - before), 0)
+            self._port = port
+            guard((host, port), networks)
             self._runtime.subscribe(self._on_event)
             self._agent = await UserAgent.create(self._runtime, account, transfer_policy="manual")
         except (BaresipError, OSError) as error:
             raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
+        return host, port
 
     async def dial(self, uri: str, identity: str | None, headers: Mapping[str, str] = EMPTY) -> int:
         """See `backend.Backend.dial`."""
@@ -117,7 +138,7 @@ class BaresipBackend:
             except BaresipError as error:  # it was cancelled at this moment; `on_closed` says so
                 log.info("sip answer came too late: %s", error)
 
-    async def drop(self, handle: int) -> None:
+    async def drop(self, handle: int, status: int = 486) -> None:
         """See `backend.Backend.drop`."""
         call = self._calls.get(handle)
         if call is not None:
@@ -125,6 +146,23 @@ class BaresipBackend:
                 await call.hangup()
             except BaresipError as error:
                 log.info("sip hang-up came too late: %s", error)
+
+    def ring(self, handle: int) -> None:
+        """See `backend.Backend.ring`. The stack has said so already."""
+
+    def spread(self, plan: RingPlan) -> RingPlan:
+        """See `backend.Backend.spread`. Nobody registers here."""
+        return plan
+
+    def health(self) -> Health:
+        """See `backend.Backend.health`."""
+        return Health()
+
+    def _arrived(self, handle: int, headers: Mapping[str, str]) -> None:
+        """A call has come in, of which the listener is told next."""
+
+    def _gone(self, handle: int) -> None:
+        """A leg has ended, of which the listener is told next."""
 
     async def press(self, handle: int, digit: str) -> None:
         """See `backend.Backend.press`."""
@@ -241,6 +279,7 @@ class BaresipBackend:
                 return
             self._calls[handle] = call
             self._listen(call)
+            self._arrived(handle, event.headers)
             listener.on_invite(Invite(handle, event.call_id or f"handle-{handle:x}", dict(event.headers)))
         elif handle in self._early or (handle not in self._calls and self._dialling):
             self._early.setdefault(handle, []).append(event)
@@ -257,6 +296,7 @@ class BaresipBackend:
         elif event.event is Event.CALL_CLOSED:
             call = self._calls.pop(handle)
             self._fingers.pop(handle, None)
+            self._gone(handle)
             # It unsubscribes itself when it sees this event; one born too late to see it would listen for ever.
             asyncio.get_running_loop().call_soon(_forget, self._runtime, call)
             listener.on_closed(handle, status_of(event.text))

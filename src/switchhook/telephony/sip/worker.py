@@ -14,12 +14,14 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
+
 from switchhook.clock import SystemClock
 from switchhook.telephony.sip import protocol as p
 from switchhook.telephony.sip.backend import Backend, BackendError
+from switchhook.telephony.sip.edge.front import FrontedBackend
 from switchhook.telephony.sip.exchange import Exchange
 from switchhook.telephony.sip.journal import Journal
-from switchhook.telephony.sip.stack import BaresipBackend
 from switchhook.workspace.facts import AnyFact
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ class Worker:
             spent=frozenset(first.spent),
         )
         try:
-            await self._backend.open(first.config, exchange)
+            bindings = str(data / "sip" / "bindings.json")
+            await self._backend.open(msgspec.structs.replace(first.config, bindings=bindings), exchange)
         except BackendError as error:
             self._send(p.Refused(str(error)))
             await journal.close()
@@ -109,7 +112,7 @@ class Worker:
                 case p.HangUp(call):
                     exchange.hang_up(call)
                 case p.Ping(number):
-                    self._send(p.Pong(number, exchange.calls, exchange.refused))
+                    self._send(p.Pong(number, exchange.calls, exchange.refused, self._backend.health()))
                 case p.Stop():
                     return False
                 case p.Configure():
@@ -154,7 +157,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then tells us
     with socket.socket(fileno=int(sys.argv[1])) as sock:
         sock.setblocking(False)
-        status = asyncio.run(Worker(BaresipBackend()).run(sock))
+        status = asyncio.run(Worker(FrontedBackend()).run(sock))
     sys.exit(status)
 
 

@@ -121,6 +121,11 @@ class Message:
             part for known, value in self.headers if known.lower() == wanted for part in split_list(value)
         ]
 
+    def lines(self, name: str) -> list[str]:
+        """Every header of that name, where commas mean something else."""
+        wanted = name.lower()
+        return [value for known, value in self.headers if known.lower() == wanted]
+
     def put(self, name: str, *values: str) -> None:
         """Let the header have these values, where it stood, or else at the end; none removes it."""
         wanted = name.lower()

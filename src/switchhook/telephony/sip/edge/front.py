@@ -1,0 +1,235 @@
+"""The stack with the front before it: what the worker runs as its `Backend`.
+
+outside ──▶ Transports ──▶ Proxy ──▶ the stack's own socket, which hears nobody but us
+                             │
+          Doorman, Registrar, Watch: who may, who is where, who is banned; TrunkAccount: we at the trunk
+"""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import msgspec
+
+from switchhook.clock import Clock, SystemClock, Timer
+from switchhook.telephony.sip.address import parse_uri
+from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Listener
+from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.edge.digest import Guard
+from switchhook.telephony.sip.edge.doorman import REALM, Doorman
+from switchhook.telephony.sip.edge.flows import UDP, Flow
+from switchhook.telephony.sip.edge.outside import LEG, USER, spread
+from switchhook.telephony.sip.edge.proxy import Proxy
+from switchhook.telephony.sip.edge.registrar import Binding, Registrar, load, save
+from switchhook.telephony.sip.edge.transport import Transports, server_context
+from switchhook.telephony.sip.edge.watch import Watch
+from switchhook.telephony.sip.gate import attach
+from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.stack import BaresipBackend
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 5.0
+PING_SECONDS = 25.0  # less than any NAT forgets a way in
+RESOLVE_SECONDS = 60.0
+
+
+class FrontedBackend(BaresipBackend):
+    """See `backend.Backend`: baresip, and before it sockets that face the network."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__()
+        self._clock = clock or SystemClock()
+        self._tokens: dict[int, str] = {}
+        self._handles: dict[str, int] = {}
+        self._timers: dict[str, Timer] = {}
+        self._saved: list[Binding] = []
+        self._file: Path | None = None
+        self._watch = Watch()
+
+    async def open(self, config: SipConfig, listener: Listener) -> None:
+        """See `backend.Backend.open`."""
+        self._config = config
+        self._file = Path(config.bindings) if config.bindings else None
+        key = secrets.token_bytes(32)
+        self._registrar = Registrar(iter(lambda: secrets.token_hex(6), ""), self._load())
+        self._registrar.keep(config.passwords)
+        guard = Guard(key, REALM, config.passwords)
+        self._doorman = Doorman(config, guard, self._registrar, self._watch, self._clock)
+        self._proxy = Proxy(config, self._doorman, self, self._clock, key)
+        self._transports = Transports(
+            self._clock,
+            outside=self._heard,
+            inside=self._proxy.from_inside,
+            unsent=self._proxy.unsent,
+            lost=self._lost,
+            hears=self._doorman.hears,
+        )
+        host, port = config.address()
+        try:
+            self._proxy.rewriting.inside = await self._transports.open_inside(host)
+            self._proxy.rewriting.stack = await self._start(
+                config, listener, (host, 0), (IPv4Network(host),), exposed=(LEG, USER)
+            )
+            self._transports.stack_is(self._proxy.rewriting.stack)
+            tls = server_context(config.tls_cert, config.tls_key) if config.listen_tls else None
+            self._udp = await self._transports.open_udp((host, port))
+            if config.listen_tcp:
+                await self._transports.open_stream(config.address("listen_tcp"), None)
+            if config.listen_tls:
+                await self._transports.open_stream(config.address("listen_tls"), tls)
+        except OSError as error:
+            raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
+        await self._find_trunk()
+        self._every(SWEEP_SECONDS, "sweep", self._sweep)
+        self._every(PING_SECONDS, "ping", self._ping)
+
+    async def shut(self) -> None:
+        """See `backend.Backend.shut`."""
+        for timer in self._timers.values():
+            timer.cancel()
+        await super().shut()
+        await self._transports.close()
+
+    # ------------------------------------------------------------ what the line wants
+
+    async def dial(self, uri: str, identity: str | None, headers: Mapping[str, str] = EMPTY) -> int:
+        """See `backend.Backend.dial`."""
+        token = secrets.token_hex(8)
+        try:
+            called = parse_uri(uri).user or "telephone"
+        except ValueError as error:
+            raise BackendError(f"cannot dial {uri!r}: {error}") from error
+        host, port = self._proxy.rewriting.inside
+        self._proxy.expect(token, uri)
+        try:
+            handle = await super().dial(f"sip:{called}@{host}:{port}", identity, {**headers, LEG: token})
+        except BackendError:
+            self._proxy.closed(token)
+            raise
+        self._tokens[handle], self._handles[token] = token, handle
+        return handle
+
+    async def drop(self, handle: int, status: int = 486) -> None:
+        """See `backend.Backend.drop`."""
+        self._proxy.refuse(self._tokens.get(handle, ""), status)
+        await super().drop(handle)
+
+    def ring(self, handle: int) -> None:
+        """See `backend.Backend.ring`."""
+        self._proxy.ring(self._tokens.get(handle, ""))
+
+    def spread(self, plan: RingPlan) -> RingPlan:
+        """See `backend.Backend.spread`."""
+        found: RingPlan = spread(plan, self._registrar, self._clock.now())
+        return found
+
+    def health(self) -> Health:
+        """See `backend.Backend.health`."""
+        registered = len(self._registrar.all(self._clock.now()))
+        return Health(registered, self._watch.count(self._clock.monotonic()))
+
+    # ------------------------------------------------------------ what the stack says
+
+    def _arrived(self, handle: int, headers: Mapping[str, str]) -> None:
+        token = headers.get(LEG, "")
+        self._tokens[handle], self._handles[token] = token, handle
+        self._proxy.taken(token)
+
+    def _gone(self, handle: int) -> None:
+        token = self._tokens.pop(handle, "")
+        self._handles.pop(token, None)
+        self._proxy.closed(token)
+
+    # ------------------------------------------------------------ what the proxy wants
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """See `proxy.Wire`."""
+        self._transports.send(flow, data)
+
+    def send_inside(self, data: bytes) -> None:
+        """See `proxy.Wire`."""
+        self._transports.send_inside(data)
+
+    def digit(self, token: str, digit: str) -> None:
+        """See `proxy.Wire`."""
+        handle = self._handles.get(token)
+        if handle is not None and self._listener is not None:
+            self._listener.on_dtmf(handle, digit)
+
+    # ------------------------------------------------------------ now and then
+
+    def _heard(self, data: bytes, flow: Flow) -> None:
+        try:
+            self._proxy.from_outside(data, flow)
+        except Exception:
+            # A fault of ours: nobody outside shall be able to end the line by it, and it must be found.
+            log.exception("a SIP message of %d bytes from %s was not dealt with", len(data), flow.host)
+        self._save()
+
+    def _lost(self, flow: Flow) -> None:
+        self._registrar.lost(flow)
+
+    def _sweep(self) -> None:
+        self._proxy.sweep()
+        self._transports.sweep()
+
+    def _ping(self) -> None:
+        for one in self._registrar.all(self._clock.now()):
+            self._transports.ping(one.flow)
+
+    def _every(self, seconds: float, name: str, work: Callable[[], None]) -> None:
+        def run() -> None:
+            work()
+            self._every(seconds, name, work)
+
+        self._timers[name] = self._clock.call_later(seconds, run)
+
+    async def _find_trunk(self) -> None:
+        """Learn the trunk's addresses, now and again every minute."""
+        config = self._config
+        if config.trunk:
+            found = await self._transports.resolve(parse_uri(f"sip:{config.trunk}").host)
+            if found:
+                self._doorman.trunk_is(frozenset(found))
+            else:
+                log.warning("SIP: the trunk %s has no address", config.trunk)
+
+            def again() -> None:
+                self._transports.spawn(self._find_trunk())
+
+            self._timers["trunk"] = self._clock.call_later(RESOLVE_SECONDS, again)
+        if not config.passwords:  # then strangers have no business here, and the kernel can keep them away
+            trunk = [IPv4Network(address) for address in self._doorman.trunk]
+            with suppress(OSError):  # the doorman looks at everybody's address all the same
+                attach(self._udp, [*config.networks(), *trunk])
+
+    # ------------------------------------------------------------ over a restart
+
+    def _load(self) -> list[Binding]:
+        if self._file is None:
+            return []
+        try:
+            return load(self._file.read_bytes())
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("SIP: the registrations of before cannot be read: %s", error)
+            return []
+
+    def _save(self) -> None:
+        bindings = [one for one in self._registrar.all(self._clock.now()) if one.flow.kind == UDP]
+        if self._file is None or bindings == self._saved:
+            return
+        self._saved = bindings
+        part = self._file.with_suffix(".part")
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(save(bindings))
+            os.replace(part, self._file)
+        except OSError as error:
+            log.warning("SIP: the registrations cannot be kept: %s", error)
