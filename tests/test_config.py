@@ -25,11 +25,13 @@ from switchhook.connectors import AsteriskConfig
 from switchhook.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.recording_options import check_recordings
 from switchhook.smpp_options import SmppConfig
+from switchhook.switches import FreeswitchConfig
 from switchhook.text_options import check_texts
 from switchhook.voice_options import TwilioConfig, check_voice
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
 SMPP = {"host": "smsc.example", "system_id": "acme", "numbers": ["+33112345678"]}
+FREESWITCH = {"host": "pbx", "password": "s", "trunks": ["external"]}
 ASTERISK = {"host": "pbx", "user": "u", "secret": "s", "trunks": ["PJSIP/trunk"]}
 TWILIO = {
     "account_sid": "AC1",
@@ -106,6 +108,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "asterisk_secret": ("s", "s", "s"),
     "twilio": (TWILIO, json.dumps(TWILIO), TWILIO_READ),
     "twilio_auth_token": ("s", "s", "s"),
+    "freeswitch": (FREESWITCH, json.dumps(FREESWITCH), FreeswitchConfig("pbx", ("external",), password="s")),
+    "freeswitch_password": ("s", "s", "s"),
     "texts_carrier": ("twilio", "twilio", "twilio"),
     "texts_rate": (3, "3", 3.0),
     "texts_sender_ids": (["Harbour", "Front desk"], "Harbour, Front desk", ("Harbour", "Front desk")),
@@ -226,6 +230,13 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ('{"telephones": {"a@example.com": ["a@acme.sip.twilio.com"]}}', "sip:NAME@HOST"),
         ('{"telephones": {"a@example.com": ["0612345678"]}}', "a number with +"),
     ],
+    "freeswitch": [
+        ("esl", "JSON object"),
+        ("[]", "table"),
+        ('{"host": "h"}', "trunks"),
+        ('{"hots": "h"}', "did you mean host"),
+        ('{"host": "h", "trunks": ["t"]}', "SWITCHHOOK_FREESWITCH_PASSWORD"),
+    ],
     "users": [
         ("x", "JSON"),
         ("{}", "array"),
@@ -333,7 +344,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
 ) -> None:
     _, text, expected = VALUES[option.name]
     structs = dict.fromkeys(("users", "numbers", "menus", "agents"), "[]")
-    empty = structs | {"asterisk": "", "twilio": "", "texts_smpp": ""}
+    empty = structs | {"asterisk": "", "freeswitch": "", "twilio": "", "texts_smpp": ""}
     other = {**empty, "retry_schedule": "0"}.get(option.name)
     if other is None:
         default = option.default

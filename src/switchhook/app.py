@@ -51,6 +51,7 @@ from switchhook.shown import shown
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
+from switchhook.switched import freeswitch_line
 from switchhook.texting import Texting, texting
 from switchhook.watched import asterisk_line, telephones
 from switchhook.workspace import directory
@@ -117,6 +118,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             sip_line(config, store, switchboard, clock, workspace.id),
             asterisk_line(config, store, switchboard, clock),
             twilio_line,
+            freeswitch_line(config, store, switchboard, clock),
         ]
         await _open(lines, stack)
         api = build(

@@ -24,6 +24,7 @@ from switchhook.parsers import Network
 from switchhook.recording_options import RECORDING_OPTIONS
 from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
+from switchhook.switches import FREESWITCH_OPTIONS, FreeswitchConfig, check_freeswitch
 from switchhook.text_options import TEXT_OPTIONS
 from switchhook.voice_options import VOICE_OPTIONS, TwilioConfig
 
@@ -100,6 +101,8 @@ class Config:
     asterisk_secret: str = field(repr=False)
     twilio: TwilioConfig | None = field(repr=False)  # holds a secret
     twilio_auth_token: str = field(repr=False)
+    freeswitch: FreeswitchConfig | None = field(repr=False)  # likewise
+    freeswitch_password: str = field(repr=False)
     texts_carrier: str
     texts_rate: float
     texts_sender_ids: tuple[str, ...]
@@ -274,6 +277,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
     *VOICE_OPTIONS,
+    *FREESWITCH_OPTIONS,
     Option(
         "users",
         parsers.structs(UserConfig),
@@ -342,7 +346,8 @@ def _check(config: Config) -> Config:
                 "to split roles name a PostgreSQL with --database postgresql://user@host/name"
             )
     if config.role == (TELEPHONY,):
-        if not config.sip_listen and config.asterisk is None and config.twilio is None:
+        lines = (config.asterisk, config.freeswitch, config.twilio)
+        if not config.sip_listen and not any(lines):
             raise ConfigError(
                 f"{config.sources['role']}: there is no line to run; name its address with --sip-listen"
             )
@@ -368,6 +373,7 @@ def _check(config: Config) -> Config:
                 )
     if config.asterisk is not None:
         _check_asterisk(config, config.asterisk, emails)
+    check_freeswitch(config, emails)
     return config
 
 

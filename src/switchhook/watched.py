@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from switchhook import calling
+from switchhook import calling, switched
 from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config
 from switchhook.connectors import AsteriskConfig, address
@@ -21,7 +21,7 @@ def telephones(config: Config) -> Mapping[str, str]:
     """Telephones of the phone systems that are watched: e-mail addresses of their users by their addresses."""
     extensions = config.asterisk.extensions if config.asterisk is not None else {}
     found = {ADDRESS.format(name): email for name, email in extensions.items()}
-    return {**found, **calling.telephones(config)}
+    return {**found, **switched.telephones(config), **calling.telephones(config)}
 
 
 def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock) -> Line:

@@ -1,0 +1,55 @@
+"""A FreeSWITCH that is watched, on a line of its own: one process of a store has it, others stand by."""
+
+from collections.abc import Mapping
+
+from switchhook.clock import Clock
+from switchhook.config import TELEPHONY, Config
+from switchhook.line import Line, OnFact
+from switchhook.storage.store import Store
+from switchhook.telephony.freeswitch.connector import SOURCE, Connector
+from switchhook.telephony.freeswitch.esl import EslSession
+from switchhook.telephony.freeswitch.names import ADDRESS, Plan
+from switchhook.telephony.freeswitch.session import Access
+from switchhook.workspace.switchboard import Switchboard
+
+
+def telephones(config: Config) -> Mapping[str, str]:
+    """Telephones of FreeSWITCH: e-mail addresses of their users by their addresses."""
+    extensions = config.freeswitch.extensions if config.freeswitch is not None else {}
+    return {ADDRESS.format(name): email for name, email in extensions.items()}
+
+
+def freeswitch_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock) -> Line:
+    """The line to the FreeSWITCH of the configuration, not started."""
+    settings = config.freeswitch
+
+    async def configure() -> None:
+        """Who is who is in the configuration alone."""
+
+    def open_line(_: OnFact) -> Connector:
+        assert settings is not None
+        access = esl_access(config)
+        plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
+        return Connector(lambda: EslSession(access, clock), plan, clock, line)
+
+    line = Line(
+        store,
+        clock,
+        switchboard,
+        configure,
+        open_line if settings is not None else None,
+        runs=TELEPHONY in config.role,
+        name=SOURCE,
+        title="the line to FreeSWITCH",
+        keeps=True,
+    )
+    return line
+
+
+def esl_access(config: Config) -> Access:
+    """Where the FreeSWITCH of the configuration is; there must be one."""
+    settings = config.freeswitch
+    assert settings is not None
+    return Access(
+        settings.host, settings.port, config.freeswitch_password or settings.password, settings.user
+    )
