@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from switchhook import connectors, parsers
-from switchhook.connectors import AsteriskConfig
+from switchhook import parsers
+from switchhook.connectors import ASTERISK_OPTIONS, AsteriskConfig, check_asterisk
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE
 from switchhook.dialplan import AgentConfig, MenuConfig
 from switchhook.line_options import LINE_OPTIONS
@@ -268,14 +268,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
     *LINE_OPTIONS,
     *TEXT_OPTIONS,
-    Option(
-        "asterisk",
-        connectors.asterisk,
-        None,
-        "An Asterisk to watch (a table in the file, JSON elsewhere).",
-        "JSON",
-    ),
-    Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
+    *ASTERISK_OPTIONS,
     *VOICE_OPTIONS,
     *FREESWITCH_OPTIONS,
     Option(
@@ -371,23 +364,9 @@ def _check(config: Config) -> Config:
                     f"{config.sources['numbers']}: {number.number} names the unknown user {email!r}"
                     f"{nearest(email, list(emails))}"
                 )
-    if config.asterisk is not None:
-        _check_asterisk(config, config.asterisk, emails)
+    check_asterisk(config, emails)
     check_freeswitch(config, emails)
     return config
-
-
-def _check_asterisk(config: Config, asterisk: AsteriskConfig, emails: set[str]) -> None:
-    where = config.sources["asterisk"]
-    if not (asterisk.secret or config.asterisk_secret):
-        raise ConfigError(
-            f"{where}: there is no secret; give it in SWITCHHOOK_ASTERISK_SECRET, or beside user"
-        )
-    for extension, email in asterisk.extensions.items():
-        if email not in emails:
-            raise ConfigError(
-                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
-            )
 
 
 def is_shared(config: Config) -> bool:

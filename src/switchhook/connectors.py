@@ -2,11 +2,15 @@
 
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from switchhook.sources import nearest
+from switchhook import parsers
+from switchhook.sources import ConfigError, Option, nearest
+
+if TYPE_CHECKING:
+    from switchhook.config import Config
 
 PORTS = {"ami": 5038, "ari": 8088}
 ARI_TLS_PORT = 8089
@@ -78,3 +82,36 @@ def address(found: AsteriskConfig) -> tuple[str, int]:
     """The host and port to connect to."""
     usual = ARI_TLS_PORT if found.mode == "ari" and found.tls else PORTS[found.mode]
     return found.host, found.port or usual
+
+
+ASTERISK_OPTIONS = (
+    Option(
+        "asterisk",
+        asterisk,
+        None,
+        "An Asterisk to watch (a table in the file, JSON elsewhere).",
+        "JSON",
+    ),
+    Option("asterisk_secret", parsers.text, "", "The secret that Asterisk knows us by.", "SECRET"),
+)
+
+
+def check_asterisk(config: "Config", emails: set[str]) -> None:
+    """Refuse settings of an Asterisk that do not go together.
+
+    Raises:
+        ConfigError: with the setting and what is wrong.
+    """
+    found = config.asterisk
+    if found is None:
+        return
+    where = config.sources["asterisk"]
+    if not (found.secret or config.asterisk_secret):
+        raise ConfigError(
+            f"{where}: there is no secret; give it in SWITCHHOOK_ASTERISK_SECRET, or beside user"
+        )
+    for extension, email in found.extensions.items():
+        if email not in emails:
+            raise ConfigError(
+                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
+            )
