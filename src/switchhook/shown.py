@@ -30,6 +30,9 @@ SHOWN = (
 )
 
 
+ASTERISK = ("host", "port", "mode", "app", "tls", "trunks", "inbound_contexts", "ai")
+
+
 class Shown(NamedTuple):
     """A setting as it is shown. `source` is where it was set."""
 
@@ -39,8 +42,16 @@ class Shown(NamedTuple):
 
 
 def shown(config: Config) -> list[Shown]:
-    """The settings that matter to who looks after the server, in the order of `SHOWN`."""
-    return [Shown(name, _plain(getattr(config, name)), config.sources.get(name, "default")) for name in SHOWN]
+    """The settings that matter to who looks after the server, in the order of `SHOWN`, and those of an Asterisk."""
+    found = [
+        Shown(name, _plain(getattr(config, name)), config.sources.get(name, "default")) for name in SHOWN
+    ]
+    if config.asterisk is not None:
+        source = config.sources.get("asterisk", "default")
+        found += [
+            Shown(f"asterisk_{name}", _plain(getattr(config.asterisk, name)), source) for name in ASTERISK
+        ]
+    return found
 
 
 def _plain(value: Any) -> Any:

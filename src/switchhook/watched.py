@@ -33,8 +33,8 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
 
     def open_line(_: OnFact) -> Connector:
         assert settings is not None
-        access = _access(settings, config.asterisk_secret)
-        plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
+        access = asterisk_access(settings, config.asterisk_secret)
+        plan = asterisk_plan(settings)
         session = AriSession if settings.mode == "ari" else AmiSession
         recordings = Recordings(access, clock, config.data, SOURCE) if settings.mode == "ari" else None
         return Connector(lambda: session(access, clock), plan, clock, line, recordings)
@@ -53,7 +53,13 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
     return line
 
 
-def _access(settings: AsteriskConfig, secret: str) -> Access:
+def asterisk_plan(settings: AsteriskConfig) -> Plan:
+    """Who is who on the Asterisk of the settings."""
+    return Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
+
+
+def asterisk_access(settings: AsteriskConfig, secret: str) -> Access:
+    """Where the Asterisk of the settings is, and who we are to it."""
     host, port = address(settings)
     return Access(
         host,

@@ -31,6 +31,7 @@ class Ari:
         self.bridges: list[dict[str, Any]] = []
         self.broken: dict[str, int] = {}  # statuses that are answered, by paths
         self.raw: dict[str, bytes] = {}  # answers that are given as they are
+        self.date = "Mon, 23 Nov 2026 12:19:38 GMT"
         self.asked: list[str] = []  # paths and queries, as they came
         self.subprotocol = True
         self.during: list[dict[str, Any]] = []  # events that come while it is asked what is up
@@ -100,7 +101,7 @@ class Ari:
         if path in self.broken:
             return _response(self.broken[path], b'{"message":"broken"}', location="http://127.0.0.1:1/")
         if path in self.raw:
-            return _response(200, self.raw[path])
+            return _response(200, self.raw[path], Date=self.date)
         match path:
             case "/ari/events":
                 query = parse_qs(url.query)

@@ -22,6 +22,7 @@ class Manager:
         self.up: list[Message] = []
         self.may_list = True
         self.mute = False
+        self.version, self.time = "22.10.1", 0.0  # in seconds since the Unix epoch
         self.asked: list[dict[str, str]] = []  # all actions, as they came
         self.logins = 0
         self._server: asyncio.Server | None = None
@@ -103,4 +104,6 @@ class Manager:
                     say(Event="CoreShowChannel", **channel)
                 say(Event="CoreShowChannelsComplete", EventList="Complete", ListItems=str(len(self.up)))
             case "Ping":
-                say(Response="Success", Ping="Pong")
+                say(Response="Success", Ping="Pong", Timestamp=f"{self.time:.6f}")
+            case "CoreSettings":
+                say(Response="Success", AsteriskVersion=self.version)

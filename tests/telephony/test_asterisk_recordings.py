@@ -340,7 +340,7 @@ async def test_a_recording_that_began_before_this_process_is_fetched_when_the_ca
         ari.channels = [
             one["channel"]
             for one in events
-            if one["type"] == "ChannelEnteredBridge" and "Snoop" not in str(one)
+            if one["type"] == "ChannelEnteredBridge" or (one["type"] == "StasisStart" and "Snoop" in str(one))
         ]
     await watch()
     if up:

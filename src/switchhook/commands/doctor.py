@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from switchhook.asterisk_findings import examine_asterisk
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import cell, json_option, print_json
 from switchhook.commands.settings import settings
@@ -21,7 +22,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 @json_option
 @settings()
 def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> None:
-    """Look at configuration, files, disk, clock, ports, database, endpoints and Twilio, and say what to do.
+    """Look at configuration, files, disk, clock, ports, database, endpoints, Twilio and Asterisk, and say what to do.
 
     Takes the settings of `serve`, on the machine where it runs, while it runs or not. Exit code 1 when there is
     an error.
@@ -31,7 +32,11 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
 
     async def look() -> None:
         clock = SystemClock()
-        for findings in (examine(config, clock), examine_twilio(config, clock)):
+        for findings in (
+            examine(config, clock),
+            examine_twilio(config, clock),
+            examine_asterisk(config, clock),
+        ):
             async for finding in findings:
                 found.append(finding)
                 if not as_json:

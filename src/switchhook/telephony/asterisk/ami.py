@@ -19,7 +19,7 @@ from typing import TypeVar
 from switchhook.clock import Clock, Deadline
 from switchhook.telephony.asterisk.ami_events import as_channel, read
 from switchhook.telephony.asterisk.happenings import Channel, Everything, Happening
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.session import Access, ConnectionLost, Looked, Refused
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,30 @@ class AmiSession:
             return self._list(message, now)
         return read(message, now)
 
+    async def look(self) -> Looked:
+        """Connect, and see what there is to see.
+
+        Raises:
+            ConnectionLost, Refused: see there.
+        """
+        await self.open()
+        channels = await self._within(self._channels())
+        await self._send({"Action": "CoreSettings", "ActionID": "settings"})
+        about = await self._reply("settings")
+        await self._send({"Action": "Ping", "ActionID": "ping"})
+        now, there = self._clock.now(), (await self._reply("ping")).get("Timestamp", "")
+        try:
+            apart = round(float(there) - now / 1000, 1)
+        except ValueError:
+            apart = None
+        return Looked(about.get("AsteriskVersion", ""), apart, channels)
+
+    async def _channels(self) -> tuple[Channel, ...]:
+        while True:
+            for happening in await self.next():
+                if isinstance(happening, Everything):
+                    return happening.channels
+
     async def close(self) -> None:
         """Hang up."""
         writer, self._writer = self._writer, None
@@ -135,15 +159,20 @@ class AmiSession:
         await self._answer("login")
 
     async def _answer(self, to: str) -> Mapping[str, str]:
+        message = await self._reply(to)
+        if message["Response"] == "Success":
+            return message
+        raise Refused(
+            f"Asterisk does not let user {self._access.user!r} in "
+            f"({message.get('Message', 'no reason')}); check user and secret in [asterisk] and in manager.conf"
+        )
+
+    async def _reply(self, to: str) -> Mapping[str, str]:
+        """The answer to an action, whatever it is; what comes before it is left out."""
         for _ in range(1000):
             message = await self._within(self._message())
             if message.get("ActionID") == to and "Response" in message:
-                if message["Response"] == "Success":
-                    return message
-                raise Refused(
-                    f"Asterisk does not let user {self._access.user!r} in "
-                    f"({message.get('Message', 'no reason')}); check user and secret in [asterisk] and in manager.conf"
-                )
+                return message
         raise ConnectionLost("Asterisk does not answer")
 
     async def _within(self, awaited: Awaitable[T]) -> T:

@@ -12,6 +12,7 @@ changes anything in Asterisk.
 import logging
 import ssl
 from collections import deque
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import msgspec
@@ -20,11 +21,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.typing import Subprotocol
 
 from switchhook.clock import Clock, Deadline
+from switchhook.telephony.asterisk import ari_events
 from switchhook.telephony.asterisk.ari_events import everything, read
 from switchhook.telephony.asterisk.ari_links import Links
 from switchhook.telephony.asterisk.ari_rest import Rest, authorization, base, refused
-from switchhook.telephony.asterisk.happenings import Happening
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.happenings import Everything, Happening
+from switchhook.telephony.asterisk.session import Access, ConnectionLost, Looked, Refused
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,23 @@ class AriSession:
         now = self._clock.now()
         return read(message, now) + self._links.take(message, now)
 
+    async def look(self) -> Looked:
+        """Connect, under a name of its own so that who listens is not replaced, and see what there is to see.
+
+        Raises:
+            ConnectionLost, Refused: see there.
+        """
+        self._access = msgspec.structs.replace(self._access, app=f"{self._access.app}-doctor")
+        await self.open()
+        channels = next(one.channels for one in self._ready.popleft() if isinstance(one, Everything))
+        now = self._clock.now()
+        endpoints, date = await self._rest.get_dated("/endpoints")
+        try:
+            about = await self._rest.get("/asterisk/info")
+        except Refused:
+            about = None  # its module is not loaded
+        return Looked(ari_events.version(about), _apart(date, now), channels, ari_events.endpoints(endpoints))
+
     async def close(self) -> None:
         """Hang up."""
         socket, self._socket = self._socket, None
@@ -156,3 +175,11 @@ class AriSession:
             raise ConnectionLost("Asterisk is silent") from None
         except (ConnectionClosed, OSError) as error:
             raise ConnectionLost(f"Asterisk closed the connection: {error}") from None
+
+
+def _apart(date: str, now: int) -> float | None:
+    """How far ahead that clock is, to a second."""
+    try:
+        return round(parsedate_to_datetime(date).timestamp() - now / 1000)
+    except ValueError:
+        return None

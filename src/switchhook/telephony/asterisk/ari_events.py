@@ -54,6 +54,18 @@ def everything(channels: Any, bridges: Any, now: int) -> h.Everything:
     return h.Everything(now, tuple(one for one in found if one is not None))
 
 
+def version(about: Any) -> str:
+    """The version in the answer to `GET /asterisk/info`; empty when there is none."""
+    return _text(_table(about, "system"), "version")
+
+
+def endpoints(found: Any) -> tuple[str, ...]:
+    """The endpoints in the answer to `GET /endpoints`, as the names of their channels begin."""
+    return tuple(
+        sorted(f"{_text(one, 'technology')}/{_text(one, 'resource')}" for one in _list(found) if _table(one))
+    )
+
+
 def time_of(found: Any, name: str) -> int:
     """The time in that field, in wall ms; 0 when there is none."""
     try:

@@ -67,6 +67,10 @@ class Rest:
         Raises:
             ConnectionLost, Refused: see there.
         """
+        return (await self.get_dated(path))[0]
+
+    async def get_dated(self, path: str) -> tuple[Any, str]:
+        """The answer, and the time at which it was given as the web server of Asterisk says it; see `get`."""
         access = self._access
         try:
             target = parse_target(base(access, "http") + path, _ANYWHERE)
@@ -88,9 +92,11 @@ class Rest:
         if exchange.status != 200:
             raise refused(access, exchange.status)
         try:
-            return msgspec.json.decode(exchange.body)
+            answer = msgspec.json.decode(exchange.body)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             raise ConnectionLost(f"what {access.host}:{access.port} answers is no JSON") from None
+        dates = [value for name, value in exchange.headers if name.lower() == b"date"]
+        return answer, dates[0].decode("latin-1") if dates else ""
 
     async def close(self) -> None:
         """Close what is open."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from switchhook.telephony.asterisk.happenings import Happening
+from switchhook.telephony.asterisk.happenings import Channel, Happening
 
 
 class ConnectionLost(Exception):
@@ -29,6 +29,18 @@ class Access(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Access({self.host!r}, {self.port}, {self.user!r})"
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What somebody who looks at an Asterisk sees. What it does not tell is empty or None.
+
+    `apart` is how many seconds its clock is ahead of ours. `endpoints` are `PJSIP/trunk` and the like.
+    """
+
+    version: str
+    apart: float | None
+    channels: tuple[Channel, ...]
+    endpoints: tuple[str, ...] | None = None
 
 
 class Session(Protocol):
