@@ -9,11 +9,14 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from switchhook.api.route import Route
 from switchhook.api.routes import ROUTES
 from switchhook.events.ids import delivery_id
+from switchhook.workspace.call_state import CallState
+from switchhook.workspace.facts import Direction
 from switchhook.workspace.items import record
 from tests.api.test_api_conversations import MARIE, OURS, a_call, a_text, settle_in
 from tests.api.test_api_deliveries import attempt
@@ -30,6 +33,7 @@ BODIES: dict[str, Any] = {
     "add_tags": {"tags": [TAGS]},
     "batch_items": {"ids": ["{item_id}"]},
     "change_summary": {"content": "Ours now"},
+    "collect_data": {"account": "12345"},
     "create_company": {"name": SECRET},
     "create_contact_v1": {"numbers": [MARIE], "name": "Ben"},
     "create_deal": {"name": "Plan"},
@@ -116,6 +120,11 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     sound.with_suffix(".peaks").write_bytes(b"pq")
     await keep_recording(world, "rec_harbour", "recordings/one.mp3")
     user = (await world.call("GET", "/v2/api/users", key=key)).data[0]["id"]
+    open_call = CallState(
+        id="cll_open", source="sip", source_call="c1", direction=Direction.INBOUND, started_at=0
+    )
+    saved = msgspec.json.encode(open_call).decode()
+    await world.store.run(lambda tx: tx.execute("add_call", "wsp_a", "cll_open", "sip", "c1", 0, None, saved))
     return {
         "webhook_id": hook,
         "webhook_v1_id": first.data["id"],
@@ -129,6 +138,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
         "key": PLAN,
         "tag": TAGS,
         "item_id": "cll-harbour",
+        "call_id": "cll-open",
         "contact_number": MARIE,
         "recording_id": "rec_harbour",
         "user_id": user,

@@ -16,6 +16,7 @@ from switchhook.api.active_calls import ActiveCalls
 from switchhook.api.auth import Authenticator, require_scope
 from switchhook.api.call_events import CallEvents
 from switchhook.api.calls import Calls
+from switchhook.api.collected import Collected
 from switchhook.api.companies import Companies
 from switchhook.api.contacts import Contacts
 from switchhook.api.conversations import Conversations
@@ -106,6 +107,7 @@ class Api:
         contacts = Contacts(services)
         talks = Conversations(services)
         calls = Calls(services)
+        collected = Collected(services)
         team = Team(services)
         hooks = Hooks(services)
         recordings = Recordings(services, self._authorise_recording)
@@ -190,6 +192,7 @@ class Api:
             "expunge_event": events.expunge,
             "rotate_secret": replays.rotate_secret,
             "test_webhook": replays.test,
+            "collect_data": collected.collect,
             "change_summary": talks.change_summary,
             "add_tags": talks.add_tags,
             "remove_tag": talks.remove_tag,

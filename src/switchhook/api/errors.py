@@ -82,6 +82,7 @@ CODES: dict[str, Code] = {
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
     "KEY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no key in force of this id."),
     "DELIVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no delivery of this id."),
+    "CALL_NOT_FOUND": Code(404, "not_found_error", "The line has no call of this id."),
     "EVENT_NOT_FOUND": Code(404, "not_found_error", "The workspace has no event of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
@@ -105,6 +106,7 @@ CODES: dict[str, Code] = {
     "NUMBER_ALREADY_ASSIGNED": Code(409, "conflict_error", "The number belongs to another person."),
     "PROPERTY_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a property of this key."),
     "LAST_ADMIN_KEY": Code(409, "conflict_error", "It is the last key in force that may do everything."),
+    "CALL_OVER": Code(409, "conflict_error", "The call has ended."),
     "EVENT_PENDING": Code(409, "conflict_error", "Deliveries of the event still wait to be sent."),
     "EVENT_UNDER_WAY": Code(
         409, "conflict_error", "The event is being sent for the first time.", retryable=True

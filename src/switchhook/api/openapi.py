@@ -67,7 +67,7 @@ def document(public_url: str, version: str) -> Json:
 
 
 def _types(route: Route) -> list[type]:
-    found = [one for one in (route.body, route.instead) if one is not None]
+    found = [one for one in (route.body, route.instead) if one not in (None, dict)]
     answer = route.answer
     if answer is not None:
         arguments = getattr(answer, "__args__", None)
@@ -127,6 +127,8 @@ def _body(route: Route) -> Json | None:
         }
     if route.takes in ("text/csv", "text/vcard"):
         return {"type": "string"}
+    if route.body is dict:
+        return {"type": "object"}  # whatever the sender has to say
     return None if route.body is None else {"$ref": _REF.format(name=route.body.__name__)}
 
 

@@ -2,6 +2,7 @@
 
 from switchhook.api.route import Route
 from switchhook.api.routes import (
+    agents,
     conversations,
     crm,
     deliveries,
@@ -22,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *webhooks.ROUTES,
     *deliveries.ROUTES,
     *conversations.ROUTES,
+    *agents.ROUTES,
     *crm.ROUTES,
     *v1.ROUTES,
     *system.ROUTES,
