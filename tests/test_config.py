@@ -99,6 +99,8 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_password": ("p", "p", "p"),
     "sip_max_calls": (7, "7", 7),
     "sip_max_seconds": (60, "60", 60.0),
+    "sip_codecs": (["opus", "pcma"], "opus, pcma", ("opus", "pcma")),
+    "sip_srtp": ("require", "require", "require"),
     "sip_speak": ("espeak-ng --stdout", "espeak-ng --stdout", "espeak-ng --stdout"),
     "sip_menus": ("menus.toml", "menus.toml", "menus.toml"),
     "sip_block": (["+33899*", "anonymous"], "+33899*, anonymous", ("+33899*", "anonymous")),
@@ -214,6 +216,8 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     "sip_trust_identity": [("x", "true or false")],
     "sip_max_calls": [("0", "1 to 1000"), ("x", "1 to 1000")],
     "sip_max_seconds": [("0", "1 to 86400")],
+    "sip_codecs": [("g729", "opus, pcma, pcmu"), ("opus,opus", "each once"), ("", "preferred")],
+    "sip_srtp": [("on", "off, offer, require")],
     "asterisk": [
         ("ami", "JSON object"),
         ("[]", "table"),

@@ -21,7 +21,7 @@ from switchhook.dialplan import AgentConfig, MenuConfig
 from switchhook.line_options import LINE_OPTIONS
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
-from switchhook.recording_options import RECORDING_OPTIONS
+from switchhook.recording_options import RECORDING_OPTIONS, RecordingSettings
 from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.switches import FREESWITCH_OPTIONS, FreeswitchConfig, check_freeswitch
@@ -46,7 +46,7 @@ API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(RecordingSettings):
     """Every setting, checked. Durations are seconds."""
 
     host: str
@@ -69,16 +69,8 @@ class Config:
     min_free_mb: int
     log_level: str
     recording_link_days: float
-    recordings_retention: float
-    recordings_store: str
-    recordings_bucket: str
-    recordings_endpoint: str
-    recordings_region: str
-    recordings_access_key: str
-    recordings_secret_key: str = field(repr=False)
-    recordings_prefix: str
-    recordings_path_style: bool
-    recordings_keep_days: float
+    sip_codecs: tuple[str, ...]
+    sip_srtp: str
     sip_listen: str
     sip_allow: tuple[Network, ...]
     sip_trunk: str

@@ -348,6 +348,8 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             password=config.sip_password,
             max_calls=config.sip_max_calls,
             max_seconds=config.sip_max_seconds,
+            codecs=config.sip_codecs,
+            srtp=config.sip_srtp,
         )
         rules = ways(config)
 

@@ -27,9 +27,20 @@ if TYPE_CHECKING:
     from switchhook.config import Config
 
 
+CODECS = ("opus", "pcma", "pcmu")
+
+
 def callers(value: Any) -> tuple[str, ...]:
     """Callers: numbers, beginnings of numbers, anonymous."""
     return tuple(check_pattern(entry) for entry in parsers.words(value))
+
+
+def codecs(value: Any) -> tuple[str, ...]:
+    """Codecs in the order of preference."""
+    found = parsers.words(value)
+    if not found or not set(found) <= set(CODECS) or len(set(found)) < len(found):
+        raise ValueError(f"must be {', '.join(CODECS)}, or some of them, each once, the preferred one first")
+    return found
 
 
 # fmt: off - a table: one line each
@@ -38,6 +49,14 @@ LINE_OPTIONS: tuple[Option, ...] = (
     Option("sip_menus", parsers.text, "", "Another file with [[menus]].", "FILE"),
     Option(
         "sip_block", callers, (), "Callers who are refused on every number: +33899*, anonymous.", "CALLER,…"
+    ),
+    Option("sip_codecs", codecs, ("pcmu", "pcma"), "Codecs of sound: opus, pcma, pcmu.", "NAME,…"),
+    Option(
+        "sip_srtp",
+        parsers.one_of("off", "offer", "require"),
+        "off",
+        "Whether sound is encrypted (SRTP): off, offer, or require.",
+        "NAME",
     ),
     Option(
         "menus",

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from switchhook import parsers
@@ -15,6 +16,22 @@ _BUCKET = re.compile(r"(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?").fullmatch
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*)?").fullmatch
 _REGION = re.compile(r"[a-z0-9-]{1,64}").fullmatch
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{0,256}").fullmatch
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """The settings of recordings, a part of `Config`."""
+
+    recordings_retention: float
+    recordings_store: str
+    recordings_bucket: str
+    recordings_endpoint: str
+    recordings_region: str
+    recordings_access_key: str
+    recordings_secret_key: str = field(repr=False)
+    recordings_prefix: str
+    recordings_path_style: bool
+    recordings_keep_days: float
 
 
 def _bucket(value: Any) -> str:

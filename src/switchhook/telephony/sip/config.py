@@ -6,6 +6,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, ip_network
 import msgspec
 
 from switchhook.telephony.sip.address import parse_uri
+from switchhook.telephony.sip.sound import check_sound
 
 
 class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +29,8 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     username, password: what to answer when a trunk challenges our INVITE with 401 or 407.
     max_calls: calls at the same time; the next is refused with 503 and reported nowhere.
     max_seconds: the longest that a conversation may last.
+    codecs: what sound is sent and taken in, in the order of preference: see `sound.CODECS`.
+    srtp: whether sound is encrypted: `off`, `offer` or `require`.
     """
 
     listen: str = "127.0.0.1:5060"
@@ -51,6 +54,8 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     password: str = ""
     max_calls: int = 100
     max_seconds: float = 4 * 3600.0
+    codecs: tuple[str, ...] = ("pcmu", "pcma")
+    srtp: str = "off"
 
     def address(self, name: str = "listen") -> tuple[str, int]:
         """Host and port of `listen`, or of another one.
@@ -101,6 +106,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"sip rtp_ports {self.rtp_ports!r}: wanted FIRST-LAST within 1024-65535")
         if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", self.number_header):
             raise ValueError(f"sip number_header {self.number_header!r}: not a header's name")
+        check_sound(self.codecs, self.srtp)
         for user in self.users:
             parse_uri(user)
         if self.max_calls < 1 or self.max_seconds <= 0:

@@ -60,6 +60,8 @@ class Script:
     hold: float | None = None
     refer: str | None = None
     consult: str | None = None
+    codecs: tuple[str, ...] = ("pcmu", "pcma")
+    srtp: str = "off"
 
 
 class Phone:
@@ -86,7 +88,13 @@ class Phone:
         script = self._script
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._over.set)
-        config = SipConfig(listen=script.listen, rtp_ports=script.rtp_ports, username=script.user)
+        config = SipConfig(
+            listen=script.listen,
+            rtp_ports=script.rtp_ports,
+            username=script.user,
+            codecs=script.codecs,
+            srtp=script.srtp,
+        )
         config.check()
         await self._backend.open(config, self)
         pump = asyncio.create_task(self._pump.run())
@@ -288,6 +296,8 @@ def main() -> None:
     parser.add_argument("--hold", type=float, metavar="SECONDS", help="hold the call that long")
     parser.add_argument("--refer", metavar="URI", help="pass the call on to this address")
     parser.add_argument("--consult", metavar="URI", help="call this address and connect the two")
+    parser.add_argument("--codecs", default="pcmu,pcma", metavar="NAME,…", help="opus, pcma, pcmu")
+    parser.add_argument("--srtp", default="off", metavar="NAME", help="off, offer or require")
     a = parser.parse_args()
     script = Script(
         a.listen,
@@ -307,6 +317,8 @@ def main() -> None:
         a.hold,
         a.refer,
         a.consult,
+        tuple(a.codecs.split(",")),
+        a.srtp,
     )
     try:
         asyncio.run(Phone(script).run())

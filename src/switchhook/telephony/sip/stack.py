@@ -29,6 +29,7 @@ from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Invite
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard, ports
 from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.sound import OPUS, SRTP, stack_codecs
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class BaresipBackend:
             native_log_level="error",
             # UDP only: the packet filter guards the one UDP socket, so that nothing else may listen.
             extra_config_text=(
-                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n"
+                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n{OPUS}"
             ),
         )
         account = Account(
@@ -88,7 +89,8 @@ class BaresipBackend:
             host,
             config.password,
             reg_interval=0,
-            extra_params=("catchall=yes",),  # any number may be called
+            audio_codecs=stack_codecs(config.codecs),
+            extra_params=("catchall=yes", *SRTP[config.srtp]),  # any number may be called
         )
         try:
             self._runtime.on_dead = listener.on_dead
