@@ -25,6 +25,12 @@ _HELP = {
     "mirror_left_out_total": "Published events that the workspace could not learn of.",
     "mirror_behind_seconds": "Age of the oldest event that the workspace has not looked at; 0 when there is none.",
     "retention_last_run_timestamp_seconds": "When old events were looked for last.",
+    "texts_submitted_total": "Texts that the carrier took.",
+    "texts_refused_total": "Texts that the carrier will not send.",
+    "texts_under_way": "Texts that are being handed to the carrier.",
+    "recordings_stored_total": "Recordings put into the object store.",
+    "recordings_removed_total": "Recordings removed from the object store.",
+    "recordings_refused_total": "Times that the object store did not take or remove a recording.",
 }
 
 
