@@ -101,11 +101,7 @@ class CallControl:
             case m.TimedOut(timer):
                 self._on_timer(timer)
             case m.Digit(name, digit):
-                if legs.stage is Stage.TALKING:
-                    if (leg := legs.get(name)) is not None:
-                        self._talk.on_digit(leg, digit)
-                elif name == CALLER:
-                    self._reception.on_digit(digit)
+                self._on_digit(name, digit)
             case m.Played():
                 self._reception.on_played()
             case m.RecordingReady(path, seconds):
@@ -133,6 +129,13 @@ class CallControl:
             legs.drop_again(leg, EndCause.HANGUP)
         else:
             self._on_caller_up()
+
+    def _on_digit(self, name: str, digit: str) -> None:
+        if self._legs.stage is not Stage.TALKING:
+            if name == CALLER:
+                self._reception.on_digit(digit)
+        elif (leg := self._legs.get(name)) is not None:
+            self._talk.on_digit(leg, digit)
 
     def _on_caller_up(self) -> None:
         legs = self._legs
