@@ -13,12 +13,16 @@ from switchhook.telephony.smpp.carrier import Settings, Smpp
 from switchhook.telephony.smpp.letters import Wire
 from switchhook.telephony.smpp.session import Access
 from switchhook.telephony.twilio.door import Door
+from switchhook.telephony.twilio.files import MOST, Filer
 from switchhook.telephony.twilio.inbound import STATUS_PATH, TwilioHooks
 from switchhook.telephony.twilio.messages import BODY_KEPT, Account, Twilio
+from switchhook.telephony.twilio.rest import Rest
 from switchhook.text_options import SMPP, TWILIO
 from switchhook.workspace.e164 import normalise
 from switchhook.workspace.messaging import Texts
 from switchhook.workspace.text_sender import Sender
+
+FILE_LIMITS = Limits(response_bytes=MOST + 256 * 1024, body_kept=BODY_KEPT)
 
 
 class Texting:
@@ -30,7 +34,9 @@ class Texting:
         twilio: TwilioHooks | None = None,
         sender: Sender | None = None,
         state: Callable[[], str] | None = None,
+        filer: Filer | None = None,
     ) -> None:
+        self._filer = filer
         self.texts = texts
         self.twilio = twilio
         self._sender = sender
@@ -44,11 +50,15 @@ class Texting:
         """Begin to send."""
         if self._sender is not None:
             self._sender.start()
+        if self._filer is not None:
+            self._filer.start()
 
     async def stop(self) -> None:
         """Stop sending."""
         if self._sender is not None:
             await self._sender.stop()
+        if self._filer is not None:
+            await self._filer.stop()
 
     def snapshot(self) -> dict[str, float]:
         """Figures for the metrics page."""
@@ -72,7 +82,8 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
     if config.texts_carrier == SMPP and config.texts_smpp is not None:
         return _smpp(config, config.texts_smpp, store, clock, workspace)
     if config.texts_carrier != TWILIO:
-        return Texting(Texts(store, clock, workspace, config.region))
+        filer = _filer(config, store, clock, workspace, None)
+        return Texting(Texts(store, clock, workspace, config.region), filer=filer)
     account = text_account(config)
     proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
     client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
@@ -80,7 +91,13 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
     hooks = TwilioHooks(texts, Door(account.sid, account.token, config.public_url, clock))
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
-    return Texting(texts, hooks, sender)
+    files = Client(clock, policy, SystemResolver(clock), limits=FILE_LIMITS, proxy=proxy)
+    filer = _filer(config, store, clock, workspace, Rest(account, files, policy))
+    return Texting(texts, hooks, sender, filer=filer)
+
+
+def _filer(config: Config, store: Store, clock: Clock, workspace: str, rest: Rest | None) -> Filer | None:
+    return Filer(store, clock, workspace, config.data, rest) if TELEPHONY in config.role else None
 
 
 def _smpp(config: Config, settings: SmppConfig, store: Store, clock: Clock, workspace: str) -> Texting:
@@ -88,7 +105,8 @@ def _smpp(config: Config, settings: SmppConfig, store: Store, clock: Clock, work
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
     carrier.serve(texts)
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
-    return Texting(texts, sender=sender, state=lambda: carrier.state)
+    filer = _filer(config, store, clock, workspace, None)
+    return Texting(texts, sender=sender, state=lambda: carrier.state, filer=filer)
 
 
 def smpp_settings(config: Config, settings: SmppConfig) -> Settings:

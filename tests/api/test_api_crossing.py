@@ -15,6 +15,9 @@ import pytest
 from switchhook.api.route import Route
 from switchhook.api.routes import ROUTES
 from switchhook.events.ids import delivery_id
+from switchhook.storage import text_files
+from switchhook.storage.store import Transaction
+from switchhook.storage.text_files import TextFile
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.facts import Direction
 from switchhook.workspace.items import record
@@ -119,6 +122,8 @@ async def live_in(world: World, key: str) -> dict[str, str]:
     sound.write_bytes(b"sound")
     sound.with_suffix(".peaks").write_bytes(b"pq")
     await keep_recording(world, "rec_harbour", "recordings/one.mp3")
+    (sound.parent / "fil_harbour.txt").write_text(SECRET)
+    await keep_file(world, "fil_harbour", "recordings/fil_harbour.txt")
     user = (await world.call("GET", "/v2/api/users", key=key)).data[0]["id"]
     open_call = CallState(
         id="cll_open", source="sip", source_call="c1", direction=Direction.INBOUND, started_at=0
@@ -141,9 +146,21 @@ async def live_in(world: World, key: str) -> dict[str, str]:
         "call_id": "cll-open",
         "contact_number": MARIE,
         "recording_id": "rec_harbour",
+        "file_id": "fil_harbour",
         "user_id": user,
         "key_id": (await world.call("GET", "/v2/api/keys", key=key)).data[0]["id"],
     }
+
+
+async def keep_file(world: World, id_: str, path: str) -> None:
+    """A file of a text in `wsp_a`."""
+
+    async def work(tx: Transaction) -> None:
+        file = TextFile(id_, TEXT, "Messages/MM1/Media/ME1", "text/plain", None, None, 0)
+        await text_files.add(tx, "wsp_a", file, position=0, now=0)
+        await text_files.kept(tx, "wsp_a", id_, path, 1)
+
+    await world.store.run(work)
 
 
 def nothing(places: dict[str, str]) -> dict[str, str]:

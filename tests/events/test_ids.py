@@ -45,6 +45,7 @@ def test_the_prefixes_are_these() -> None:
         "api",
         "wsp",
         "rec",
+        "fil",
         "job",
         "dlv",
         "req",

@@ -29,6 +29,7 @@ class TwilioPeer:
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     recordings: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # sid → (call, WAV)
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    media: dict[str, bytes] = field(default_factory=dict)  # sid → what it is
     faults: list[Behaviour] = field(default_factory=list)  # of what is asked about calls, one after the other
     asked: list[str] = field(default_factory=list)
     url: str = ""
@@ -54,7 +55,7 @@ class TwilioPeer:
                         else ""
                     ).decode()
                 )
-                if "/Messages" not in path:
+                if "/Messages" not in path or "/Media/" in path:
                     if not await self._voice(method, path, headers, writer):
                         return
                     continue
@@ -121,6 +122,10 @@ class TwilioPeer:
                     if of == call
                 ]
             }
+        elif "/Media/" in rest:
+            sid = rest.rpartition("/")[2]
+            if sid in self.media:
+                return 200, self.media[sid], "image/jpeg"
         elif rest.startswith("/Calls/"):
             found = self.calls.get(rest.removeprefix("/Calls/").removesuffix(".json"))
         elif rest.startswith("/Recordings/"):

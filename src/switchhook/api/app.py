@@ -48,6 +48,7 @@ from switchhook.api.sms import Sms
 from switchhook.api.stream import Stream
 from switchhook.api.system import System
 from switchhook.api.team import Team
+from switchhook.api.text_files import TextFiles
 from switchhook.api.webhooks import Webhooks
 from switchhook.api.webhooks_v1 import WebhooksV1
 from switchhook.events.faults import nearest
@@ -156,6 +157,7 @@ class Api:
             "take_twilio_status": hooks.status,
             **dict.fromkeys(TWILIO_CALLS, hooks.call),
             "get_recording": recordings.get,
+            "get_text_file": TextFiles(services, self._authorise_recording).get,
             "get_peaks": recordings.peaks,
             "get_health": operation.health,
             "get_readiness": operation.readiness,

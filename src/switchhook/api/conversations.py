@@ -32,6 +32,7 @@ from switchhook.api.shapes.conversations import (
     SummaryChange,
     TagsAdded,
 )
+from switchhook.api.text_files import link_maker
 from switchhook.clock import iso_seconds
 from switchhook.storage import conversations, item_search
 from switchhook.storage.conversations import Item, ItemSort
@@ -59,6 +60,7 @@ class Conversations:
         self._clock = services.clock
         self._limits = services.limits
         self._region = services.region
+        self._link = link_maker(services)
 
     async def list(self, request: Request) -> Response:
         """GET /v2/api/conversations."""
@@ -86,7 +88,7 @@ class Conversations:
                 limit=size,
                 offset=(page - 1) * size,
             )
-            showing = Showing(reader, request.workspace, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
             listed = []
             for one in found:
                 item = await conversations.find_item(reader, request.workspace, one.last_item)
@@ -125,7 +127,7 @@ class Conversations:
                 )
             except TooFar:
                 raise too_far() from None
-            showing = Showing(reader, request.workspace, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
             return [await showing.item(item) for item in found], total
 
         values, total = await self._store.read(read, heavy=True)
@@ -138,7 +140,7 @@ class Conversations:
 
         async def read(reader: Reader) -> Any:
             item = await self._item(reader, request.workspace, id_)
-            return await Showing(reader, request.workspace, transcript=transcript).item(item)
+            return await Showing(reader, request.workspace, self._link, transcript=transcript).item(item)
 
         return data(await self._store.read(read))
 
@@ -156,7 +158,7 @@ class Conversations:
         transcript = read_extend(None if asked.extend is UNSET else asked.extend)
 
         async def read(reader: Reader) -> list[Any]:
-            showing = Showing(reader, request.workspace, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
             found = [await conversations.find_item(reader, request.workspace, id_) for id_ in ids]
             return [await showing.item(item) for item in found if item]
 
@@ -294,7 +296,7 @@ class Conversations:
     async def _tagged(self, reader: Reader, workspace: str, id_: str) -> Response:
         item = await conversations.find_item(reader, workspace, id_)
         if item is not None:
-            return data(await Showing(reader, workspace).item(item))
+            return data(await Showing(reader, workspace, self._link).item(item))
         return data(
             {"id": id_, "tags": [tag.key for tag in await conversations.tags_of_call(reader, workspace, id_)]}
         )

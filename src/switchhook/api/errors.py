@@ -85,6 +85,7 @@ CODES: dict[str, Code] = {
     "CALL_NOT_FOUND": Code(404, "not_found_error", "The line has no call of this id."),
     "EVENT_NOT_FOUND": Code(404, "not_found_error", "The workspace has no event of this id."),
     "RECOVERY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recovery of this id."),
+    "FILE_NOT_FOUND": Code(404, "not_found_error", "The workspace has no file of this id, or not yet."),
     "RECORDING_NOT_FOUND": Code(404, "not_found_error", "The workspace has no recording of this id."),
     "RECORDING_UNAVAILABLE": Code(503, "server_error", "The object store does not give the recording now."),
     "PEAKS_NOT_FOUND": Code(404, "not_found_error", "The recording has no waveform."),

@@ -1,26 +1,32 @@
 """Items as the API shows them: with who was at the other end, who of us it was, and the tags."""
 
-from msgspec import UNSET
+from collections.abc import Callable
+
+from msgspec import UNSET, UnsetType
 
 from switchhook.api.shapes.conversations import (
     ContactInItem,
     ConversationItem,
     DealInItem,
+    FileInItem,
     TranscriptLine,
     UserInItem,
 )
 from switchhook.api.shapes.crm import Named
 from switchhook.clock import iso_seconds
 from switchhook.events.ids import CALL, COMPANY, CONTACT, DEAL, MESSAGE, USER, dashed
-from switchhook.storage import conversations, people
+from switchhook.storage import conversations, people, text_files
 from switchhook.storage.conversations import Item
 from switchhook.storage.store import Reader
 
 
 class Showing:
-    """Shows items of one workspace, asking once for whoever is in several of them."""
+    """Shows items of one workspace, asking once for whoever is in several of them. `link` makes one to a file."""
 
-    def __init__(self, reader: Reader, workspace: str, *, transcript: bool = False) -> None:
+    def __init__(
+        self, reader: Reader, workspace: str, link: Callable[[str], str], *, transcript: bool = False
+    ) -> None:
+        self._link = link
         self._reader = reader
         self._workspace = workspace
         self._transcript = transcript
@@ -52,7 +58,18 @@ class Showing:
             if self._transcript
             else UNSET,
             data_collected=item.details.get("data_collected", {}) if call else UNSET,
+            files=await self._files(item),
         )
+
+    async def _files(self, item: Item) -> list[FileInItem] | UnsetType:
+        """What came with a text, where something may have."""
+        if item.message_type != "MMS":
+            return UNSET
+        found = await text_files.of_text(self._reader, self._workspace, item.id)
+        return [
+            FileInItem(one.id, self._link(one.id) if one.path else None, one.content_type, one.size)
+            for one in found
+        ]
 
     async def contacts(self, number: str) -> list[ContactInItem]:
         """Who has a number."""

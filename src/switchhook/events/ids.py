@@ -24,6 +24,7 @@ TAG = "tag"
 API_KEY = "api"
 WORKSPACE = "wsp"
 RECORDING = "rec"
+FILE = "fil"
 JOB = "job"
 DELIVERY = "dlv"
 REQUEST = "req"
@@ -42,6 +43,7 @@ PREFIXES = frozenset(
         API_KEY,
         WORKSPACE,
         RECORDING,
+        FILE,
         JOB,
         DELIVERY,
         REQUEST,

@@ -15,7 +15,7 @@ from switchhook.events.faults import InvalidEvent, UnknownTopic
 from switchhook.events.further import CallTranscribed, SummaryUpdated
 from switchhook.events.ids import normalise_id
 from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
-from switchhook.storage import conversations, outbox, pruning, recordings, transcripts
+from switchhook.storage import conversations, outbox, pruning, recordings, text_files, transcripts
 from switchhook.storage.pruning import Trace
 from switchhook.storage.store import Reader, Transaction
 
@@ -86,6 +86,7 @@ async def _silence(tx: Transaction, event: Event, now: int) -> None:
             await _silence_transcript(tx, event.workspace, normalise_id(data.call_id))
         case SmsReceived() | SmsSent():
             await conversations.silence_item(tx, event.workspace, normalise_id(data.id), "SMS")
+            await text_files.remove_of(tx, event.workspace, normalise_id(data.id), now)
         case SummaryUpdated():
             item = await conversations.find_item(tx, event.workspace, normalise_id(data.call_id))
             if item is not None and item.summary_version == data.version:

@@ -20,9 +20,9 @@ async def add(tx: Transaction, workspace: str, id_: str, kind: str, what: str, *
     return await tx.execute("add_fetch", workspace, id_, kind, what, now) > 0
 
 
-async def due(reader: Reader, workspace: str, now: int, limit: int) -> list[Fetch]:
-    """Up to `limit` that are to be fetched now, in order."""
-    return [Fetch(*row) for row in await reader.fetch("due_fetches", workspace, now, limit)]
+async def due(reader: Reader, workspace: str, kind: str, now: int, *, limit: int) -> list[Fetch]:
+    """Up to `limit` of a kind that are to be fetched now, in order."""
+    return [Fetch(*row) for row in await reader.fetch("due_fetches", workspace, kind, now, limit)]
 
 
 async def put_off(tx: Transaction, workspace: str, fetch: Fetch, due_at: int) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 from switchhook.clock import Clock, iso_millis
 from switchhook.events.envelope import publish as check
-from switchhook.events.ids import MESSAGE, new_id
+from switchhook.events.ids import FILE, MESSAGE, new_id
 from switchhook.events.payloads import EventData, MessageType, SmsReceived, SmsSent
-from switchhook.storage import conversations, text_parts, texts
+from switchhook.storage import conversations, text_files, text_parts, texts
 from switchhook.storage.conversations import Item
 from switchhook.storage.store import Reader, Store, Transaction
+from switchhook.storage.text_files import TextFile
 from switchhook.workspace.callers import identify
 from switchhook.workspace.directory import Number, read_directory
 from switchhook.workspace.items import keep, record
@@ -178,6 +179,9 @@ class Texts:
                 await texts.opt_in(tx, workspace, own, theirs)
         await self._tell(tx, data, now)
         await record(tx, workspace, data, now)
+        for position, file in enumerate(text.files):
+            row = TextFile(new_id(FILE, now), id_, file.carrier_id, file.content_type, None, None, 0)
+            await text_files.add(tx, workspace, row, position=position, now=now)
         return True
 
     async def report(self, id_: str, progress: Progress, carrier_id: str | None = None) -> bool:

@@ -53,8 +53,18 @@ class Outgoing(msgspec.Struct, frozen=True):
         return f"Outgoing({self.id})"
 
 
+class Attached(msgspec.Struct, frozen=True):
+    """A file that came with a text; `carrier_id` is how its carrier finds it."""
+
+    carrier_id: str
+    content_type: str
+
+
 class Incoming(msgspec.Struct, frozen=True):
-    """A text as a carrier brings it: numbers as they come, `carrier_id` its own id of it, `media` how many files."""
+    """A text as a carrier brings it: numbers as they come, `carrier_id` its own id of it, `media` how many files.
+
+    `files` are those that can be fetched.
+    """
 
     carrier: str
     carrier_id: str
@@ -62,6 +72,7 @@ class Incoming(msgspec.Struct, frozen=True):
     to: str
     content: str
     media: int = 0
+    files: tuple[Attached, ...] = ()
 
     def __repr__(self) -> str:
         return f"Incoming({self.carrier} {self.carrier_id})"

@@ -45,8 +45,17 @@ class TranscriptLine(Struct, frozen=True):
     text: str
 
 
+class FileInItem(Struct, frozen=True):
+    """A file that came with a text. `url`, a signed link good for a day, and `size` are null until it is here."""
+
+    id: str
+    url: str | None
+    content_type: str
+    size: int | None
+
+
 class ConversationItem(Struct, frozen=True, kw_only=True):
-    """A call that is over, or a text. `transcript` is there with `extend=transcript`."""
+    """A call that is over, or a text. `transcript` is there with `extend=transcript`, `files` of an MMS."""
 
     id: str
     type: ItemType
@@ -66,6 +75,7 @@ class ConversationItem(Struct, frozen=True, kw_only=True):
     message_type: str | None
     transcript: list[TranscriptLine] | UnsetType = UNSET
     data_collected: dict[str, Any] | UnsetType = UNSET
+    files: list[FileInItem] | UnsetType = UNSET
 
 
 class ItemEvent(Struct, frozen=True):

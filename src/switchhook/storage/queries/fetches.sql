@@ -5,7 +5,8 @@ INSERT INTO fetches (workspace_id, id, kind, what, since, due_at, attempts) VALU
 ON CONFLICT DO NOTHING
 
 -- name: due_fetches
-SELECT id, kind, what, since, attempts FROM fetches WHERE workspace_id = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3
+SELECT id, kind, what, since, attempts FROM fetches
+WHERE workspace_id = $1 AND kind = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4
 
 -- name: put_off_fetch
 UPDATE fetches SET due_at = $3, attempts = $4 WHERE workspace_id = $1 AND id = $2

@@ -66,8 +66,10 @@ class Shelf:
     async def due(self) -> list[tuple[Fetch, FetchRecording]]:
         """Those that are to be fetched now."""
         now = self._clock.now()
-        found = await self._store.read(lambda reader: fetches.due(reader, self._workspace, now, AT_ONCE))
-        return [(fetch, _decode(fetch.what)) for fetch in found if fetch.kind == KIND]
+        found = await self._store.read(
+            lambda reader: fetches.due(reader, self._workspace, KIND, now, limit=AT_ONCE)
+        )
+        return [(fetch, _decode(fetch.what)) for fetch in found]
 
     async def put_off(self, fetch: Fetch, seconds: float) -> None:
         """Try again later."""

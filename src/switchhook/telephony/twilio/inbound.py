@@ -4,15 +4,19 @@ Every request is signed; one that is not Twilio's, as its signature over the pub
 comes twice changes nothing. An answer is given when the report is durable; without one Twilio may post it again.
 """
 
+import re
 from urllib.parse import parse_qs
 
-from switchhook.telephony.twilio.door import Door, Headers
+from switchhook.telephony.twilio.door import Door, Form, Headers
 from switchhook.telephony.twilio.messages import NAME, progress_of
 from switchhook.workspace.messaging import Texts
-from switchhook.workspace.texts import Incoming
+from switchhook.workspace.texts import Attached, Incoming
 
 MESSAGES_PATH = "/hooks/twilio/messages"
 STATUS_PATH = "/hooks/twilio/status"
+FILES_MOST = 10  # of one text
+
+_MEDIA = re.compile(r"/(Messages/[A-Za-z0-9]{1,64}/Media/[A-Za-z0-9]{1,64})$")
 
 
 class TwilioHooks:
@@ -45,6 +49,7 @@ class TwilioHooks:
                     to=form["To"],
                     content=form.get("Body", ""),
                     media=int(media) if media.isdigit() and len(media) < 4 else 0,
+                    files=attached(form),
                 )
             )
         return True
@@ -65,3 +70,14 @@ class TwilioHooks:
         if progress is not None and carrier_id and not await self._texts.report(id_, progress, carrier_id):
             await self._texts.report_by_carrier(NAME, carrier_id, progress)
         return True
+
+
+def attached(form: Form) -> tuple[Attached, ...]:
+    """The files of a text, by their place in the API; one that is somewhere else is not ours to fetch."""
+    found = []
+    for number in range(FILES_MOST):
+        place = _MEDIA.search(form.get(f"MediaUrl{number}", ""))
+        kind = form.get(f"MediaContentType{number}", "").partition(";")[0].strip().lower()
+        if place is not None:
+            found.append(Attached(place.group(1), kind[:100]))
+    return tuple(found)

@@ -4,6 +4,7 @@ GET    {url}/2010-04-01/Accounts/{sid}/Calls/{call}.json             a call
 GET    …/Calls.json?ParentCallSid={call}                             its legs
 GET    …/Calls/{call}/Recordings.json                                its recordings
 GET    …/Recordings/{recording}.wav[?RequestedChannels=2]            one of them
+GET    …/Messages/{message}/Media/{media}                            a file that came with a text
 DELETE …/Recordings/{recording}.json                                 it is not kept there
 """
 
@@ -51,6 +52,7 @@ class Rest:
         login = base64.b64encode(f"{account.sid}:{account.token}".encode()).decode()
         self._headers = header_block([("Authorization", f"Basic {login}"), ("Accept", "application/json")])
         self._bare = header_block([("Accept", "*/*")])
+        self._files = header_block([("Authorization", f"Basic {login}"), ("Accept", "*/*")])
 
     async def account(self) -> Mapping[str, Any]:
         """The account itself.
@@ -81,7 +83,11 @@ class Rest:
     async def recording(self, sid: str, channels: int, sink: Sink) -> None:
         """Hand a recording to `sink`, piece by piece, as WAV."""
         query = "?RequestedChannels=2" if channels == 2 else ""
-        url, headers = f"{self._base}/Recordings/{quote(sid, safe='')}.wav{query}", self._headers
+        await self.file(f"/Recordings/{quote(sid, safe='')}.wav{query}", sink)
+
+    async def file(self, path: str, sink: Sink) -> None:
+        """Hand a file of the account to `sink`, piece by piece."""
+        url, headers = self._base + path, self._files
         for _ in range(HOPS + 1):
             exchange = await self._exchange("GET", url, headers, sink, FILE_TIMEOUT)
             if exchange.status not in (301, 302, 303, 307, 308):
