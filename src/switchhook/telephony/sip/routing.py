@@ -34,6 +34,7 @@ from switchhook.members import IN_TURN, NumberConfig
 from switchhook.opening import open_at
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.plan import (
+    CALL_HEADER,
     Announce,
     Choice,
     Dial,
@@ -54,7 +55,6 @@ from switchhook.workspace.e164 import is_e164
 from switchhook.workspace.facts import Direction, EndCause, LegKind, Offered, TransferAsked
 
 HOPS = 5  # a call that was diverted that often goes round in circles, or is meant to cost somebody money
-AGENT_HEADER = "X-Switchhook-Call"
 
 _HANG_UP = Reject(EndCause.NO_ANSWER)
 
@@ -245,7 +245,7 @@ class _Way:
             LegKind.AI,
             agent.seconds,
             self._directory.spell(self._offered.from_raw),
-            {AGENT_HEADER: self._call} if self._call else {},
+            {CALL_HEADER: self._call} if self._call else {},
             rest,
         )
 

@@ -28,7 +28,7 @@ from switchhook.telephony.sip.address import DIVERTED, parse_header, parse_uri, 
 from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Invite, Listener, Referral
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard, ports
-from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.plan import CALL_HEADER, RingPlan
 from switchhook.telephony.sip.sound import OPUS, SRTP, stack_codecs
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class BaresipBackend:
 
     async def open(self, config: SipConfig, listener: Listener) -> None:
         """See `backend.Backend.open`."""
-        await self._start(config, listener, config.address(), config.networks())
+        await self._start(config, listener, config.address(), config.networks(), (CALL_HEADER,))
 
     async def _start(
         self,
