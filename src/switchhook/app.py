@@ -118,7 +118,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             sip_line(config, store, switchboard, clock, workspace.id),
             asterisk_line(config, store, switchboard, clock),
             twilio_line,
-            freeswitch_line(config, store, switchboard, clock),
+            freeswitch_line(config, store, switchboard, clock, policy=policy, workspace=workspace.id),
         ]
         await _open(lines, stack)
         api = build(

@@ -1,14 +1,19 @@
 """A FreeSWITCH that is watched, on a line of its own: one process of a store has it, others stand by."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.line import Line, OnFact
 from switchhook.storage.store import Store
+from switchhook.switches import FreeswitchConfig
 from switchhook.telephony.freeswitch.connector import SOURCE, Connector
 from switchhook.telephony.freeswitch.esl import EslSession
 from switchhook.telephony.freeswitch.names import ADDRESS, Plan
+from switchhook.telephony.freeswitch.recordings import LIMITS, Place, Recordings
 from switchhook.telephony.freeswitch.session import Access
 from switchhook.workspace.switchboard import Switchboard
 
@@ -19,7 +24,15 @@ def telephones(config: Config) -> Mapping[str, str]:
     return {ADDRESS.format(name): email for name, email in extensions.items()}
 
 
-def freeswitch_line(config: Config, store: Store, switchboard: Switchboard, clock: Clock) -> Line:
+def freeswitch_line(
+    config: Config,
+    store: Store,
+    switchboard: Switchboard,
+    clock: Clock,
+    *,
+    policy: AddressPolicy,
+    workspace: str,
+) -> Line:
     """The line to the FreeSWITCH of the configuration, not started."""
     settings = config.freeswitch
 
@@ -30,7 +43,19 @@ def freeswitch_line(config: Config, store: Store, switchboard: Switchboard, cloc
         assert settings is not None
         access = esl_access(config)
         plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
-        return Connector(lambda: EslSession(access, clock), plan, clock, line)
+        recordings = None
+        if settings.recordings:
+            recordings = Recordings(
+                place(settings),
+                store,
+                workspace,
+                clock,
+                config.data,
+                source=SOURCE,
+                client=_client(config, clock, policy) if settings.recordings_url else None,
+                policy=policy,
+            )
+        return Connector(lambda: EslSession(access, clock), plan, clock, line, recordings)
 
     line = Line(
         store,
@@ -53,3 +78,14 @@ def esl_access(config: Config) -> Access:
     return Access(
         settings.host, settings.port, config.freeswitch_password or settings.password, settings.user
     )
+
+
+def place(settings: FreeswitchConfig) -> Place:
+    """Where the recordings of a FreeSWITCH are for us."""
+    mount = Path(settings.recordings_mount) if settings.recordings_mount else None
+    return Place(settings.recordings, mount, settings.recordings_url)
+
+
+def _client(config: Config, clock: Clock, policy: AddressPolicy) -> Client:
+    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
+    return Client(clock, policy, SystemResolver(clock), limits=LIMITS, proxy=proxy)

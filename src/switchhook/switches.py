@@ -19,7 +19,8 @@ class FreeswitchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `user` is `name@domain` of its directory; empty for the password of the event socket itself. `trunks`,
     `inbound_contexts` and `ai` are patterns (`*`, `?`); `extensions` are e-mail addresses of users by the users of the
-    directory whose telephones they have.
+    directory whose telephones they have. Files in its directory `recordings` are in `recordings_mount` here, or below
+    `recordings_url`.
     """
 
     host: str
@@ -30,6 +31,9 @@ class FreeswitchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inbound_contexts: tuple[str, ...] = ()
     ai: tuple[str, ...] = ()
     extensions: dict[str, str] = {}
+    recordings: str = ""
+    recordings_mount: str = ""
+    recordings_url: str = ""
 
     def __repr__(self) -> str:
         return f"FreeswitchConfig(host={self.host!r}, user={self.user!r})"
@@ -62,7 +66,28 @@ def freeswitch(value: Any) -> FreeswitchConfig | None:
         raise ValueError("user must be name@domain, or empty for the password of the event socket")
     if any(not one.isprintable() for one in (found.user, found.password)):
         raise ValueError("user and password must be of one line")
+    _check_recordings(found)
     return found
+
+
+def _check_recordings(found: FreeswitchConfig) -> None:
+    ways = [way for way in (found.recordings_mount, found.recordings_url) if way]
+    if not found.recordings:
+        if ways:
+            raise ValueError("recordings must name the directory of FreeSWITCH that its recordings are in")
+        return
+    if not found.recordings.startswith("/") or ".." in found.recordings.split("/"):
+        raise ValueError(
+            "recordings must be a directory on FreeSWITCH's machine, like /var/lib/freeswitch/recordings"
+        )
+    if len(ways) != 1:
+        raise ValueError(
+            "recordings needs either recordings_mount or recordings_url, to say where they are for us"
+        )
+    if found.recordings_mount and not found.recordings_mount.startswith("/"):
+        raise ValueError("recordings_mount must be a directory of this machine, with its whole path")
+    if found.recordings_url:
+        parsers.url(found.recordings_url)
 
 
 FREESWITCH_OPTIONS = (

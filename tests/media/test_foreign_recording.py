@@ -58,6 +58,14 @@ def test_each_voice_is_on_its_side(
     assert sorted(one.name for one in tmp_path.iterdir() if one.suffix != ".peaks") == ["x.mp3", "x.wav"]
 
 
+@pytest.mark.parametrize("factor", [2, 6])
+def test_what_has_a_higher_rate_is_averaged_down(tmp_path: Path, factor: int) -> None:
+    voices = [[one for one in voice for _ in range(factor)] for voice in (FIRST, SECOND)]
+    part = tmp_path / "x.part.wav"
+    to_part(a_wav(tmp_path / "x.wav", *voices, rate=RATE * factor), part)
+    assert sides(part) == (FIRST, SECOND)
+
+
 @pytest.mark.parametrize("kind", ["text", "empty", "short", "rate", "width", "channels"])
 def test_what_is_no_recording_is_said_to_be_none(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.wav"

@@ -1,7 +1,7 @@
 """Ways to tell a story of FreeSWITCH, and what becomes of it in the rules of a call."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,11 @@ def happenings(messages: Iterable[Message]) -> list[Happening]:
     return [happening for message in messages for happening in read(message, BEGAN)]
 
 
-def facts_of(said: Iterable[Happening], plan: Plan = PLAN, *, tapes: bool = False) -> list[AnyFact]:
+def facts_of(
+    said: Iterable[Happening], plan: Plan = PLAN, has: Callable[[str], bool] | None = None
+) -> list[AnyFact]:
     """All facts, those that time makes included."""
-    calls = Calls("freeswitch", plan, tapes=tapes)
+    calls = Calls("freeswitch", plan, has=has)
     facts = [fact for happening in said for fact in calls.take(happening, 0.0)]
     return facts + calls.lapse(10.0)
 
@@ -203,8 +205,8 @@ class Switch:
             event, id_, **{"Record-File-Path": path, "Event-Calling-File": "switch_ivr_async.c", **fields}
         )
 
-    def facts(self, *, tapes: bool = False) -> list[AnyFact]:
-        return facts_of(happenings(self.messages), tapes=tapes)
+    def facts(self, has: Callable[[str], bool] | None = None) -> list[AnyFact]:
+        return facts_of(happenings(self.messages), has=has)
 
     def story(self) -> list[Draft]:
         return story(happenings(self.messages))

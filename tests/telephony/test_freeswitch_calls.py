@@ -11,8 +11,17 @@ from switchhook.events import CallCompleted, CallResult
 from switchhook.telephony.freeswitch.calls import Calls
 from switchhook.telephony.freeswitch.causes import unanswered
 from switchhook.telephony.freeswitch.events import as_listed, several
-from switchhook.telephony.freeswitch.happenings import Began, Channel, Everything, Gone, Happening, Lost
+from switchhook.telephony.freeswitch.happenings import (
+    Began,
+    Channel,
+    Everything,
+    Gone,
+    Happening,
+    Lost,
+    Taped,
+)
 from switchhook.telephony.freeswitch.names import Kind, Plan, host, number_of, resource
+from switchhook.telephony.freeswitch.tapes import Tape, below, chosen
 from switchhook.workspace.calls import Draft
 from switchhook.workspace.facts import (
     Answered,
@@ -385,26 +394,82 @@ def test_who_speaks_to_the_machine_is_at_the_mailbox_and_its_recording_is_awaite
     foreground = {"Event-Calling-File": "switch_ivr_play_say.c"}
     switch = Switch().inbound().calls("a", "b", "101").at(9).hangs_up("b", "NO_ANSWER").at(12)
     switch.records("a", "/vm/1.wav", "RECORD_START", **foreground).at(20)
-    switch.records("a", "/vm/1.wav", variable_record_ms="8000", **foreground).hangs_up("a")
-    facts = switch.facts(tapes=True)
+    switch.records("a", "/vm/1.wav", variable_record_ms="7900", **foreground).hangs_up("a")
+    facts = switch.facts(has=lambda path: path.startswith("/vm/"))
     (answer,) = [fact for fact in facts if isinstance(fact, Answered)]
     assert (answer.kind, answer.at) == (LegKind.MAILBOX, BEGAN + 12_000)
     (end,) = [fact for fact in facts if isinstance(fact, Ended)]
     assert (end.cause, end.final) == (EndCause.HANGUP, False)
-    assert next(fact for fact in switch.facts() if isinstance(fact, Ended)).final
+    for has in (None, lambda path: path.startswith("/elsewhere/")):
+        assert next(fact for fact in switch.facts(has=has) if isinstance(fact, Ended)).final
 
 
-def test_a_recording_says_whose_voice_is_where() -> None:
-    calls = Calls("freeswitch", PLAN, tapes=True)
-    switch = Switch().inbound().calls("a", "b", "101").at(2).talk("a", "b")
-    switch.records("b", "/r/b.wav", variable_RECORD_STEREO="true").records("a", "/r/a.wav", "RECORD_START")
+def test_a_recording_says_whose_voice_is_where_and_when_it_began() -> None:
+    calls = Calls("freeswitch", PLAN, has=lambda _: True)
+    switch = (
+        Switch()
+        .inbound()
+        .calls("a", "b", "101")
+        .at(2)
+        .talk("a", "b")
+        .records("b", "/r/b.wav", "RECORD_START")
+    )
+    switch.at(9).records("b", "/r/b.wav", variable_RECORD_STEREO="true", variable_record_ms="6900")
     for one in happenings(switch.messages):
         calls.take(one, 0.0)
-    assert [(tape.path, tape.stereo, tape.complete, outside) for tape, outside in calls.tapes_of("a")] == [
-        ("/r/a.wav", False, False, True),
-        ("/r/b.wav", True, True, False),
-    ]
-    assert calls.tapes_of("nobody") == []
+    assert calls.tape_of("a") == Tape(
+        "a", "/r/b.wav", BEGAN + 2_000, swap=True, message=False, stereo=True, seconds=6.9
+    )
+    assert calls.tape_of("nobody") is None
+
+
+def taped(path: str, *, outside: bool = True, **said: Any) -> tuple[Taped, bool]:
+    return Taped(BEGAN, Channel("a", "x/y"), path, complete=True, **said), outside
+
+
+@pytest.mark.parametrize(
+    ("tapes", "talked", "path", "swap"),
+    [
+        ([taped("/a", seconds=3.0), taped("/b", seconds=9.0)], True, "/b", False),
+        ([taped("/a", stereo=True), taped("/b", seconds=9.0)], True, "/a", False),
+        ([taped("/a", stereo=True, outside=False, seconds=9.0), taped("/b", stereo=True)], True, "/b", False),
+        ([taped("/a", outside=False)], True, "/a", True),
+        ([taped("/a", swapped=True)], True, "/a", True),
+        ([taped("/a", outside=False, swapped=True)], True, "/a", False),
+        ([taped("/a", seconds=3.0), taped("/b", message=True, seconds=9.0)], True, "/a", False),
+        ([taped("/a", seconds=9.0), taped("/b", message=True)], False, "/b", False),
+        ([taped("/a")], False, "/a", False),
+    ],
+)
+def test_the_recording_that_is_kept(
+    tapes: list[tuple[Taped, bool]], talked: bool, path: str, swap: bool
+) -> None:
+    for order in (tapes, tapes[::-1]):
+        kept = chosen("c", order, talked=talked)
+        assert kept is not None
+        assert (kept.path, kept.swap) == (path, swap)
+    assert chosen("c", [], talked=talked) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/var/rec/a/b.wav", "a/b.wav"),
+        ("/var/rec/b.wav", "b.wav"),
+        ("/var/rec//b.wav", "b.wav"),
+        ("/var/rec/../etc/passwd", None),
+        ("/var/rec/a/../../x", None),
+        ("/var/rec", None),
+        ("/var/recordings/b.wav", None),
+        ("b.wav", None),
+        ("shout://host/b.mp3", None),
+        ("{rate=8000}/var/rec/b.wav", None),
+        ("/var/rec/b\\..\\c.wav", None),
+        ("/var/rec/b\0.wav", None),
+    ],
+)
+def test_only_what_lies_in_the_directory_is_taken(path: str, found: str | None) -> None:
+    assert below("/var/rec", path) == found
 
 
 # -- catching up

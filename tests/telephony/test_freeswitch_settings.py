@@ -67,6 +67,16 @@ def test_without_a_port_it_is_the_usual_one_and_the_password_is_not_shown() -> N
         ({"user": "switchhook"}, "user must be name@domain"),
         ({"password": "s3cret\nx"}, "must be of one line"),
         ({"password": ""}, "there is no password"),
+        ({"recordings_mount": "/mnt"}, "recordings must name the directory"),
+        ({"recordings": "rec", "recordings_mount": "/mnt"}, "recordings must be a directory"),
+        ({"recordings": "/a/../b", "recordings_mount": "/mnt"}, "recordings must be a directory"),
+        ({"recordings": "/rec"}, "either recordings_mount or recordings_url"),
+        (
+            {"recordings": "/rec", "recordings_mount": "/mnt", "recordings_url": "https://x"},
+            "either recordings_mount or recordings_url",
+        ),
+        ({"recordings": "/rec", "recordings_mount": "mnt"}, "recordings_mount must be a directory"),
+        ({"recordings": "/rec", "recordings_url": "pbx.example.com"}, "https://"),
         (
             {"extensions": {"101": "jan@example.com"}},
             "extension 101 is of the unknown user 'jan@example.com'; did you mean jane@example.com?",

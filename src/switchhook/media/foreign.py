@@ -5,6 +5,7 @@ import wave
 from array import array
 from pathlib import Path
 
+from switchhook.media.joined import averaged
 from switchhook.media.recording import interleave, wav_header
 from switchhook.media.tones import RATE
 
@@ -17,17 +18,19 @@ def to_part(source: Path, part: Path, *, swap: bool = False, alone: bool = False
     """Rewrite the WAV `source` as a recording in progress, which `to_mp3` finishes.
 
     Of two channels the first is the outside party's, with `swap` the second. One channel is the outside party's when it
-    was `alone`; else both were mixed, and are heard on either side. Blocking: call it in a thread.
+    was `alone`; else both were mixed, and are heard on either side. What has a multiple of our rate is averaged down to
+    it. Blocking: call it in a thread.
 
     Raises:
-        NotARecording: no such WAV, another rate than ours, or it breaks off.
+        NotARecording: no such WAV, a rate that is no multiple of ours, or it breaks off.
         OSError: the disk said no.
     """
     try:
         with wave.open(str(source), "rb") as wav:
-            if (wav.getsampwidth(), wav.getframerate()) != (2, RATE) or wav.getnchannels() not in (1, 2):
+            rate = wav.getframerate()
+            if wav.getsampwidth() != 2 or not rate or rate % RATE or wav.getnchannels() not in (1, 2):
                 raise NotARecording(
-                    f"{wav.getnchannels()} channels of {8 * wav.getsampwidth()} bits at {wav.getframerate()} Hz"
+                    f"{wav.getnchannels()} channels of {8 * wav.getsampwidth()} bits at {rate} Hz"
                 )
             _copy(wav, part, swap, alone)
     except (wave.Error, EOFError) as error:
@@ -35,12 +38,12 @@ def to_part(source: Path, part: Path, *, swap: bool = False, alone: bool = False
 
 
 def _copy(wav: wave.Wave_read, part: Path, swap: bool, alone: bool) -> None:
-    left = wav.getnframes()
+    left, factor = wav.getnframes(), wav.getframerate() // RATE
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(wav_header())
         while left > 0:
-            piece = wav.readframes(min(left, RATE))
+            piece = wav.readframes(min(left, RATE * factor))
             if not piece:
                 raise NotARecording("it breaks off")
             samples = array("h")
@@ -49,7 +52,9 @@ def _copy(wav: wave.Wave_read, part: Path, swap: bool, alone: bool) -> None:
                 first, second = samples[0::2], samples[1::2]
             else:
                 first, second = samples, array("h", bytes(2 * len(samples))) if alone else samples
-            out.write(interleave(second, first) if swap else interleave(first, second))
             left -= len(first)
+            if factor > 1:
+                first, second = averaged(first, factor), averaged(second, factor)
+            out.write(interleave(second, first) if swap else interleave(first, second))
         out.flush()
         os.fdatasync(out.fileno())

@@ -122,10 +122,11 @@ def _pieces(source: Source, form: _Form) -> Iterator[bytes]:
                 samples = array(
                     "h", map((_ULAW_TABLE if form.coding == _ULAW else _ALAW_TABLE).__getitem__, data)
                 )
-            yield (samples if factor == 1 else _averaged(samples, factor)).tobytes()
+            yield (samples if factor == 1 else averaged(samples, factor)).tobytes()
 
 
-def _averaged(samples: "array[int]", factor: int) -> "array[int]":
+def averaged(samples: "array[int]", factor: int) -> "array[int]":
+    """The mean of every so many samples."""
     whole = len(samples) // factor * factor
     return array("h", [sum(samples[at : at + factor]) // factor for at in range(0, whole, factor)])
 

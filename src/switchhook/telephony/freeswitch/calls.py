@@ -12,13 +12,14 @@ Which channels there are, and whose call each is part of, is told by `Picture`; 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from switchhook.telephony.freeswitch import happenings as h
 from switchhook.telephony.freeswitch.causes import CANCELLED, UNSURE, unanswered
 from switchhook.telephony.freeswitch.moves import moves
 from switchhook.telephony.freeswitch.names import Kind, Plan
 from switchhook.telephony.freeswitch.picture import Picture
+from switchhook.telephony.freeswitch.tapes import Tape, chosen
 from switchhook.telephony.freeswitch.tree import Call, Leg
 from switchhook.telephony.freeswitch.who import Who
 from switchhook.workspace.facts import (
@@ -43,14 +44,17 @@ MAILBOX = "voicemail"
 class Calls:
     """All calls of one FreeSWITCH. `known` are those that were offered by an earlier run, by their ids.
 
-    With `tapes`, the end of a call that was recorded is not final: see `tapes_of`.
+    `has` says of the path of a recording whether its file can be had. The end of a call that has such a recording is
+    not final: see `tape_of`.
     """
 
-    def __init__(self, source: str, plan: Plan, known: Iterable[str] = (), *, tapes: bool = False) -> None:
+    def __init__(
+        self, source: str, plan: Plan, known: Iterable[str] = (), has: Callable[[str], bool] | None = None
+    ) -> None:
         self._source = source
         self._plan = plan
         self._known = set(known)
-        self._tapes = tapes
+        self._has = has
         self._picture = Picture()
         self._who = Who(plan, self._picture)
         self._busy: set[str] = set()  # calls that may still tell something, by their ids
@@ -94,16 +98,22 @@ class Calls:
         """Whether `lapse` has something to do."""
         return bool(self._busy or self._over)
 
-    def tapes_of(self, call: str) -> list[tuple[h.Taped, bool]]:
-        """The recordings of a call; whether the outside party is the channel that was recorded."""
+    def tape_of(self, call: str) -> Tape | None:
+        """The recording of a call that is to be fetched."""
         found = self._picture.calls.get(call)
-        if found is None:
-            return []
-        return [
+        if found is None or self._has is None:
+            return None
+        legs = self._picture.legs_of(found)
+        tapes = [
             (tape, self._who.kind(leg) is Kind.TRUNK)
-            for leg in self._picture.legs_of(found)
-            for _, tape in sorted(leg.tapes.items())
+            for leg in legs
+            for tape in leg.tapes.values()
+            if self._has(tape.path)
         ]
+        talked = any(
+            self._who.is_leg(found, leg) and self._who.talked_at(found, leg) is not None for leg in legs
+        )
+        return chosen(call, tapes, talked=talked)
 
     # -- telling
 
@@ -139,7 +149,7 @@ class Calls:
                     id="ended",
                     at=call.over_at,
                     cause=self._why(call, legs),
-                    final=not (self._tapes and self.tapes_of(call.id)),
+                    final=self.tape_of(call.id) is None,
                 )
             )
             call.ended = True

@@ -20,9 +20,10 @@ from switchhook.storage.store import StorageError
 from switchhook.telephony.freeswitch.calls import GRACE, Calls
 from switchhook.telephony.freeswitch.happenings import Everything, Happening, Lost
 from switchhook.telephony.freeswitch.names import Plan
+from switchhook.telephony.freeswitch.recordings import Recordings
 from switchhook.telephony.freeswitch.session import ConnectionLost, Refused, Session
 from switchhook.workspace.calls import Limits, Standing
-from switchhook.workspace.facts import AnyFact
+from switchhook.workspace.facts import AnyFact, Ended
 from switchhook.workspace.switchboard import Ask
 
 log = logging.getLogger(__name__)
@@ -56,9 +57,17 @@ class _TooMuch(Exception):
 
 
 class Connector:
-    """Watches one FreeSWITCH."""
+    """Watches one FreeSWITCH. `recordings` fetches those that it makes; None when they cannot be had."""
 
-    def __init__(self, session: Callable[[], Session], plan: Plan, clock: Clock, desk: Desk) -> None:
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        plan: Plan,
+        clock: Clock,
+        desk: Desk,
+        recordings: Recordings | None = None,
+    ) -> None:
+        self._recordings = recordings
         self._session = session
         self._plan = plan
         self._clock = clock
@@ -78,7 +87,8 @@ class Connector:
     async def start(self) -> None:
         """Begin to watch. Whether FreeSWITCH can be reached is told by `state`; it is tried again and again."""
         self._said = "connecting"
-        self._calls = Calls(SOURCE, self._plan, await self._desk.open_calls())
+        has = self._recordings.has if self._recordings is not None else None
+        self._calls = Calls(SOURCE, self._plan, await self._desk.open_calls(), has)
         self._waiting = asyncio.Queue()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -86,6 +96,8 @@ class Connector:
             loop.create_task(self._store()),
             loop.create_task(self._look_after()),
         ]
+        if self._recordings is not None:
+            self._tasks.append(loop.create_task(self._recordings.run(self._until_stored)))
 
     async def stop(self) -> None:
         """Stop watching; calls go on, and are caught up with when it starts again."""
@@ -93,6 +105,8 @@ class Connector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._recordings is not None:
+            await self._recordings.close()
         self._said, self._complete = "stopped", False
 
     # -- the connection
@@ -158,6 +172,8 @@ class Connector:
                 facts += self._calls.lapse(now)
                 lapsed = now
             for fact in facts:
+                if isinstance(fact, Ended) and not fact.final:
+                    await self._keep_tape(fact.call)
                 await self._until_stored(fact)
             if isinstance(happening, Everything):
                 self._complete = self._said == "up"
@@ -177,6 +193,17 @@ class Connector:
             pause.cancel()
             if not next_.done():
                 next_.cancel()
+
+    async def _keep_tape(self, call: str) -> None:
+        """Have the recording of a call fetched, which is written down before its end is told."""
+        tape = self._calls.tape_of(call)
+        while self._recordings is not None and tape is not None:
+            try:
+                await self._recordings.keep(tape)
+                return
+            except StorageError as error:
+                log.warning("a recording of FreeSWITCH could not be noted, it is tried again: %s", error)
+            await self._clock.sleep(AGAIN)
 
     async def _until_stored(self, fact: AnyFact) -> None:
         while True:

@@ -203,15 +203,18 @@ def _record(message: Message, at: int, channel: h.Channel) -> h.Happening | None
     path = text(message, "Record-File-Path")
     if not path:
         return None
+    complete = text(message, "Event-Name") == "RECORD_STOP"
+    length = _number(text(message, "variable_record_ms")) if complete else 0
     return h.Taped(
         at,
         channel,
         path,
-        complete=text(message, "Event-Name") == "RECORD_STOP",
+        complete,
         message=text(message, "Event-Calling-File") == _FOREGROUND,
         stereo=_true(message, "variable_RECORD_STEREO"),
         swapped=_true(message, "variable_RECORD_STEREO_SWAP"),
-        seconds=_number(text(message, "variable_record_ms")) / 1000,
+        seconds=length / 1000,
+        began_at=at - length,
     )
 
 

@@ -108,6 +108,7 @@ class Taped(msgspec.Struct, frozen=True):
     stereo: bool = False
     swapped: bool = False
     seconds: float = 0.0
+    began_at: int = 0  # as far as it can be told
 
 
 class Gone(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ A channel belongs to the call of the channel for which it was called, else to on
 that is connected to such a call is adopted by it: an agent of a queue, whoever picks a call up or has it handed over.
 """
 
+import msgspec
+
 from switchhook.telephony.freeswitch import happenings as h
 from switchhook.telephony.freeswitch.tree import Call, Leg
 
@@ -189,7 +191,11 @@ class Picture:
     @staticmethod
     def _taped(leg: Leg, tape: h.Taped) -> None:
         known = leg.tapes.get(tape.path)
-        if known is None or (tape.complete and not known.complete):
+        if known is None:
             leg.tapes[tape.path] = tape
+        else:  # its beginning says when it began, and its end how long it is
+            first, last = (known, tape) if tape.complete else (tape, known)
+            if first.complete is not last.complete:
+                leg.tapes[tape.path] = msgspec.structs.replace(last, began_at=first.at)
         if tape.message and not tape.complete:
             leg.spoke_at = tape.at if leg.spoke_at is None else min(leg.spoke_at, tape.at)
