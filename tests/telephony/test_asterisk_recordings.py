@@ -342,6 +342,7 @@ async def test_a_recording_that_began_before_this_process_is_fetched_when_the_ca
             for one in events
             if one["type"] == "ChannelEnteredBridge" or (one["type"] == "StasisStart" and "Snoop" in str(one))
         ]
+        ari.bridges = [{"id": "b", "bridge_type": "mixing", "channels": [CALL, "1795436317.1"]}]
     await watch()
     if up:
         known = [

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from pathlib import Path
+from typing import BinaryIO
 
 from httptools import HttpParserError, HttpResponseParser
 
@@ -71,11 +72,16 @@ async def fetch(access: Access, clock: Clock, path: str, target: Path, most: int
         writer.transport.abort()
 
 
+def _opened(target: Path) -> BinaryIO:
+    # Not in a thread: who is cancelled while it opens a file cannot close it.
+    return target.open("wb")
+
+
 async def _receive(
     access: Access, clock: Clock, reader: asyncio.StreamReader, target: Path, most: int
 ) -> None:
     answer, size = _Answer(), 0
-    with await asyncio.to_thread(target.open, "wb") as out:
+    with _opened(target) as out:
         while not answer.over:
             try:
                 async with Deadline(clock, QUIET):

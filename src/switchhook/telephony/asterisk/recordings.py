@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -36,6 +37,8 @@ BREATH = 0.01  # seconds between two seconds of sound, for others in this proces
 
 SETTLE = 30.0  # seconds that the end of a call waits for its recording
 
+_joining = threading.Lock()  # one at a time: whoever was stopped in the middle of it may still be at it
+
 Report = Callable[[AnyFact], Awaitable[None]]
 _encode = msgspec.json.Encoder().encode
 _wanted = msgspec.json.Decoder(Wanted).decode
@@ -54,6 +57,7 @@ class Recordings:
         self._earlier: frozenset[str] = frozenset()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._fetching: set[str] = set()
+        self._turn = asyncio.Lock()
 
     async def load(self) -> frozenset[str]:
         """Read what an earlier process has noted; the calls that it is about."""
@@ -142,7 +146,8 @@ class Recordings:
             return None
         target = Path("recordings") / f"asterisk-{name}.mp3"
         try:
-            seconds = await asyncio.to_thread(self._join, sources, self._data / target)
+            async with self._turn:
+                seconds = await asyncio.to_thread(self._join, sources, self._data / target)
         except (Unreadable, OSError) as error:
             log.error("a recording of Asterisk (%s) cannot be kept: %s", sources[0][0].name, error)
             return None
@@ -193,8 +198,9 @@ class Recordings:
                 sides[side] = source
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = target.with_suffix(".part.wav")
-        join(sides.get("left"), sides.get("right"), part)
-        return to_mp3(part, target, breath=BREATH)
+        with _joining:
+            join(sides.get("left"), sides.get("right"), part)
+            return to_mp3(part, target, breath=BREATH)
 
     # -- what is noted
 
