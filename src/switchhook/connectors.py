@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PORTS = {"ami": 5038, "ari": 8088}
 ARI_TLS_PORT = 8089
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-ONLY = {"challenge": "ami", "app": "ari", "prefix": "ari"}  # settings of one of the modes
+ONLY = {"challenge": "ami", "app": "ari", "prefix": "ari", "record": "ari"}  # settings of one of the modes
 
 
 class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +23,7 @@ class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `trunks`, `inbound_contexts` and `ai` are patterns (`*`, `?`); `extensions` are e-mail addresses of users by the
     names of their telephones. `challenge` is of AMI; `app`, the name that is listened under, and `prefix`, that of
-    Asterisk's own web server, are of ARI.
+    Asterisk's own web server, are of ARI, and so is `record`, whether talks are recorded there by us.
     """
 
     host: str
@@ -35,6 +35,7 @@ class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     challenge: bool = True
     app: str = "switchhook"
     prefix: str = ""
+    record: bool = False
     secret: str = ""
     inbound_contexts: tuple[str, ...] = ()
     ai: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ SHOWN = (
 )
 
 
-ASTERISK = ("host", "port", "mode", "app", "tls", "trunks", "inbound_contexts", "ai")
+ASTERISK = ("host", "port", "mode", "app", "tls", "record", "trunks", "inbound_contexts", "ai")
 
 
 class Shown(NamedTuple):

@@ -12,6 +12,7 @@ from switchhook.telephony.asterisk.ami import AmiSession
 from switchhook.telephony.asterisk.ari import AriSession
 from switchhook.telephony.asterisk.connector import SOURCE, Connector
 from switchhook.telephony.asterisk.names import ADDRESS, Plan
+from switchhook.telephony.asterisk.recorder import Recorder
 from switchhook.telephony.asterisk.recordings import Recordings
 from switchhook.telephony.asterisk.session import Access
 from switchhook.workspace.switchboard import Switchboard
@@ -37,7 +38,10 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
         plan = asterisk_plan(settings)
         session = AriSession if settings.mode == "ari" else AmiSession
         recordings = Recordings(access, clock, config.data, SOURCE) if settings.mode == "ari" else None
-        return Connector(lambda: session(access, clock), plan, clock, line, recordings)
+        recorder = Recorder(access, clock) if settings.record else None
+        return Connector(
+            lambda: session(access, clock), plan, clock, line, recordings=recordings, recorder=recorder
+        )
 
     line = Line(
         store,

@@ -69,7 +69,7 @@ ALAW = {0xD5: 8, 0x55: -8, 0xAA: 32256, 0x2A: -32256, 0x80: 5504}
 def test_a_side_is_heard_as_it_was_written(tmp_path: Path, format_: str, content: bytes) -> None:
     file, target = tmp_path / "in", tmp_path / "out.wav"
     file.write_bytes(content)
-    assert join(Source(file, format_), None, target) == 1.0
+    assert join([Source(file, format_)], [], target) == 1.0
     left, right = voices(target)
     assert all(abs(one - LOUD) < 0.02 for one in left)
     assert not any(right)
@@ -83,7 +83,7 @@ def test_the_kinds_of_g711_are_read(tmp_path: Path, format_: str, codes: dict[in
         ("b", wav(bytes(codes), coding=7 if format_ == "ulaw" else 6)),
     ):
         (tmp_path / name).write_bytes(content)
-        join(None, Source(tmp_path / name, format_ if name == "a" else "wav"), target)
+        join([], [Source(tmp_path / name, format_ if name == "a" else "wav")], target)
         assert list(array("h", target.read_bytes()[44:])[1::2]) == list(codes.values())
 
 
@@ -92,16 +92,27 @@ def test_each_side_begins_when_it_did(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(wav(SOUND))
     target = tmp_path / "out.wav"
     target.write_bytes(b"half of an earlier one")
-    assert join(Source(tmp_path / "a", "wav", 0.5), Source(tmp_path / "b", "wav"), target) == 1.5
+    assert join([Source(tmp_path / "a", "wav", 0.5)], [Source(tmp_path / "b", "wav")], target) == 1.5
     left, right = voices(target)
     assert [one > 0.1 for one in left] == [False] * 5 + [True] * 10
     assert [one > 0.1 for one in right] == [True] * 10 + [False] * 5
 
 
+def test_of_two_files_of_a_side_the_first_is_heard_and_the_second_after_it(tmp_path: Path) -> None:
+    """Somebody is handed over: who comes is recorded by himself, and both talk for a moment."""
+    (tmp_path / "a").write_bytes(wav(tone(400, 1.0, level=0.8)))
+    (tmp_path / "b").write_bytes(wav(tone(400, 1.0, level=0.2)))
+    first, second = Source(tmp_path / "a", "wav"), Source(tmp_path / "b", "wav", 0.75)
+    assert join([], [second, first], tmp_path / "out.wav") == 1.75
+    _, right = voices(tmp_path / "out.wav")
+    assert [one > 0.5 for one in right] == [True] * 10 + [False] * 7
+    assert all(0.15 < one < 0.25 for one in right[10:])
+
+
 def test_one_file_for_both_sides_is_heard_on_both(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(wav(SOUND))
     both = Source(tmp_path / "a", "wav")
-    join(both, both, tmp_path / "out.wav")
+    join([both], [both], tmp_path / "out.wav")
     left, right = voices(tmp_path / "out.wav")
     assert left == right
     assert math.isclose(max(left), LOUD, abs_tol=0.02)
@@ -121,5 +132,5 @@ def test_one_file_for_both_sides_is_heard_on_both(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, format_: str, content: bytes, why: str) -> None:
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(Unreadable, match=why):
-        join(Source(tmp_path / "a", format_), None, tmp_path / "out.wav")
+        join([Source(tmp_path / "a", format_)], [], tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()

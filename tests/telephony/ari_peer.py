@@ -38,6 +38,8 @@ class Ari:
         self.opened = 0  # WebSockets
         self._sockets: set[ServerConnection] = set()
         self._server: Server | None = None
+        self._front: asyncio.Server | None = None
+        self.posts: dict[str, list[int]] = {}  # statuses, by paths
 
     async def start(self, port: int = 0) -> int:
         self._server = await serve(
@@ -52,7 +54,29 @@ class Ari:
         )
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
+    async def start_writable(self) -> int:
+        """The same, and `POST` is answered: by `posts`, one after the other, and by 404 when there are no more."""
+        inside = await self.start()
+
+        async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"POST "):
+                self.asked.append(head.split(b" ", 2)[1].decode())
+                answers = self.posts.get(urlsplit(self.asked[-1]).path, [])
+                status = answers.pop(0) if answers else 404
+                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}" % status)
+                writer.close()
+                return
+            there, here = await asyncio.open_connection("127.0.0.1", inside)
+            here.write(head)
+            await asyncio.gather(_copy(reader, here), _copy(there, writer))
+
+        self._front = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+        return int(self._front.sockets[0].getsockname()[1])
+
     async def stop(self) -> None:
+        if self._front is not None:
+            self._front.close()
         if self._server is not None:
             self.drop()
             self._server.close()
@@ -118,6 +142,16 @@ class Ari:
             case "/ari/bridges":
                 return _response(200, json.dumps(self.bridges).encode())
         return _response(404, b'{"message":"Resource not found"}')
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
 
 
 def _response(status: int, body: bytes, **headers: str) -> Response:

@@ -14,6 +14,7 @@ from switchhook.telephony.asterisk.ari import AriSession
 from switchhook.telephony.asterisk.ari_files import TooLong, fetch
 from switchhook.telephony.asterisk.calls import Calls
 from switchhook.telephony.asterisk.connector import SOURCE, Connector
+from switchhook.telephony.asterisk.recorder import Recorder
 from switchhook.telephony.asterisk.recordings import SETTLE, Recordings
 from switchhook.telephony.asterisk.session import Access
 from switchhook.telephony.asterisk.tree import Recording
@@ -169,7 +170,7 @@ async def watch(ari: Ari, desk: Desk, clock: ManualClock, tmp_path: Path) -> Asy
 
     async def start() -> Connector:
         kept = Recordings(access, clock, tmp_path / "data", SOURCE)
-        made.append(Connector(lambda: AriSession(access, clock), PLAN, clock, desk, kept))
+        made.append(Connector(lambda: AriSession(access, clock), PLAN, clock, desk, recordings=kept))
         await made[-1].start()
         await until(clock, is_up(made[-1]))
         return made[-1]
@@ -355,6 +356,70 @@ async def test_a_recording_that_began_before_this_process_is_fetched_when_the_ca
     assert call.recording_url
     assert call.result == "ANSWERED"
     assert [fact.mixed for fact in recorded(desk)] == [False]
+
+
+SNOOP = "/ari/channels/1795436378.{}/snoop"
+RECORD = "/ari/channels/switchhook-1795436378.{}/record"
+
+
+@pytest.fixture
+async def recorder(ari: Ari, desk: Desk, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Connector]:
+    """One that begins recordings itself."""
+    access = Access("127.0.0.1", await ari.start_writable(), "switchhook", ari.secret)
+    made = Connector(
+        lambda: AriSession(access, clock),
+        PLAN,
+        clock,
+        desk,
+        recordings=Recordings(access, clock, tmp_path / "data", SOURCE),
+        recorder=Recorder(access, clock),
+    )
+    await made.start()
+    await until(clock, is_up(made))
+    yield made
+    ari.drop()
+    await made.stop()
+
+
+def posted(ari: Ari) -> list[str]:
+    return [path for path in ari.asked if "/snoop" in path or "/record?" in path]
+
+
+@pytest.mark.parametrize("both", [True, False])
+async def test_who_talks_is_recorded_on_request_each_side_by_itself(
+    ari: Ari, desk: Desk, clock: ManualClock, recorder: Connector, both: bool
+) -> None:
+    ari.posts = {SNOOP.format(1): [200], RECORD.format(1): [409, 409, 201]}
+    ari.posts |= {SNOOP.format(2): [200 if both else 500], RECORD.format(2): [201]}
+    await ari.tells(talk()[:3])
+    await ari.tells(talk())
+    await until(clock, lambda: len(posted(ari)) == (6 if both else 5))
+    assert posted(ari)[:2] == [
+        SNOOP.format(1) + "?spy=in&app=switchhook&snoopId=switchhook-1795436378.1",
+        RECORD.format(1) + "?name=switchhook-1795436378.1&format=wav&ifExists=overwrite",
+    ]
+    for number in (1, 2) if both else (1,):
+        name, spy = f"switchhook-1795436378.{number}", f"Snoop/1795436378.{number}-0000000{number}"
+        ari.raw[f"/ari/recordings/stored/{name}/file"] = LOUD
+        channel = {**talk()[0]["channel"], "id": name, "name": spy}
+        await ari.tells([{"type": "ChannelCreated", "channel": channel}])
+        await ari.tells([event("RecordingStarted", name, f"channel:{name}", 2)])
+    await ari.tells(over())
+    await until(clock, lambda: at_desk(desk, "ended", 1))
+    await until(clock, lambda: at_desk(desk, "settled", 1), 0)
+    assert [fact.mixed for fact in recorded(desk)] == [False]
+    assert len(posted(ari)) == (6 if both else 5)
+
+
+async def test_who_may_not_record_says_so_and_the_calls_go_on(
+    ari: Ari, desk: Desk, clock: ManualClock, recorder: Connector, caplog: pytest.LogCaptureFixture
+) -> None:
+    ari.posts = {SNOOP.format(1): [403], SNOOP.format(2): [403]}
+    await ari.tells(talk())
+    await until(clock, lambda: len(posted(ari)) == 2)
+    await ari.tells(over())
+    await until(clock, has_completed(desk))
+    assert "read_only = no" in caplog.text
 
 
 async def test_a_file_is_taken_to_its_limit_and_no_further(

@@ -6,7 +6,8 @@ Read are WAV (16-bit PCM, and the G.711 kinds), and the headerless files that As
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,9 +42,16 @@ class _Form(NamedTuple):
     begins: int  # bytes before the sound
     size: int
 
+    @property
+    def width(self) -> int:
+        """Bytes of a sample."""
+        return 2 if self.coding == _PCM else 1
 
-def join(left: Source | None, right: Source | None, target: Path) -> float:
-    """Write one stereo recording of both; the same source twice is heard on both sides. Its length in seconds.
+
+def join(left: Sequence[Source], right: Sequence[Source], target: Path) -> float:
+    """Write one stereo recording of both sides; a source may be in both. Its length in seconds.
+
+    Of two sources of one side that overlap, the one that began first is heard.
 
     Blocking: call it in a thread. `target` is replaced.
 
@@ -51,24 +59,26 @@ def join(left: Source | None, right: Source | None, target: Path) -> float:
         Unreadable: a file is not of a known format.
         OSError: the disk said no.
     """
-    sources = [one for one in (left, right) if one is not None]
-    forms = {one: _form(one) for one in sources}  # before anything is written
+    forms = {one: _form(one) for one in (*left, *right)}  # before anything is written
     target.unlink(missing_ok=True)
     recorder = Recorder(target)
     try:
-        lays = [(recorder.left, left), (recorder.right, right)]
-        walks: list[Any] = [
-            [lay, source.offset, _pieces(source, forms[source])] for lay, source in lays if source
-        ]
+        walks: list[Any] = []
+        for lay, sources in ((recorder.left, left), (recorder.right, right)):
+            taken = 0.0  # seconds, until which somebody is heard who began before
+            for source in sorted(sources, key=attrgetter("offset")):
+                form = forms[source]
+                walks.append([source.offset, taken, lay, _pieces(source, form)])
+                taken = max(taken, source.offset + form.size / form.width / form.rate)
         while walks:
-            walk = min(walks, key=lambda one: one[1])  # whoever is behind: neither is taken for silent
-            lay, at, pieces = walk
+            walk = min(walks, key=itemgetter(0))  # whoever is behind: neither is taken for silent
+            begins, taken, lay, pieces = walk
             piece = next(pieces, None)
             if piece is None:
                 walks.remove(walk)
-            else:
-                walk[1] = at + len(piece) / 2 / RATE
-                lay(piece, walk[1])
+                continue
+            walk[0] = at = begins + len(piece) / 2 / RATE
+            lay(piece[2 * max(0, round((taken - begins) * RATE)) :], at)
     finally:
         seconds = recorder.close()
     return seconds
@@ -110,7 +120,7 @@ def _form(source: Source) -> _Form:
 def _pieces(source: Source, form: _Form) -> Iterator[bytes]:
     """The sound in steps, as 16-bit PCM of our rate."""
     factor = form.rate // RATE
-    width = 2 if form.coding == _PCM else 1
+    width = form.width
     left = form.size
     with source.path.open("rb") as file:
         file.seek(form.begins)

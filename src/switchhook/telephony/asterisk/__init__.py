@@ -1,4 +1,4 @@
-"""Asterisk as a source of calls: it is watched, never told what to do.
+"""Asterisk as a source of calls: it is watched, and told nothing but to record, where that is wanted (`recorder`).
 
 Asterisk ──AMI──▶ ami (lines) ──────────┐
          ──ARI──▶ ari (WebSocket, REST) ─┴─▶ happenings ──▶ calls (pure: whose call, which leg) ──▶ facts

@@ -6,7 +6,7 @@
     ▶ ping                                                 when nothing was heard for a while
 
 The application is there to listen: no channel is sent into it, so the dialplan stays as it is. Nothing that is sent
-changes anything in Asterisk.
+here changes anything in Asterisk.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Requests to the REST interface of Asterisk (ARI). Only `GET`: nothing that is asked changes anything.
+"""Requests to the REST interface of Asterisk (ARI). Only with `record` is there anything but `GET`.
 
 The address is the operator's own, as that of the manager interface is: it may be a private one, and no proxy is used.
 """
@@ -11,7 +11,7 @@ import msgspec
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy, UrlRefused, parse_target
-from switchhook.delivery.exchange import Request, header_block
+from switchhook.delivery.exchange import Exchange, Request, header_block
 from switchhook.delivery.http import Client, Limits, SystemResolver
 from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
 
@@ -69,8 +69,34 @@ class Rest:
         """
         return (await self.get_dated(path))[0]
 
+    async def post(self, path: str) -> int:
+        """The status of the answer to `POST /ari{path}`.
+
+        Raises:
+            ConnectionLost: there is none.
+            Refused: we may not do that.
+        """
+        exchange = await self._exchange("POST", path)
+        if exchange.status in (401, 403):
+            raise refused(self._access, exchange.status)
+        assert exchange.status is not None
+        return exchange.status
+
     async def get_dated(self, path: str) -> tuple[Any, str]:
         """The answer, and the time at which it was given as the web server of Asterisk says it; see `get`."""
+        access = self._access
+        exchange = await self._exchange("GET", path)
+        if exchange.status != 200:
+            raise refused(access, exchange.status or 0)
+        try:
+            answer = msgspec.json.decode(exchange.body)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            raise ConnectionLost(f"what {access.host}:{access.port} answers is no JSON") from None
+        dates = [value for name, value in exchange.headers if name.lower() == b"date"]
+        return answer, dates[0].decode("latin-1") if dates else ""
+
+    async def _exchange(self, method: str, path: str) -> Exchange:
+        """What came of a request, with a status."""
         access = self._access
         try:
             target = parse_target(base(access, "http") + path, _ANYWHERE)
@@ -83,20 +109,13 @@ class Rest:
                 headers=self._headers,
                 body=b"",
                 timeout=TIMEOUT,
-                method="GET",
+                method=method,
             )
         )
         if exchange.failure is not None or exchange.status is None:
             why = exchange.failure.detail if exchange.failure else "no answer"
             raise ConnectionLost(f"cannot ask {access.host}:{access.port}: {why}")
-        if exchange.status != 200:
-            raise refused(access, exchange.status)
-        try:
-            answer = msgspec.json.decode(exchange.body)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            raise ConnectionLost(f"what {access.host}:{access.port} answers is no JSON") from None
-        dates = [value for name, value in exchange.headers if name.lower() == b"date"]
-        return answer, dates[0].decode("latin-1") if dates else ""
+        return exchange
 
     async def close(self) -> None:
         """Close what is open."""

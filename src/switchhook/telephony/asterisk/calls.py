@@ -104,6 +104,10 @@ class Calls:
                 found.append(self._wanted(call))
         return found
 
+    def talking(self) -> list[str]:
+        """The channels of calls in which people talk."""
+        return self._picture.talking()
+
     def leave(self, call: str) -> Wanted | None:
         """The recordings of a call whose end was told just now; None when there are none, or were told of already."""
         return self._left.pop(call, None)

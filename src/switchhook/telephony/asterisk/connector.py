@@ -20,8 +20,15 @@ import msgspec
 from switchhook.clock import Clock
 from switchhook.storage.store import StorageError
 from switchhook.telephony.asterisk.calls import GRACE, Calls
-from switchhook.telephony.asterisk.happenings import Everything, Happening, RecordingOn, RecordingOver
+from switchhook.telephony.asterisk.happenings import (
+    Entered,
+    Everything,
+    Happening,
+    RecordingOn,
+    RecordingOver,
+)
 from switchhook.telephony.asterisk.names import Plan
+from switchhook.telephony.asterisk.recorder import Recorder
 from switchhook.telephony.asterisk.recordings import Recordings
 from switchhook.telephony.asterisk.session import ConnectionLost, Refused, Session
 from switchhook.workspace.calls import Limits, Standing
@@ -56,7 +63,11 @@ class Desk(Protocol):
 
 
 class Connector:
-    """Watches one Asterisk. `recordings` fetches those that it makes; None when they cannot be had."""
+    """Watches one Asterisk.
+
+    `recordings` fetches those that it makes; None when they cannot be had. `recorder` makes some; None when none are
+    to be made.
+    """
 
     def __init__(
         self,
@@ -64,8 +75,11 @@ class Connector:
         plan: Plan,
         clock: Clock,
         desk: Desk,
+        *,
         recordings: Recordings | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder
         self._recordings = recordings
         self._session = session
         self._plan = plan
@@ -75,6 +89,7 @@ class Connector:
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: asyncio.Queue[Happening] = asyncio.Queue(WAITING)
         self._complete = False  # what is up is known, and every change of it is heard
+        self._talking = asyncio.Event()  # somebody may have begun to
         self._said = "stopped"
         self._heard_at: int | None = None  # when the connection before this one was lost, wall ms
 
@@ -95,6 +110,8 @@ class Connector:
             loop.create_task(self._store()),
             loop.create_task(self._look_after()),
         ]
+        if self._recorder is not None:
+            self._tasks.append(loop.create_task(self._record(self._recorder)))
 
     async def stop(self) -> None:
         """Stop watching; calls go on, and are caught up with when it starts again."""
@@ -104,6 +121,8 @@ class Connector:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._recordings is not None:
             await self._recordings.stop()
+        if self._recorder is not None:
+            await self._recorder.close()
         self._said, self._complete = "stopped", False
 
     # -- the connection
@@ -166,6 +185,8 @@ class Connector:
                     await self._recordings.note(wanted)
             for fact in facts:
                 await self._tell(fact)
+            if isinstance(happening, Everything | Entered):
+                self._talking.set()
             if isinstance(happening, Everything):
                 self._complete = self._said == "up"
                 await self._fetch_what_is_over()
@@ -217,6 +238,13 @@ class Connector:
             # Whoever is still open to the desk is ended by the sweep, once the recording is there.
             then = partial(self._swept, LOOK_NOW) if call in open_ else partial(self._settle, call)
             self._recordings.begin(call, self._until_stored, then)
+
+    async def _record(self, recorder: Recorder) -> None:
+        """Have those recorded who have begun to talk."""
+        while True:
+            await self._talking.wait()
+            self._talking.clear()
+            await recorder.begin(self._calls.talking())
 
     async def _open_calls(self) -> Iterable[str]:
         while True:

@@ -52,6 +52,18 @@ class Picture:
             self._tapes.forget(id_)
         del self.calls[call.id]
 
+    def talking(self) -> list[str]:
+        """The channels of our calls that are connected with somebody."""
+        found = []
+        for call in self.calls.values():
+            if call.direction is not None and not call.ended:
+                mine = [leg.id for leg in self.legs_of(call) if leg.bridge and self._is_somebody(leg.name)]
+                found += mine if len(mine) > 1 else []
+        return found
+
+    def _is_somebody(self, name: str) -> bool:
+        return self._plan.kind(name) in {Kind.TRUNK, Kind.USER, Kind.AI}
+
     def _note(self, happening: "h.Happening", now: float) -> set[str]:
         assert not isinstance(happening, h.Everything | h.RecordingOn | h.RecordingOver)
         leg = self._leg(_about(happening))
@@ -226,7 +238,7 @@ class Picture:
         inside = self._bridges.get(self._leg(channel).bridge, set()) - {channel.id}
         for id_ in sorted(inside):
             leg = self.legs[id_]
-            if self._plan.kind(leg.name) in {Kind.TRUNK, Kind.USER, Kind.AI}:
+            if self._is_somebody(leg.name):
                 return h.Channel(leg.id, leg.call, leg.name)
         return None
 

@@ -191,15 +191,15 @@ class Recordings:
 
     def _join(self, sources: list[tuple[File, Path]], target: Path) -> float:
         began = min(file.began_at for file, _ in sources)
-        sides: dict[str, Source] = {}
+        left, right = [], []
         for file, tape in sources:
             source = Source(tape, file.format, (file.began_at - began) / 1000)
-            for side in ("left", "right") if file.side == "both" else (file.side,):
-                sides[side] = source
+            left += [source] if file.side != "right" else []
+            right += [source] if file.side != "left" else []
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = target.with_suffix(".part.wav")
         with _joining:
-            join(sides.get("left"), sides.get("right"), part)
+            join(left, right, part)
             return to_mp3(part, target, breath=BREATH)
 
     # -- what is noted

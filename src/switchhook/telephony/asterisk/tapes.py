@@ -10,6 +10,7 @@ Recordings are told of by their names, in any order with the channels that they 
 from collections.abc import Iterable, Mapping
 
 from switchhook.telephony.asterisk import happenings as h
+from switchhook.telephony.asterisk.recorder import OURS
 from switchhook.telephony.asterisk.tree import Leg, Recording
 
 MOST = 2_000  # recordings that are remembered
@@ -52,8 +53,9 @@ class Tapes:
                 one.bridge, one.leg = True, inside[0] if inside else ""
             elif id_ in legs:
                 name = legs[id_].name
-                one.snooped = name.startswith(SNOOP)
-                heard = name.removeprefix(SNOOP).rpartition("-")[0] if one.snooped else id_
+                listens = name.startswith(SNOOP)
+                heard = name.removeprefix(SNOOP).rpartition("-")[0] if listens else id_
+                one.snooped = listens and not one.name.startswith(OURS)
                 one.leg = heard if heard in legs else ""
             if one.leg:
                 placed.append(one.leg)

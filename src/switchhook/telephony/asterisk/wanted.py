@@ -2,7 +2,8 @@
 
 A file is the outside party's side, ours, or both at once. Whose channel was recorded says that; a channel that listens
 in may hear its channel, the other side or both, which Asterisk does not tell: only when both sides were listened in on,
-each is taken for its own channel's (`spy=in`). Two sides are better than both in one, and that is better than one.
+each is taken for its own channel's (`spy=in`), as what we have begun is. Two sides are better than both in one, and
+that is better than one.
 """
 
 from collections.abc import Sequence
@@ -37,10 +38,7 @@ def chosen(recordings: Sequence[tuple[Recording, bool]]) -> tuple[File, ...]:
     own = [(one, outside) for one, outside in recordings if not one.bridge]
     sides = {outside for _, outside in own}
     if sides == {True, False}:
-        return tuple(
-            file(next(one for one, of in own if of is outside), "left" if outside else "right")
-            for outside in (True, False)
-        )
+        return tuple(file(one, "left" if outside else "right") for one, outside in own)
     mixed = [one for one, _ in recordings if one.bridge or one.snooped]
     if mixed:
         return (file(min(mixed, key=lambda one: (not one.bridge, one.began_at, one.name)), "both"),)
