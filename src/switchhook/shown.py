@@ -32,6 +32,8 @@ SHOWN = (
 
 ASTERISK = ("host", "port", "mode", "app", "tls", "record", "trunks", "inbound_contexts", "ai")
 
+FREESWITCH = ("host", "port", "user", "trunks", "inbound_contexts", "ai", "recordings", "recordings_mount")
+
 
 class Shown(NamedTuple):
     """A setting as it is shown. `source` is where it was set."""
@@ -42,7 +44,7 @@ class Shown(NamedTuple):
 
 
 def shown(config: Config) -> list[Shown]:
-    """The settings that matter to who looks after the server, in the order of `SHOWN`, and those of an Asterisk."""
+    """The settings that matter to who looks after the server, in the order of `SHOWN`, and of the systems watched."""
     found = [
         Shown(name, _plain(getattr(config, name)), config.sources.get(name, "default")) for name in SHOWN
     ]
@@ -50,6 +52,12 @@ def shown(config: Config) -> list[Shown]:
         source = config.sources.get("asterisk", "default")
         found += [
             Shown(f"asterisk_{name}", _plain(getattr(config.asterisk, name)), source) for name in ASTERISK
+        ]
+    if config.freeswitch is not None:
+        source = config.sources.get("freeswitch", "default")
+        found += [
+            Shown(f"freeswitch_{name}", _plain(getattr(config.freeswitch, name)), source)
+            for name in FREESWITCH
         ]
     return found
 

@@ -42,7 +42,7 @@ def freeswitch_line(
     def open_line(_: OnFact) -> Connector:
         assert settings is not None
         access = esl_access(config)
-        plan = Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
+        plan = freeswitch_plan(settings)
         recordings = None
         if settings.recordings:
             recordings = Recordings(
@@ -78,6 +78,11 @@ def esl_access(config: Config) -> Access:
     return Access(
         settings.host, settings.port, config.freeswitch_password or settings.password, settings.user
     )
+
+
+def freeswitch_plan(settings: FreeswitchConfig) -> Plan:
+    """Who is who on a FreeSWITCH."""
+    return Plan(settings.trunks, settings.inbound_contexts, settings.ai, settings.extensions)
 
 
 def place(settings: FreeswitchConfig) -> Place:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 Message = Mapping[str, Any]
+VERSION = "FreeSWITCH Version 1.10.12-release~64bit (-release 64bit)"
 
 
 def framed(type_: str, body: bytes = b"") -> bytes:
@@ -134,7 +135,7 @@ class Socket:
                 if message["Unique-ID"] == id_ and id_ not in self.unlisted:
                     return json.dumps({**message, "Event-Name": "CHANNEL_DATA"})
             return "-ERR No such channel!\n"
-        return "1000000"
+        return {"version": VERSION + "\n", "strepoch": "1700000000"}.get(command, "1000000")
 
 
 def row(message: Message) -> dict[str, str]:

@@ -13,6 +13,7 @@ from switchhook.commands.printing import cell, json_option, print_json
 from switchhook.commands.settings import settings
 from switchhook.config import load
 from switchhook.examination import Finding, examine
+from switchhook.freeswitch_findings import examine_freeswitch
 from switchhook.twilio_findings import examine_twilio
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -22,7 +23,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 @json_option
 @settings()
 def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> None:
-    """Look at configuration, files, disk, clock, ports, database, endpoints, Twilio and Asterisk, and say what to do.
+    """Look at configuration, files, disk, clock, ports, database, endpoints, carriers and switches, and say what to do.
 
     Takes the settings of `serve`, on the machine where it runs, while it runs or not. Exit code 1 when there is
     an error.
@@ -36,6 +37,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
             examine(config, clock),
             examine_twilio(config, clock),
             examine_asterisk(config, clock),
+            examine_freeswitch(config, clock),
         ):
             async for finding in findings:
                 found.append(finding)
