@@ -45,6 +45,7 @@ from switchhook.installation import (
 )
 from switchhook.line import Line, check_telephony, sip_line
 from switchhook.media.links import sign_path
+from switchhook.ordering import Ordering
 from switchhook.seat import Seat
 from switchhook.server import HttpServer
 from switchhook.shown import shown
@@ -121,6 +122,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             freeswitch_line(config, store, switchboard, clock, policy=policy, workspace=workspace.id),
         ]
         await _open(lines, stack)
+        orders = Ordering(store, clock, switchboard, lines[0], trunk=bool(config.sip_trunk))
         api = build(
             Services(
                 store=store,
@@ -138,6 +140,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 chores=lambda: {**figures(), **recordings.snapshot()},
                 telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
+                orders=_started(orders, stack),
                 twilio=texts.twilio,
                 twilio_voice=voice,
                 disks=_disks(config),
@@ -190,6 +193,13 @@ class _Watched(Protocol):
 
 def _states(*watched: _Watched) -> dict[str, str]:
     return {name: said for one in watched for name, said in one.status().items()}
+
+
+def _started(ordering: Ordering, stack: contextlib.AsyncExitStack) -> Ordering:
+    """What takes orders for the SIP line, at work; `stack` stops it."""
+    stack.push_async_callback(ordering.stop)
+    ordering.start()
+    return ordering
 
 
 def _limits(config: Config) -> Limits:

@@ -38,7 +38,7 @@ from switchhook.workspace import directory
 from switchhook.workspace.calls import Limits
 from switchhook.workspace.e164 import normalise
 from switchhook.workspace.facts import AnyFact, Offered, TransferAsked
-from switchhook.workspace.switchboard import Ask, Switchboard
+from switchhook.workspace.switchboard import Ask, Fence, Switchboard
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +143,28 @@ class Line:
         except StorageError as error:
             log.warning("%s is free for others only when this process is gone: %s", self._title, error)
 
-    async def report(self, fact: AnyFact) -> None:
-        """Take in what happened on the line; see `Switchboard.report`."""
-        await self._switchboard.report(fact, self._fence)
+    @property
+    def telephones(self) -> Telephones | None:
+        """What is open here; None in a process that stands by, and when the line is off."""
+        return self._line
+
+    async def need(self, tx: Transaction) -> None:
+        """See that the line is this process's, also when `tx` is committed.
+
+        Raises:
+            LineLost: it is not.
+        """
+        await self._fence(tx)
+
+    async def report(self, fact: AnyFact, also: Fence | None = None) -> None:
+        """Take in what happened on the line, together with what else is to be one with it; see `Switchboard.report`."""
+
+        async def fence(tx: Transaction) -> None:
+            await self._fence(tx)
+            if also is not None:
+                await also(tx)
+
+        await self._switchboard.report(fact, fence)
 
     async def sweep(self, ask: Ask, limits: Limits) -> int:
         """Complete the calls of the line whose end does not come; see `Switchboard.sweep`."""
@@ -362,10 +381,13 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             known = await switchboard.find(offered.source, offered.call) if config.agents else None
             return routing.plan(offered, switchboard.directory, rules, known.id if known else "")
 
+        def records(offered: Offered) -> bool:
+            return routing.records(offered, switchboard.directory)
+
         async def transfer(asked: TransferAsked) -> TransferPlan:
             return routing.passing(asked, switchboard.directory, rules)
 
-        return SipLine(settings, report, route, clock, config.data, transfer=transfer)
+        return SipLine(settings, report, route, clock, config.data, transfer=transfer, records=records)
 
     maker = open_line if config.sip_listen else None
     return Line(store, clock, switchboard, configure, maker, runs=TELEPHONY in config.role)

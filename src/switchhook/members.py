@@ -60,6 +60,7 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users: tuple[str, ...] = ()
     voicemail: bool = True
     ring_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 25
+    record: bool = True
     type: str | None = None
     country: str | None = None
     capabilities: tuple[str, ...] | None = None

@@ -28,6 +28,7 @@ from tests.api.world import TAG, Answer, World
 
 NOBODY = "+33611111111"
 SECRET = "Dupont"
+CALLER = "anna@harbour.example"
 CALL, TEXT, TAGS, PLAN = "cll_harbour", "msg_harbour", "harbour_vip", "harbour_plan"
 DATE = "2025-01-01T00:00:00Z"
 
@@ -37,6 +38,8 @@ BODIES: dict[str, Any] = {
     "batch_items": {"ids": ["{item_id}"]},
     "change_summary": {"content": "Ours now"},
     "collect_data": {"account": "12345"},
+    "create_call": {"to": MARIE, "user_email": CALLER},
+    "record_call": {"state": "paused"},
     "create_company": {"name": SECRET},
     "create_contact_v1": {"numbers": [MARIE], "name": "Ben"},
     "create_deal": {"name": "Plan"},
@@ -85,7 +88,7 @@ OF_THE_PROCESS = ("get_system",)
 AS_GOOD_AS_NEW = {"act_on_conversation": 200, "pin_conversation": 204, "unpin_conversation": 204}
 """These take a number that nobody has: each workspace has its own conversations with every number."""
 
-ONE_S_OWN = ("create_contact_v1", "send_sms_v1")
+ONE_S_OWN = ("create_contact_v1", "send_sms_v1", "create_call")
 """These take a number that belongs to one workspace only."""
 
 ANSWERED = tuple(route for route in ROUTES if route.access != "public")

@@ -25,8 +25,9 @@ from switchhook.events.catalogue import CATALOGUE
 from switchhook.storage import keys
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
-from switchhook.storage.store import Committed, Row, Store, Transaction
+from switchhook.storage.store import Committed, Reader, Row, Store, Transaction
 from switchhook.workspace.messaging import Texts
+from switchhook.workspace.orders import OrderFault, What, give
 from tests.delivery.dispatching import PatientClock
 from tests.workspace.carrying import ScriptedCarrier
 
@@ -38,6 +39,19 @@ TAG: dict[str, Any] = {"call_id": "cll_1", "tag_key": "vip", "tag_name": "VIP", 
 _DOCUMENT = document(PUBLIC_URL, "test")
 _ROUTER = Router(ROUTES)
 _numbers = itertools.count(1)
+
+
+class FakeLine:
+    """A line of `wsp_a` that takes orders and carries none out; `closed` says why it takes none."""
+
+    closed = ""
+
+    async def check(self, reader: Reader, workspace: str) -> None:
+        if self.closed or workspace != "wsp_a":
+            raise OrderFault("LINE_NOT_OPEN", "", self.closed or "This workspace has no line.")
+
+    async def give(self, tx: Transaction, call: str, what: What) -> None:
+        await give(tx, "wsp_a", call, what, 1)
 
 
 class FakeDispatcher:
@@ -89,6 +103,7 @@ class World:
         self.store = store or SqliteStore(folder / "switchhook.db")
         self.clock.pending = lambda: self.store.pending
         self.dispatcher = FakeDispatcher()
+        self.line = FakeLine()
         self.carrier: ScriptedCarrier | None = ScriptedCarrier()
         self.recoveries = Recoveries(self.store, self.clock)  # hears of the commits that ask for one
         self.committed: list[Committed] = []
@@ -112,6 +127,7 @@ class World:
             texts=Texts(
                 store or self.store, self.clock, "wsp_a", "FR", carrier=self.carrier, sender_ids=("Harbour",)
             ),
+            orders=self.line,
             chores=lambda: {"retention_events_removed_total": 5},
             telephony=lambda: {"sip": "up"},
             version="test",

@@ -67,9 +67,9 @@ def test_a_recording_goes_on_in_the_next_part_of_the_call_and_is_silent_while_it
     legs = Legs({1: FRAME, 2: FRAME})
     first = Media(1, 2, recorder=Recorder(tmp_path / "x.wav"))
     run(first, legs, 1.0)
+    first.paused = True
     second = Media(1, playing=ring_tone(), over_and_over=True)
     second.go_on_from(first)
-    second.paused = True
     run(second, legs, 1.0, 1.0)
     second.paused = False
     run(second, legs, 1.0, 2.0)

@@ -30,6 +30,7 @@ from switchhook.api.hooks import Hooks
 from switchhook.api.idempotency import Idempotency, Work, read_idempotency_key
 from switchhook.api.ingest import Ingest
 from switchhook.api.keys import Keys
+from switchhook.api.line_calls import LineCalls
 from switchhook.api.messages import Disconnected, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
@@ -178,7 +179,11 @@ class Api:
             "get_system": System(services, self._metrics).get,
             "list_active_calls": ActiveCalls(services).list,
         }
+        line = LineCalls(services)
         writes: dict[str, Writing] = {
+            "create_call": line.create,
+            "hang_up_call": line.hang_up,
+            "record_call": line.record,
             "revoke_key": keys.revoke,
             "create_webhook": webhooks.create,
             "update_webhook": webhooks.update,

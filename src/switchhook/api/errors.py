@@ -78,6 +78,7 @@ CODES: dict[str, Code] = {
     "NUMBER_NOT_SMS_ENABLED": Code(400, "validation_error", "The carrier sends no texts from this number."),
     "MESSAGE_NOT_COMPLIANT": Code(400, "validation_error", "The number has asked for no more texts."),
     "PROVIDER_NOT_SUPPORTED": Code(400, "validation_error", "The workspace has no carrier for texts."),
+    "NO_TELEPHONE": Code(400, "validation_error", "The user has no telephone that could ring."),
     "ENDPOINT_NOT_FOUND": Code(404, "not_found_error", "There is nothing at this URL."),
     "WEBHOOK_NOT_FOUND": Code(404, "not_found_error", "The workspace has no webhook of this id."),
     "KEY_NOT_FOUND": Code(404, "not_found_error", "The workspace has no key in force of this id."),
@@ -101,6 +102,7 @@ CODES: dict[str, Code] = {
     "IDEMPOTENCY_KEY_REUSE": Code(
         409, "conflict_error", "The idempotency key was used on another route within the last hour."
     ),
+    "LINE_NOT_OPEN": Code(409, "conflict_error", "No line is there that could carry the call."),
     "TAG_ALREADY_EXISTS": Code(409, "conflict_error", "The workspace has a tag of this name."),
     "PIN_LIMIT_REACHED": Code(409, "conflict_error", "As many conversations are pinned as may be."),
     "WEBHOOK_NOT_SIGNED": Code(409, "conflict_error", "A webhook of version 1 has no key."),

@@ -9,8 +9,9 @@ from switchhook import __version__
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.media.s3 import S3
-from switchhook.storage.store import Store
+from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace.messaging import Texts
+from switchhook.workspace.orders import What
 
 
 class Setting(Protocol):
@@ -57,6 +58,16 @@ class CallHooks(Protocol):
         """The document that answers a request, once what it says is durable; None when the signature is not good."""
 
 
+class Orders(Protocol):
+    """What takes orders for a line of telephones."""
+
+    async def check(self, reader: Reader, workspace: str) -> None:
+        """Raise `OrderFault` when nobody could carry an order of that workspace out."""
+
+    async def give(self, tx: Transaction, call: str, what: What) -> None:
+        """Write an order about a call down; it is carried out once `tx` is committed."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much one key may ask for, and how large a request may be. A rate of None is no limit.
@@ -96,6 +107,7 @@ class Services:
     texts: Texts | None = None
     twilio: CarrierHooks | None = None
     twilio_voice: CallHooks | None = None
+    orders: Orders | None = None
     serves_api: bool = True
     worker: str = ""
     others: Callable[[], Mapping[str, bytes]] = dict

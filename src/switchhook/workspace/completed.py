@@ -190,7 +190,7 @@ def own_number(state: CallState, directory: Directory) -> Number | None:
     if state.direction is Direction.INBOUND:
         return directory.number(state.to_number)
     user = directory.user_of_sip(state.user_ref)
-    return (directory.number_of_user(user) if user else None) or directory.number(state.from_number)
+    return directory.number(state.from_number) or (directory.number_of_user(user) if user else None)
 
 
 def user_email(state: CallState, directory: Directory) -> str:

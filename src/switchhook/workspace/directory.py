@@ -34,10 +34,11 @@ class User(msgspec.Struct, frozen=True):
 
 
 class NumberSettings(msgspec.Struct, frozen=True):
-    """How calls to a number are handled. `ring_seconds` is how long its telephones ring."""
+    """How calls to a number are handled: `ring_seconds` is how long its telephones ring, `record` if it is on tape."""
 
     voicemail: bool = True
     ring_seconds: float = 25
+    record: bool = True
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -175,7 +176,7 @@ def number_of(entry: NumberConfig, known: Number | None, users: Sequence[User], 
         name=entry.name,
         country=entry.country or (same.country if same else "") or country(spelled) or _abroad(type_, region),
         users=tuple(users),
-        settings=NumberSettings(entry.voicemail, entry.ring_seconds),
+        settings=NumberSettings(entry.voicemail, entry.ring_seconds, entry.record),
         type=type_,
         capabilities=entry.capabilities or (same.capabilities if same else usual),
         configured=True,

@@ -72,6 +72,10 @@ class Offered(CallFact, frozen=True, kw_only=True, tag="offered"):
     from_raw: str
     to_raw: str
     user_ref: str | None = None  # outbound: the SIP address of the user's telephone
+    ordered: str | None = (
+        None  # our own id of the call, where somebody ordered it: the user's telephones ring first
+    )
+    record: bool | None = None  # whether who ordered it wants it recorded, where they say so
     internal: bool = False  # between telephones of ours: it makes no events; outbound, as the source sees it
     original_to_raw: str | None = None  # the number that was called first, when the call was diverted to ours
     diverted: tuple[str, ...] = ()  # the numbers that it was diverted by on its way, the last one first

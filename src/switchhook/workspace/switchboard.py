@@ -67,6 +67,11 @@ class Switchboard:
         self._transcripts = transcripts
         self.directory = Directory((), (), region)
 
+    @property
+    def workspace(self) -> str:
+        """The id of the workspace."""
+        return self._workspace
+
     async def load(self) -> None:
         """Read who has which number; to be called again when that changes."""
         self.directory = await self._store.read(
@@ -96,7 +101,8 @@ class Switchboard:
         if known:
             state = _state.decode(rows[0][1])
         else:
-            state = CallState(id=new_id("cll", fact.at), source=fact.source, source_call=fact.call)
+            ordered = fact.ordered if isinstance(fact, Offered) else None
+            state = CallState(id=ordered or new_id("cll", fact.at), source=fact.source, source_call=fact.call)
         if isinstance(fact, Transcribed) and fact.id not in state.seen:
             await transcripts.put_tags(tx, self._workspace, state.id, fact.tags, self._clock.now())
         context = await self._context(tx, state, fact)

@@ -3,6 +3,7 @@
 from switchhook.api.route import Route
 from switchhook.api.routes import (
     agents,
+    calls,
     conversations,
     crm,
     deliveries,
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *deliveries.ROUTES,
     *conversations.ROUTES,
     *agents.ROUTES,
+    *calls.ROUTES,
     *crm.ROUTES,
     *v1.ROUTES,
     *system.ROUTES,

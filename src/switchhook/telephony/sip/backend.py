@@ -7,12 +7,12 @@ whatever is done to it later does nothing. All calls and reports happen on the w
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.plan import RingPlan
+from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -24,6 +24,9 @@ class Health(msgspec.Struct, frozen=True):
     registered: int = 0
     banned: int = 0
     trunk: str = ""
+
+
+AnyPlan = TypeVar("AnyPlan", bound=RingPlan | TransferPlan)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Backend(Protocol):
     def ring(self, handle: int) -> None:
         """Let a caller hear that it rings; until then he is told nothing."""
 
-    def spread(self, plan: RingPlan) -> RingPlan:
+    def spread(self, plan: AnyPlan) -> AnyPlan:
         """The plan with the telephones that have registered in place of their users."""
 
     def health(self) -> Health:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from switchhook.telephony.sip import moves as m
+from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.control import CallControl
 from switchhook.telephony.sip.legs import CALLER, Leg
 from switchhook.workspace.facts import Direction, LegKind
@@ -26,7 +27,7 @@ def consultation(here: CallControl, leg: str, there: CallControl, other: str) ->
     """How the parties that one telephone talks with at `leg` and at `other` come together; None when they may not."""
     if here is there or not (here.may_pass_on(leg) and there.may_pass_on(other)):
         return None
-    if here.party(leg)[0].target != there.party(other)[0].target:
+    if parse_uri(here.party(leg)[0].target) != parse_uri(there.party(other)[0].target):
         return None  # of two users; neither may end the call of the other
     swapped = here.offered.internal and not there.offered.internal
     if swapped:

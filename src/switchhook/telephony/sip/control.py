@@ -72,21 +72,8 @@ class CallControl:
                 if legs.on_committed(fact):
                     self._on_caller_up()
                 self._talk.on_committed(fact)
-            case m.PassOn(asked, plan):
-                self._talk.on_plan(asked, plan)
-            case m.Held(name, held):
-                if (leg := legs.get(name)) is not None:
-                    self._talk.on_hold(leg, held)
-            case m.Referred(name, to):
-                if (leg := legs.get(name)) is not None:
-                    self._talk.on_referred(leg, to)
-            case m.Joined(by, name, kind, target, to):
-                if self.may_pass_on(by):
-                    self._talk.on_joined(legs.need(by), legs.add(kind, target, name), to)
-            case m.GivenAway(by, to, kind, into):
-                if self.may_pass_on(by):
-                    self._talk.on_given_away(legs.need(by), to, kind, into)
-            case m.Planned(plan):
+            case m.Planned(plan, record):
+                self._talk.record = self._talk.record and record
                 self._reception.on_planned(plan)
             case m.Progress(name):
                 if (leg := self._dialled(name)) is not None:
@@ -108,7 +95,29 @@ class CallControl:
                 legs.on_recording(path, seconds)
             case m.HangUpNow():
                 legs.close(EndCause.HANGUP if legs.answered else EndCause.FAILED)
+            case _:
+                self._of_talk(event)
         return legs.out
+
+    def _of_talk(self, event: m.Event) -> None:
+        legs = self._legs
+        match event:
+            case m.PassOn(asked, plan):
+                self._talk.on_plan(asked, plan)
+            case m.Held(name, held):
+                if (leg := legs.get(name)) is not None:
+                    self._talk.on_hold(leg, held)
+            case m.Referred(name, to):
+                if (leg := legs.get(name)) is not None:
+                    self._talk.on_referred(leg, to)
+            case m.Joined(by, name, kind, target, to):
+                if self.may_pass_on(by):
+                    self._talk.on_joined(legs.need(by), legs.add(kind, target, name), to)
+            case m.GivenAway(by, to, kind, into):
+                if self.may_pass_on(by):
+                    self._talk.on_given_away(legs.need(by), to, kind, into)
+            case m.SetRecording(state):
+                self._talk.on_recording(state)
 
     def _dialled(self, name: str) -> Leg | None:
         leg = self._legs.get(name)

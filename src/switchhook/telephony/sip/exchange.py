@@ -2,15 +2,12 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from switchhook.clock import Clock, Timer
-from switchhook.media.recording import Recorder, to_mp3
+from switchhook.clock import Clock
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.backend import Backend, BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
@@ -18,31 +15,17 @@ from switchhook.telephony.sip.causes import refusal
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.consultation import consultation
 from switchhook.telephony.sip.control import CALLER, CallControl
-from switchhook.telephony.sip.journal import Journal, Recording
+from switchhook.telephony.sip.journal import Journal
 from switchhook.telephony.sip.keys import KEYS
+from switchhook.telephony.sip.live import Live
 from switchhook.telephony.sip.origin import Origin
-from switchhook.telephony.sip.plan import Reject, RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, TransferPlan
 from switchhook.telephony.sip.reach import is_absent
 from switchhook.telephony.sip.sounds import greeting_of, prompt_of, ring_tone
-from switchhook.workspace.facts import AnyFact, EndCause, LegEnded
+from switchhook.telephony.sip.tape import Tape
+from switchhook.workspace.facts import AnyFact, EndCause, LegEnded, Offered
 
 log = logging.getLogger(__name__)
-
-_BREATH = (
-    0.003  # seconds the encoder pauses after each second of sound, for the frames of the calls that go on
-)
-
-
-@dataclass
-class _Live:
-    control: CallControl
-    handles: dict[str, int] = field(default_factory=dict)
-    unborn: dict[str, bool] = field(default_factory=dict)  # legs being dialled; True: drop once dialled
-    timers: dict[str, Timer] = field(default_factory=dict)
-    media: Media | None = None
-    recording: Recording | None = None
-    recorder: Recorder | None = None
-    refusal: int = 0  # the status that the caller hears when nobody answers
 
 
 class Exchange:
@@ -72,7 +55,7 @@ class Exchange:
         self._send = send
         self._died = died
         self._origin = Origin(config, clock, spent)
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
         self._legs: dict[int, tuple[str, str]] = {}
         self._waiting: dict[int, tuple[str, str]] = {}  # seq: call and fact that somebody waits for
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,16 +89,32 @@ class Exchange:
         call, fact = self._waiting.pop(seq, ("", ""))
         self._feed(call, m.Committed(fact))
 
-    def planned(self, call: str, plan: RingPlan) -> None:
-        """What shall become of a call."""
+    def planned(self, call: str, plan: RingPlan, record: bool) -> None:
+        """What shall become of a call, and whether it is recorded."""
         live = self._live.get(call)
         if live is not None and plan == Reject(EndCause.UNREACHABLE):
             live.refusal = 404  # there is no such number; somebody who is away is 480
-        self._feed(call, m.Planned(self._backend.spread(plan)))
+        self._feed(call, m.Planned(self._backend.spread(plan), record))
+
+    def originate(self, offered: Offered) -> None:
+        """Begin a call that somebody ordered; one that was begun already is left alone."""
+        if not self._origin.take(offered.call):
+            return
+        control = CallControl(offered, record=self._config.record, max_seconds=self._config.max_seconds)
+        live = Live(control)
+        self._live[offered.call] = live
+        self._idle.clear()
+        self._act(offered.call, live, control.begin())
+        if self._closing or len(self._live) > self._config.max_calls:
+            self.hang_up(offered.call)
+
+    def set_recording(self, call: str, state: RecordingState) -> None:
+        """Record the talk of a call, or silence, or nothing."""
+        self._feed(call, m.SetRecording(state))
 
     def pass_on(self, call: str, asked: str, plan: TransferPlan) -> None:
         """What shall become of the transfer that the fact `asked` of a call asks for."""
-        self._feed(call, m.PassOn(asked, plan))
+        self._feed(call, m.PassOn(asked, self._backend.spread(plan)))
 
     def hang_up(self, call: str) -> None:
         """End that call."""
@@ -156,7 +155,7 @@ class Exchange:
         offered = self._origin.offered(invite)
         record = self._config.record and not offered.internal
         control = CallControl(offered, record=record, max_seconds=self._config.max_seconds)
-        live = _Live(control, handles={CALLER: invite.handle})
+        live = Live(control, handles={CALLER: invite.handle})
         self._live[offered.call] = live
         self._idle.clear()
         self._legs[invite.handle] = (offered.call, CALLER)
@@ -232,7 +231,7 @@ class Exchange:
         if live is not None:
             self._act(call, live, live.control.handle(event, self._clock.now()))
 
-    def _act(self, call: str, live: _Live, actions: list[m.Action]) -> None:
+    def _act(self, call: str, live: Live, actions: list[m.Action]) -> None:
         for action in actions:
             match action:
                 case m.Tell(fact):
@@ -242,38 +241,22 @@ class Exchange:
                     self._tell(fact)
                 case m.Call(leg):
                     live.unborn[leg] = False
-                    self._backend.ring(live.handles[CALLER])
+                    self._backend.ring(live.handles.get(CALLER, 0))
                     self._spawn(self._dial(call, live, action))
                 case m.Drop(leg):
                     self._drop(live, leg)
                 case m.Answer():
                     self._spawn(self._backend.answer(live.handles[CALLER]))
-                case m.Bridge(one, other):
-                    self._hear(call, live, Media(live.handles[one], live.handles[other]))
-                case m.Hold(leg, held):
-                    if live.media is not None:
-                        holding, handle = live.media.holding, live.handles[leg]
-                        holding.add(handle) if held else holding.discard(handle)
                 case m.Release(leg):
                     self._spawn(self._release(live.handles[leg]))
                 case m.Refuse(leg, status):
                     self._spawn(self._backend.refuse(live.handles[leg], status))
-                case m.Play(greeting):
-                    self._spawn(
-                        self._play(call, live, self._quiet(call, live), partial(greeting_of, greeting))
-                    )
-                case m.Prompt(sounds):
-                    self._spawn(self._play(call, live, self._quiet(call, live), partial(prompt_of, sounds)))
-                case m.Ringback(leg):
-                    media = Media(live.handles[leg], playing=ring_tone(), over_and_over=True)
-                    self._hear(call, live, media)
-                case m.Hush():
-                    self._quiet(call, live)
+                case m.Adopt(leg):
+                    handle = live.handles[CALLER] = live.handles.pop(leg)
+                    self._legs[handle] = (call, CALLER)
                 case m.Press(leg, digit):
                     if leg in live.handles:
                         self._spawn(self._backend.press(live.handles[leg], digit))
-                case m.Record(voicemail):
-                    self._record(call, live, voicemail)
                 case m.SetTimer(name, seconds):
                     self._set_timer(call, live, name, seconds)
                 case m.FinishRecording():
@@ -281,6 +264,33 @@ class Exchange:
                     self._spawn(self._finish(call, live))
                 case m.Over():
                     self._forget(call, live)
+                case _:
+                    self._sound(call, live, action)
+
+    def _sound(self, call: str, live: Live, action: m.Action) -> None:
+        match action:
+            case m.Bridge(one, other):
+                self._hear(call, live, Media(live.handles[one], live.handles[other]))
+            case m.Hold(leg, held):
+                if live.media is not None:
+                    holding, handle = live.media.holding, live.handles[leg]
+                    holding.add(handle) if held else holding.discard(handle)
+            case m.PauseRecording(paused):
+                if live.media is not None:
+                    live.media.paused = paused
+            case m.DiscardRecording():
+                self._spawn(self._discard(live))
+            case m.Play(greeting):
+                self._spawn(self._play(call, live, self._quiet(call, live), partial(greeting_of, greeting)))
+            case m.Prompt(sounds):
+                self._spawn(self._play(call, live, self._quiet(call, live), partial(prompt_of, sounds)))
+            case m.Ringback(leg):
+                media = Media(live.handles[leg], playing=ring_tone(), over_and_over=True)
+                self._hear(call, live, media)
+            case m.Hush():
+                self._quiet(call, live)
+            case m.Record(voicemail):
+                self._record(call, live, voicemail)
 
     def _tell(self, fact: AnyFact) -> None:
         seq = self._journal.fact(fact)
@@ -291,7 +301,7 @@ class Exchange:
             self._waiting[seq] = (fact.call, fact.id)
             self._send(seq, fact)
 
-    async def _dial(self, call: str, live: _Live, to: m.Call) -> None:
+    async def _dial(self, call: str, live: Live, to: m.Call) -> None:
         leg = to.leg
         probe = asyncio.ensure_future(is_absent(to.uri))
         try:
@@ -313,14 +323,14 @@ class Exchange:
         await self._backend.agree(handle)
         await self._backend.drop(handle)
 
-    def _drop(self, live: _Live, leg: str) -> None:
+    def _drop(self, live: Live, leg: str) -> None:
         if leg in live.unborn:
             live.unborn[leg] = True
         elif leg in live.handles:
             status = live.refusal if leg == CALLER else 0
             self._spawn(self._backend.drop(live.handles[leg], status or 486))
 
-    def _hear(self, call: str, live: _Live, media: Media) -> None:
+    def _hear(self, call: str, live: Live, media: Media) -> None:
         """From now on the call sounds like that."""
         if live.media is not None:
             live.media.done.set()  # nobody hears the rest of it
@@ -328,50 +338,45 @@ class Exchange:
         live.media = media
         self._pump.add(call, media)
 
-    def _quiet(self, call: str, live: _Live) -> Media:
+    def _quiet(self, call: str, live: Live) -> Media:
         media = Media(live.handles[CALLER])
         self._hear(call, live, media)
         return media
 
-    async def _play(self, call: str, live: _Live, media: Media, read: Callable[[], bytes]) -> None:
+    async def _play(self, call: str, live: Live, media: Media, read: Callable[[], bytes]) -> None:
         media.playing = await asyncio.to_thread(read)
         await media.done.wait()
         if live.media is media:  # else it was cut short
             self._feed(call, m.Played())
 
-    def _record(self, call: str, live: _Live, voicemail: bool) -> None:
-        # The name is unguessable: it is the recording's id in links.
-        name = secrets.token_hex(16)
-        entry = Recording(call, f"recordings/{name}.part.wav", f"recordings/{name}.mp3", voicemail)
+    def _record(self, call: str, live: Live, voicemail: bool) -> None:
         try:
-            self._journal.recording(entry)
-            live.recorder = Recorder(self._data / entry.part)
+            live.tape = Tape(call, self._data, self._journal, voicemail)
         except OSError as error:
             log.error("no recording of this call: %s", error)
             return
-        live.recording = entry
         if live.media is not None:
             live.media.began = self._clock.monotonic()
-            live.media.recorder = live.recorder
+            live.media.paused = False
+            live.media.recorder = live.tape.recorder
 
-    async def _finish(self, call: str, live: _Live) -> None:
-        path, seconds = "", 0.0
-        if live.recorder is not None and live.recording is not None:
-            path = live.recording.path
-            part, target = self._data / live.recording.part, self._data / path
-            try:
-                await asyncio.to_thread(live.recorder.close)
-                seconds = await asyncio.to_thread(to_mp3, part, target, breath=_BREATH)
-            except OSError as error:
-                log.error("the recording %s stays as it is: %s", live.recording.part, error)
+    async def _discard(self, live: Live) -> None:
+        tape, live.tape = live.tape, None
+        if live.media is not None:
+            live.media.recorder = None
+        if tape is not None:
+            await tape.discard()
+
+    async def _finish(self, call: str, live: Live) -> None:
+        path, seconds = ("", 0.0) if live.tape is None else await live.tape.finish()
         self._feed(call, m.RecordingReady(path, seconds))
 
-    def _set_timer(self, call: str, live: _Live, name: str, seconds: float) -> None:
+    def _set_timer(self, call: str, live: Live, name: str, seconds: float) -> None:
         if name in live.timers:
             live.timers[name].cancel()
         live.timers[name] = self._clock.call_later(seconds, lambda: self._feed(call, m.TimedOut(name)))
 
-    def _forget(self, call: str, live: _Live) -> None:
+    def _forget(self, call: str, live: Live) -> None:
         for timer in live.timers.values():
             timer.cancel()
         for handle in live.handles.values():

@@ -41,6 +41,7 @@ class Stage(Enum):
     """Where a call is; see the drawing in `control`."""
 
     OFFERED = auto()
+    FETCHING = auto()
     RINGING = auto()
     ANSWERING = auto()
     TALKING = auto()
@@ -98,6 +99,9 @@ class Legs:
         self._ours: dict[str, LegKind] = {}  # the mailbox or the menu, while it has the caller
         self._when_committed: dict[str, m.Action] = {}
         self._cause = EndCause.FAILED
+        self._born = 0
+        if offered.ordered:  # nobody is there yet: see `adopt`
+            self.caller.closed = self.caller.told = True
 
     # ------------------------------------------------------------ who there is
 
@@ -125,12 +129,22 @@ class Legs:
         self.out += actions
         if self._recording_began is None and any(isinstance(action, m.Record) for action in actions):
             self._recording_began = self.now
+        elif any(isinstance(action, m.DiscardRecording) for action in actions):
+            self._recording_began = None
 
     def add(self, kind: LegKind, target: str, name: str | None = None) -> Leg:
         """One more leg."""
-        leg = Leg(name or f"leg{len(self._legs)}", kind, target)
+        self._born += 1
+        leg = Leg(name or f"leg{self._born}", kind, target)
         self._legs[leg.name] = leg
         return leg
+
+    def adopt(self, leg: Leg) -> None:
+        """A leg that was dialled, and is up, is the caller's."""
+        del self._legs[leg.name]
+        caller = self.caller
+        caller.target, caller.up, caller.closed, caller.told = leg.target, True, False, False
+        self.do(m.Adopt(leg.name))
 
     def dial(
         self,

@@ -6,7 +6,7 @@ seconds.
 
 from dataclasses import dataclass
 
-from switchhook.telephony.sip.plan import RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RecordingState, RingPlan, TransferPlan
 from switchhook.workspace.facts import AnyFact, LegKind
 
 # ---------------------------------------------------------------- events
@@ -21,9 +21,10 @@ class Committed:
 
 @dataclass(frozen=True)
 class Planned:
-    """The application said what shall become of the call."""
+    """The application said what shall become of the call, and whether a talk in it is recorded."""
 
     plan: RingPlan
+    record: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,13 @@ class Referred:
 
 
 @dataclass(frozen=True)
+class SetRecording:
+    """Somebody wants the talk recorded, or silence in the recording for a while, or no recording of it."""
+
+    state: RecordingState
+
+
+@dataclass(frozen=True)
 class Joined:
     """The other party of another call of the user at leg `by` comes in instead of them, as `leg`.
 
@@ -141,6 +149,7 @@ Event = (
     | Held
     | Referred
     | PassOn
+    | SetRecording
     | Joined
     | GivenAway
     | Planned
@@ -260,6 +269,25 @@ class Press:
 
 
 @dataclass(frozen=True)
+class PauseRecording:
+    """Lay silence into the recording from now on, or what is said again."""
+
+    paused: bool
+
+
+@dataclass(frozen=True)
+class DiscardRecording:
+    """Stop recording, and keep nothing of it."""
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """That leg, which was dialled, is the caller's from now on."""
+
+    leg: str
+
+
+@dataclass(frozen=True)
 class SetTimer:
     """Wake up once in that time; a timer of that name that is set already is replaced."""
 
@@ -287,6 +315,9 @@ Action = (
     | Release
     | Refuse
     | Record
+    | PauseRecording
+    | DiscardRecording
+    | Adopt
     | Play
     | Prompt
     | Ringback

@@ -28,6 +28,13 @@ class Origin:
         self._numbers = {_digits(number) for number in numbers}
         self._extensions = frozenset(extensions)
 
+    def take(self, call: str) -> bool:
+        """Have that id for a call; False when one has it already."""
+        if call in self._used:
+            return False
+        self._used.add(call)
+        return True
+
     def offered(self, invite: Invite) -> Offered:
         """The call that this INVITE begins."""
         headers = invite.headers

@@ -6,6 +6,8 @@ Sounds are paths of WAV files (8 kHz, mono, 16 bit); one that cannot be read is 
 mailbox.
 """
 
+from typing import Literal
+
 import msgspec
 
 from switchhook.workspace.facts import EndCause, LegKind
@@ -85,6 +87,18 @@ class Forward(msgspec.Struct, frozen=True, tag="forward"):
     shown: str | None = None
 
 
+class Fetch(msgspec.Struct, frozen=True, tag="fetch"):
+    """Ring `targets`, the telephones of who wants to call: the first who answers is the caller, and `then` follows.
+
+    They see `identity`, the number that is going to be called.
+    """
+
+    targets: tuple[str, ...]
+    then: "Step"
+    identity: str | None = None
+    seconds: float = 30.0
+
+
 class Announce(msgspec.Struct, frozen=True, tag="announce"):
     """Answer, let the caller hear `sound`, and go on with `then`."""
 
@@ -122,7 +136,7 @@ class Menu(msgspec.Struct, frozen=True):
     otherwise: "Step" = Reject(EndCause.NO_ANSWER)
 
 
-Step = Ring | Dial | Forward | Announce | Enter | Mailbox | Reject
+Step = Ring | Dial | Forward | Fetch | Announce | Enter | Mailbox | Reject
 
 
 class Script(msgspec.Struct, frozen=True, tag="script"):
@@ -149,4 +163,5 @@ class Passing(msgspec.Struct, frozen=True, tag="passing"):
     seconds: float = 30.0
 
 
+RecordingState = Literal["on", "paused", "off"]
 TransferPlan = Passing | Reject

@@ -3,7 +3,8 @@
 One JSON object a line, typed by `is`. The socket's end is a message as well: to the worker it means that the
 server is gone (hang up, finish the recordings, journal the facts, exit), to the server that the worker is.
 
-    server ─▶ worker   Configure (first, once) · Ack · Plan · PassOn · Directory · HangUp · Ping · Stop
+    server ─▶ worker   Configure (first, once) · Ack · Plan · PassOn · Originate · SetRecording · Directory · HangUp
+                       · Ping · Stop
     worker ─▶ server   Ready or Refused (first, once) · Report · Pong
 
 A `Report` carries a fact that is already in the worker's journal, and is repeated to the next server until its
@@ -18,8 +19,8 @@ import msgspec
 
 from switchhook.telephony.sip.backend import Health
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.plan import RingPlan, TransferPlan
-from switchhook.workspace.facts import AnyFact
+from switchhook.telephony.sip.plan import RecordingState, RingPlan, TransferPlan
+from switchhook.workspace.facts import AnyFact, Offered
 
 LINE_LIMIT = 1 << 20
 """Longest line in bytes; a fact is under a kilobyte, a directory of ten thousand telephones under half of this."""
@@ -40,10 +41,24 @@ class Ack(msgspec.Struct, frozen=True, tag_field="is", tag="ack"):
 
 
 class Plan(msgspec.Struct, frozen=True, tag_field="is", tag="plan"):
-    """What shall become of the call."""
+    """What shall become of the call, and whether a talk in it is recorded (if the line records at all)."""
 
     call: str
     plan: RingPlan
+    record: bool = True
+
+
+class Originate(msgspec.Struct, frozen=True, tag_field="is", tag="originate"):
+    """Begin a call that somebody ordered. One of that id that exists already is left alone."""
+
+    offered: Offered
+
+
+class SetRecording(msgspec.Struct, frozen=True, tag_field="is", tag="set_recording"):
+    """Record the talk of a call, or silence, or nothing."""
+
+    call: str
+    state: RecordingState
 
 
 class PassOn(msgspec.Struct, frozen=True, tag_field="is", tag="pass_on"):
@@ -104,7 +119,7 @@ class Pong(msgspec.Struct, frozen=True, tag_field="is", tag="pong"):
     health: Health = Health()
 
 
-Down = Configure | Ack | Plan | PassOn | Directory | HangUp | Ping | Stop
+Down = Configure | Ack | Plan | PassOn | Originate | SetRecording | Directory | HangUp | Ping | Stop
 Up = Ready | Refused | Report | Pong
 
 _encoder = msgspec.json.Encoder()

@@ -13,6 +13,7 @@ from switchhook.telephony.sip.plan import (
     Announce,
     Dial,
     Enter,
+    Fetch,
     Forward,
     Mailbox,
     Reject,
@@ -58,7 +59,9 @@ class Reception:
         stage = self._legs.stage
         if timer == "plan" and stage is Stage.OFFERED and self._durable:
             self._legs.close(EndCause.FAILED)
-        elif stage is Stage.RINGING and (timer == "ring" or (timer == "silent" and not self._rings)):
+        elif stage in {Stage.RINGING, Stage.FETCHING} and (
+            timer == "ring" or (timer == "silent" and not self._rings)
+        ):
             self._give_up()
         elif timer == "keys":
             self._desk.on_silence()
@@ -97,6 +100,8 @@ class Reception:
                 self._desk.enter(menu)
             case Announce(sound, then):
                 self._desk.announce(sound, then)
+            case Fetch():
+                self._fetch(step)
             case Ring() | Dial() | Forward():
                 self._call(step)
 
@@ -115,9 +120,20 @@ class Reception:
             self._left = list(step.targets)
         self.ring_on()
 
+    def _fetch(self, step: Fetch) -> None:
+        legs = self._legs
+        legs.stage = Stage.FETCHING
+        for target in dict.fromkeys(step.targets):
+            legs.dial(target, LegKind.USER, step.identity)
+        legs.do(m.SetTimer("ring", step.seconds), m.SetTimer("silent", SILENT_SECONDS))
+        self.ring_on()
+
     def ring_on(self) -> None:
         """Go on if nobody is left who might answer."""
         legs, step = self._legs, self._step
+        if legs.stage is Stage.FETCHING and not any(leg.waiting for leg in legs.dialled()):
+            legs.close(self._outcome())
+            return
         if legs.stage is not Stage.RINGING or any(leg.waiting for leg in legs.dialled()):
             return
         if isinstance(step, Dial | Forward):
@@ -164,8 +180,15 @@ class Reception:
 
     def on_answered(self, leg: Leg) -> None:
         """A leg that was dialled is up: the first one has the call."""
-        legs = self._legs
-        if legs.stage is Stage.RINGING and leg.ending is None:
+        legs, step = self._legs, self._step
+        if legs.stage is Stage.FETCHING and leg.ending is None and isinstance(step, Fetch):
+            for other in legs.dialled():
+                if other is not leg:
+                    legs.drop(other, EndCause.ANSWERED_ELSEWHERE)
+            legs.adopt(leg)
+            self._since = len(legs.dialled())
+            self._follow(step.then)
+        elif legs.stage is Stage.RINGING and leg.ending is None:
             legs.stage, legs.winner = Stage.ANSWERING, leg.name
             for other in legs.dialled():
                 if other is not leg:

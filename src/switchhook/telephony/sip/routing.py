@@ -39,6 +39,7 @@ from switchhook.telephony.sip.plan import (
     Choice,
     Dial,
     Enter,
+    Fetch,
     Forward,
     Mailbox,
     Menu,
@@ -90,9 +91,12 @@ def plan(offered: Offered, directory: Directory, routing: Routing, call: str = "
     if offered.direction is Direction.OUTBOUND:
         if not routing.trunk:
             return Reject(EndCause.UNREACHABLE)
+        own = _own_number(offered, directory)
+        outside = Dial((f"sip:{called}@{routing.trunk}",), identity=own.number if own else None)
+        if offered.ordered is None:
+            return outside
         user = directory.user_of_sip(offered.user_ref)
-        own = directory.number_of_user(user) if user else None
-        return Dial((f"sip:{called}@{routing.trunk}",), identity=own.number if own else None)
+        return Fetch(user.telephones if user else (), outside, called)
     if offered.blocked or blocked(offered, directory, routing):
         return Reject(EndCause.BLOCKED)
     number = directory.number(called)
@@ -117,6 +121,20 @@ def may_forward(target: str, offered: Offered, directory: Directory) -> bool:
     return target not in been and directory.number(target) is None and len(offered.diverted) < HOPS
 
 
+def records(offered: Offered, directory: Directory) -> bool:
+    """Whether calls of the number that this one is on are recorded."""
+    inbound = offered.direction is Direction.INBOUND
+    own = directory.number(directory.spell(offered.to_raw)) if inbound else _own_number(offered, directory)
+    return own is None or own.settings.record
+
+
+def _own_number(offered: Offered, directory: Directory) -> Number | None:
+    """The number that a call goes out with: the one it says, or that of its user."""
+    user = directory.user_of_sip(offered.user_ref)
+    named = directory.number(directory.spell(offered.from_raw))
+    return named or (directory.number_of_user(user) if user else None)
+
+
 def passing(asked: TransferAsked, directory: Directory, routing: Routing) -> TransferPlan:
     """Where a call goes that a telephone passes on: to who has that telephone, extension or number, or outside."""
     user = directory.user_of_sip(asked.to)
@@ -125,7 +143,7 @@ def passing(asked: TransferAsked, directory: Directory, routing: Routing) -> Tra
     except ValueError:
         return Reject(EndCause.UNREACHABLE)
     there = user.telephones if user is not None else _reached_at(named, directory, routing)
-    there = tuple(one for one in there if one != asked.by)
+    there = tuple(one for one in there if parse_uri(one) != parse_uri(asked.by))
     if there:
         return Passing(there, LegKind.USER, seconds=routing.transfer_seconds)
     number = directory.spell(named)

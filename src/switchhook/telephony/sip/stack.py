@@ -25,10 +25,10 @@ import baresip
 from baresip import Account, BaresipError, Config, Event, Runtime, UserAgent
 
 from switchhook.telephony.sip.address import DIVERTED, parse_header, parse_uri, read_refer_to
-from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Invite, Listener, Referral
+from switchhook.telephony.sip.backend import EMPTY, AnyPlan, BackendError, Health, Invite, Listener, Referral
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard, ports
-from switchhook.telephony.sip.plan import CALL_HEADER, RingPlan
+from switchhook.telephony.sip.plan import CALL_HEADER
 from switchhook.telephony.sip.sound import OPUS, SRTP, stack_codecs
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class BaresipBackend:
     def ring(self, handle: int) -> None:
         """See `backend.Backend.ring`. The stack has said so already."""
 
-    def spread(self, plan: RingPlan) -> RingPlan:
+    def spread(self, plan: AnyPlan) -> AnyPlan:
         """See `backend.Backend.spread`. Nobody registers here."""
         return plan
 

@@ -25,7 +25,7 @@ from switchhook.clock import Clock, Timer
 from switchhook.telephony.sip import protocol as p
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.journal import JournalBusy
-from switchhook.telephony.sip.plan import Reject, RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, TransferPlan
 from switchhook.telephony.sip.recovery import wind_up
 from switchhook.workspace.facts import AnyFact, EndCause, Offered, TransferAsked
 
@@ -66,7 +66,7 @@ class SipLine:
     `on_fact` returns once the fact is durable, and may be handed the same fact again (its id is the same); when it
     raises, it is called again a little later, for as long as the line runs. `route` is asked once for each call, after
     its `Offered` was committed; when it raises, the call is refused. `transfer` is asked in the same way for every
-    transfer that a telephone asks for; without it there are none.
+    transfer that a telephone asks for; without it there are none. `records` says whether a call is recorded.
     """
 
     def __init__(
@@ -78,11 +78,14 @@ class SipLine:
         data_dir: Path,
         *,
         transfer: Transfer | None = None,
+        records: Callable[[Offered], bool] = lambda _: True,
     ) -> None:
         self._config = config
         self._on_fact = on_fact
         self._route = route
         self._transfer = transfer
+        self._records = records
+        self._ordered: dict[str, Offered] = {}  # calls that no worker has begun yet
         self._clock = clock
         self._data = data_dir
         self._state = LineState.STOPPED
@@ -166,6 +169,15 @@ class SipLine:
         """End a call, by the `call` of its facts. One that is over already is no error."""
         self._send(p.HangUp(call))
 
+    def originate(self, offered: Offered) -> None:
+        """Begin a call that somebody ordered; its `Offered` is committed already. Its facts are reported as of any."""
+        self._ordered[offered.call] = offered
+        self._send(p.Originate(offered))
+
+    def set_recording(self, call: str, state: RecordingState) -> None:
+        """Record the talk of a call from now on, or silence, or nothing and forget what was. Voicemail is as it is."""
+        self._send(p.SetRecording(call, state))
+
     # ------------------------------------------------------------ keeping it open
 
     async def _keep(self) -> None:
@@ -176,6 +188,8 @@ class SipLine:
             began = self._clock.monotonic()
             try:
                 self._spent |= await wind_up(self._data, self._clock, self._commit)
+                for call in self._spent & self._ordered.keys():
+                    del self._ordered[call]
                 if self._state is LineState.STOPPING:
                     return
                 await self._run_worker()
@@ -227,6 +241,8 @@ class SipLine:
             if self._opened is not None and not self._opened.done():
                 self._opened.set_result(None)
             self._watch_health()
+            for offered in list(self._ordered.values()):  # a worker died before it had begun them
+                self._send(p.Originate(offered))
             await self._serve(reader)
         finally:
             await self._bury(worker)
@@ -290,6 +306,7 @@ class SipLine:
         while (message := await p.read_up(reader)) is not None:
             match message:
                 case p.Report(seq, fact):
+                    self._ordered.pop(fact.call, None)
                     self._enchain(seq, fact)
                 case p.Pong():
                     self._health = message
@@ -348,7 +365,8 @@ class SipLine:
         except Exception:
             log.exception("nobody could say where a call goes; it is refused")
             plan = Reject(EndCause.FAILED)
-        self._send(p.Plan(offered.call, plan))
+        record = self._records(offered) if offered.record is None else offered.record
+        self._send(p.Plan(offered.call, plan, record))
 
     async def _pass_on(self, asked: TransferAsked) -> None:
         try:

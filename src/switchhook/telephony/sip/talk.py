@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.causes import outcome, refusal
 from switchhook.telephony.sip.legs import Leg, Legs, Stage
-from switchhook.telephony.sip.plan import Passing, Reject, TransferPlan
+from switchhook.telephony.sip.plan import Passing, RecordingState, Reject, TransferPlan
 from switchhook.workspace.facts import (
     Answered,
     Direction,
@@ -52,7 +52,7 @@ class Talk:
 
     def __init__(self, legs: Legs, *, record: bool, max_seconds: float) -> None:
         self._legs = legs
-        self._record = record
+        self.record = record
         self._max_seconds = max_seconds
         self._parties: tuple[Leg, ...] = ()
         self._held: set[str] = set()  # legs whose telephones hold us
@@ -65,7 +65,7 @@ class Talk:
         legs = self._legs
         legs.stage = Stage.TALKING
         self._connect(legs.caller, legs.need(winner))
-        if self._record:
+        if self.record:
             legs.recording = True
             legs.do(m.Record(voicemail=False))
         legs.do(m.SetTimer("limit", self._max_seconds))
@@ -78,6 +78,21 @@ class Talk:
     def on_limit(self) -> None:
         """The longest time that a conversation may take is over."""
         self._legs.close(EndCause.HANGUP)
+
+    def on_recording(self, state: RecordingState) -> None:
+        """Somebody wants the talk recorded or not; what was recorded of one that is not is gone."""
+        legs = self._legs
+        if legs.stage is not Stage.TALKING or legs.offered.internal:
+            return
+        if state == "off":
+            if legs.recording:
+                legs.recording = False
+                legs.do(m.DiscardRecording())
+        elif legs.recording:
+            legs.do(m.PauseRecording(state == "paused"))
+        elif state == "on":
+            legs.recording = True
+            legs.do(m.Record(voicemail=False))
 
     def on_hold(self, leg: Leg, held: bool) -> None:
         """A telephone holds us, or no longer does."""

@@ -103,8 +103,12 @@ class Worker:
                 case p.Ack(seq):
                     exchange.committed(seq)
                     self._acked.set()
-                case p.Plan(call, plan):
-                    exchange.planned(call, plan)
+                case p.Plan(call, plan, record):
+                    exchange.planned(call, plan, record)
+                case p.Originate(offered):
+                    exchange.originate(offered)
+                case p.SetRecording(call, state):
+                    exchange.set_recording(call, state)
                 case p.PassOn(call, asked, transfer):
                     exchange.pass_on(call, asked, transfer)
                 case p.Directory(users, numbers, extensions):

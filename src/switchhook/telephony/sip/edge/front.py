@@ -17,7 +17,7 @@ import msgspec
 
 from switchhook.clock import Clock, SystemClock, Timer
 from switchhook.telephony.sip.address import parse_uri
-from switchhook.telephony.sip.backend import EMPTY, BackendError, Health, Listener
+from switchhook.telephony.sip.backend import EMPTY, AnyPlan, BackendError, Health, Listener
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge.digest import Guard
 from switchhook.telephony.sip.edge.doorman import REALM, Doorman
@@ -28,7 +28,6 @@ from switchhook.telephony.sip.edge.registrar import Binding, Registrar, load, sa
 from switchhook.telephony.sip.edge.transport import Transports, server_context
 from switchhook.telephony.sip.edge.watch import Watch
 from switchhook.telephony.sip.gate import attach
-from switchhook.telephony.sip.plan import RingPlan
 from switchhook.telephony.sip.stack import BaresipBackend
 
 log = logging.getLogger(__name__)
@@ -123,9 +122,9 @@ class FrontedBackend(BaresipBackend):
         """See `backend.Backend.ring`."""
         self._proxy.ring(self._tokens.get(handle, ""))
 
-    def spread(self, plan: RingPlan) -> RingPlan:
+    def spread(self, plan: AnyPlan) -> AnyPlan:
         """See `backend.Backend.spread`."""
-        found: RingPlan = spread(plan, self._registrar, self._clock.now())
+        found: AnyPlan = spread(plan, self._registrar, self._clock.now())
         return found
 
     def health(self) -> Health:

@@ -13,7 +13,7 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge.flows import TCP, TLS, UDP, Flow
 from switchhook.telephony.sip.edge.message import parameter
 from switchhook.telephony.sip.edge.registrar import Binding, Registrar
-from switchhook.telephony.sip.plan import Ring
+from switchhook.telephony.sip.plan import Fetch, Passing, Ring
 
 LEG, USER = "X-Switchhook-Leg", "X-Switchhook-User"
 """Headers between the front and the stack: the call's token, and the user who has proven to be one."""
@@ -103,7 +103,7 @@ def spread(plan: Any, registrar: Registrar, now: int) -> Any:
 
     Who has registered nowhere is not rung.
     """
-    if isinstance(plan, Ring):
+    if isinstance(plan, Ring | Fetch | Passing):
         targets: list[str] = []
         for target in plan.targets:
             if is_registered(target) and parameter(target, _LINE) is None:
