@@ -156,7 +156,7 @@ def check_line(config: "Config", spell: Callable[[str], str]) -> None:
     if twice is not None:
         raise ConfigError(f"{config.sources['agents']}: {twice} stands there twice")
     ruled = [number for number in config.numbers if _has_rules(number)]
-    if not config.sip_listen:
+    if not config.sip_listen and "telephony" in config.role:  # a process without it has the same file
         unused = [n for n in ("menus", "sip_menus", "agents", "sip_speak", "sip_block") if getattr(config, n)]
         for name in (*unused, *(["numbers"] if ruled else [])):
             what = f"{ruled[0].number} has rules of the SIP line, and " if name == "numbers" else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from switchhook import events
 from switchhook.clock import SystemClock
 from switchhook.config import load
 from switchhook.events import CallCompleted, IvrChoice
+from switchhook.installation import InstallationError
 from switchhook.line import Line, check_telephony, sip_line
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.collecting import collect
@@ -22,6 +24,7 @@ from tests.telephony.sip_world import OURS, PATIENCE, Programs, free_port, rtp_p
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
 
 WORKSPACE = "wsp_a"
+SAYS = f"{sys.executable} {Path(__file__).parent / 'says.py'}"
 CALLER, MOBILE = "+33612345678", "+33698765432"
 
 
@@ -35,9 +38,12 @@ class Office:
         self._lines: list[Line] = []
         self.store = SqliteStore(folder / "x.db")
 
-    async def open(self, number: str, rest: str = "", telephone: str = "sip:anna@127.0.0.1:9") -> None:
+    async def open(
+        self, number: str, rest: str = "", telephone: str = "sip:anna@127.0.0.1:9", speak: str = ""
+    ) -> None:
         """Open the line with these rules of our number."""
         trunk = f'trunk = "{self._trunk}"' if self._trunk else ""
+        speaks = f"speak = '{speak}'" if speak else ""
         file = self._folder / "my.toml"
         file.write_text(
             f"""
@@ -47,6 +53,7 @@ class Office:
             rtp_ports = "{rtp_ports()}"
             voicemail_seconds = 3
             {trunk}
+            {speaks}
             [[users]]
             email = "anna@example.com"
             name = "Anna"
@@ -169,12 +176,20 @@ async def test_a_closed_office_takes_a_message(
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(366)]  # all of them are holidays
     holidays = ", ".join(f'"{day:%m-%d}"' for day in days)
     hours = f'hours = {{ zone = "UTC", open = ["mon-sun 00:00-24:00"], holidays = [{holidays}] }}'
-    await o.open(f'{hours}\nclosed = ["play {sound}", "voicemail"]\ngreeting = "play {sound}"')
+    await o.open(f'{hours}\nclosed = ["say Closed.", "voicemail"]\ngreeting = "play {sound}"', speak=SAYS)
+    spoken = list((tmp_path / "data" / "sip" / "spoken").glob("*.wav"))
+    assert len(spoken) == 1
     calls(programs, o, "--say", str(tone_wav(tmp_path / "say.wav", 440)))
     _, data = await o.completed()
     assert data.result == "VOICEMAIL"
     assert data.recording_url
     assert not data.ivr_result
+
+
+async def test_what_cannot_be_said_is_told_at_start(office: Callable[..., Office]) -> None:
+    o = office()
+    with pytest.raises(InstallationError, match=r"numbers: .*, answer: .*ended with status 1: no voice"):
+        await o.open('answer = "say Nothing."', speak=f"{SAYS} --fail")
 
 
 async def test_a_call_is_forwarded_to_an_outside_number(

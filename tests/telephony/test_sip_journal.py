@@ -117,6 +117,23 @@ async def test_a_call_left_open_gets_its_recording_and_one_end(tmp_path: Path, a
     assert (tmp_path / "recordings" / "x.mp3").exists() is answered
 
 
+async def test_who_was_in_a_menu_when_the_worker_died_has_talked_to_nobody(tmp_path: Path) -> None:
+    journal = Journal(diary(tmp_path))
+    menu = msgspec.structs.replace(ANSWERED, id="answered:menu", leg="menu", kind=LegKind.MENU)
+    for fact in (OFFERED, menu):
+        journal.acked(journal.fact(fact))
+    await journal.close()
+    told: list[AnyFact] = []
+
+    async def commit(fact: AnyFact) -> None:
+        told.append(fact)
+
+    await wind_up(tmp_path, ManualClock(), commit)
+    (ended,) = told
+    assert isinstance(ended, Ended)
+    assert ended.cause is EndCause.FAILED
+
+
 def test_the_filter_passes_the_allowed_and_ourselves_and_drops_the_rest() -> None:
     def passes(source: int, port: int = 5060) -> bool:
         accumulator, at = 0, 0

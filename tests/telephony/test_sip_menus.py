@@ -36,15 +36,15 @@ async def test_a_menu_is_walked_with_keys_to_a_telephone_that_talks(
         "--answer", "0.3", "--say", str(tone_wav(tmp_path / "a.wav", OUR_HZ)), "--talk", "2"
     )
     hello = str(tone_wav(tmp_path / "hello.wav", 700, 20.0))
-    support = Menu(hello, {"11": Choice("Bills", Ring((anna,), 10))})
-    main = Menu(hello, {"2": Choice("Support", Enter("support"))})
+    # The greetings take twenty seconds each: nobody waits for their end, and the end of one is not that of the next.
+    support = Menu(hello, {"11": Choice("Bills", Ring((anna,), 10))}, seconds=0.01, tries=1)
+    main = Menu(hello, {"2": Choice("Support", Enter("support"))}, seconds=0.01, tries=1)
     s = server(Script(Enter("main"), {"main": main, "support": support}))
     await s.line.start()
     say = str(tone_wav(tmp_path / "c.wav", CALLER_HZ))
     caller(programs, s, "--press", "211", "--say", say)
     await keep_part(s.data, tmp_path / "kept.wav")
     await s.until("ended")
-    # The greetings take twenty seconds each: nobody waited for their end.
     assert chosen(s) == [("2", "Support"), ("11", "Bills")]
     assert s.story[:2] == ["offered", "answered:menu"]
     assert {"answered:leg1", "leg_ended:menu=hangup"} <= set(s.story)

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from switchhook.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.media.speech import spoken_file
@@ -93,6 +96,7 @@ ALL = (A1, A2, B)
             {"busy": f"forward {MOBILE}", "no_answer": "hang up"},
             Ring(ALL, 25, GONE, forward("user-busy", GONE)),
         ),
+        ({"busy": ("ring", "hang up")}, Ring(ALL, 25, BOX, Ring(ALL, 25, GONE))),
         (
             {"ring": "in turn", "busy": "voicemail"},
             Ring((A1, A2), 25, Ring((B,), 25, BOX, BOX)),
@@ -186,6 +190,75 @@ def test_what_may_not_be_forwarded_goes_on_as_if_nobody_had_answered_there() -> 
     assert routed(rung(diverted=(MOBILE,)), answer=f"forward {MOBILE}") == BOX
     twice = routed(rung(diverted=("+331",)), answer=f"forward {MOBILE}")
     assert twice == forward("unconditional", hops=2)
+
+
+LISTS = st.lists(
+    st.sampled_from(
+        [
+            "ring",
+            f"ring {ANNA.email}",
+            f"forward {MOBILE}",
+            "forward +33123456780",
+            f"forward {MARIE}",
+            "agent reception",
+            "play x.wav",
+            "say Hello.",
+        ]
+    ),
+    max_size=3,
+).flatmap(
+    lambda first: st.sampled_from(["", "voicemail", "hang up", "menu a", "menu b"]).map(
+        lambda last: (*first, last) if last else tuple(first)
+    )
+)
+MENUS = st.builds(
+    lambda name, keys, otherwise: MenuConfig(
+        name,
+        "play x.wav",
+        {str(i): KeyConfig("x", do or "repeat") for i, do in enumerate(keys)},
+        otherwise=otherwise,
+    ),
+    st.sampled_from(["a", "b"]),
+    st.lists(LISTS, min_size=1, max_size=3),
+    LISTS,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("answer", "busy", "no_answer"), LISTS)),
+    MENUS,
+    MENUS,
+    st.sampled_from(["all", "in turn"]),
+    st.lists(st.sampled_from([MOBILE, "+331"]), max_size=HOPS + 1),
+)
+def test_whatever_the_rules_a_plan_leads_nowhere_that_is_not_there(
+    rules: dict[str, Any], a: MenuConfig, b: MenuConfig, ring: str, diverted: list[str]
+) -> None:
+    menus = (msgspec.structs.replace(a, name="a"), msgspec.structs.replace(b, name="b"))
+    found = routed(rung(diverted=tuple(diverted)), menus=menus, ring=ring, **rules)
+    there = found.menus if isinstance(found, Script) else {}
+    reached: set[str] = set()
+    left = [found.first if isinstance(found, Script) else found]
+    for menu in there.values():
+        left += [menu.otherwise, *(choice.then for choice in menu.choices.values())]
+    while left:
+        step = left.pop()
+        match step:
+            case Enter(menu=name):
+                reached.add(name)
+            case Announce(then=then):
+                left.append(then)
+            case Ring(otherwise=otherwise, busy=busy):
+                left += [otherwise, *([busy] if busy is not None else [])]
+            case Forward(otherwise=otherwise, kind=kind, shown=shown):
+                left.append(otherwise)
+                if kind is LegKind.FORWARD:
+                    assert shown == MOBILE
+                    assert MOBILE not in diverted
+                    assert len(diverted) < HOPS
+    assert reached == set(there)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=RingPlan) == found  # it goes to the worker
 
 
 def test_who_is_blocked() -> None:

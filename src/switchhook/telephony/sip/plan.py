@@ -39,8 +39,8 @@ class Mailbox(msgspec.Struct, frozen=True, tag="mailbox"):
 class Reject(msgspec.Struct, frozen=True, tag="reject"):
     """End the call without an answer.
 
-    `cause` is what is reported as the call's end; None takes the outcome of the ring (`FAILED` when nothing rang). On
-    the wire a refusal is always 486: the stack has no other.
+    `cause` is what is reported as the call's end; None takes the outcome of the ring (`FAILED` when nothing rang).
+    It also decides the status of the refusal (see `causes`). A caller who is up already hears a hang-up.
     """
 
     cause: EndCause | None = None

@@ -173,6 +173,7 @@ class _Way:
         self._number = number
         self._rules = routing.rules.get(number.number) or NumberConfig(number.number)
         self._call = call
+        self._in_busy = False
         self._wanted: dict[str, None] = {}  # menus that a step leads to
         self._no_answer: Step = Reject()  # after what is itself done when nobody answers
         self._no_answer = self._last_resort()
@@ -242,7 +243,12 @@ class _Way:
 
     def _busy(self) -> Step | None:
         actions = read_actions(self._rules.busy)
-        return self._follow(actions, self._no_answer, "user-busy") if actions else None
+        if not actions or self._in_busy:  # who is busy when they ring once more is not rung for ever
+            return None
+        self._in_busy = True
+        step = self._follow(actions, self._no_answer, "user-busy")
+        self._in_busy = False
+        return step
 
     def _forward(self, number: str, rest: Step, reason: str) -> Step:
         offered, host = self._offered, self._routing.host
