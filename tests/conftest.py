@@ -1,5 +1,6 @@
 """Fixtures that several packages of tests share."""
 
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store
 from switchhook.storage.vault import Vault
 from tests import postgres
+
+# Servers that tests start would transcribe what they record; the tests that want that say so.
+os.environ.setdefault("SWITCHHOOK_TRANSCRIPTS_ENGINE", "off")
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from switchhook.recording_options import check_recordings
 from switchhook.smpp_options import SmppConfig
 from switchhook.switches import FreeswitchConfig
 from switchhook.text_options import check_texts
+from switchhook.transcript_options import Field
 from switchhook.voice_options import TwilioConfig, check_voice
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
@@ -112,6 +113,22 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "twilio_auth_token": ("s", "s", "s"),
     "freeswitch": (FREESWITCH, json.dumps(FREESWITCH), FreeswitchConfig("pbx", ("external",), password="s")),
     "freeswitch_password": ("s", "s", "s"),
+    "transcripts_engine": ("openai", "openai", "openai"),
+    "transcripts_wait": (12, "12", 12.0),
+    "transcripts_model": ("/models/base", "/models/base", "/models/base"),
+    "transcripts_threads": (3, "3", 3),
+    "transcripts_idle_minutes": (1, "1", 1.0),
+    "transcripts_openai_url": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1/", "http://127.0.0.1:9/v1"),
+    "transcripts_openai_key": ("s", "s", "s"),
+    "transcripts_openai_model": ("large", "large", "large"),
+    "transcripts_openai_timeout": (9, "9", 9.0),
+    "summaries_engine": ("openai", "openai", "openai"),
+    "summaries_prompt": ("/etc/prompt.txt", "/etc/prompt.txt", "/etc/prompt.txt"),
+    "summaries_fields": ([{"name": "city"}], '[{"name": "city"}]', (Field("city"),)),
+    "summaries_openai_url": ("http://127.0.0.1:9", "http://127.0.0.1:9/", "http://127.0.0.1:9"),
+    "summaries_openai_key": ("s", "s", "s"),
+    "summaries_openai_model": ("small", "small", "small"),
+    "summaries_openai_timeout": (9, "9", 9.0),
     "texts_carrier": ("twilio", "twilio", "twilio"),
     "texts_rate": (3, "3", 3.0),
     "texts_sender_ids": (["Harbour", "Front desk"], "Harbour, Front desk", ("Harbour", "Front desk")),
@@ -200,6 +217,17 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
         ("2000-2005", "10 ports"),
     ],
     "sip_record": [("x", "true or false")],
+    "transcripts_engine": [("wisper", "auto, off, whisper, openai")],
+    "transcripts_wait": [("-1", "0 to 600"), ("601", "0 to 600")],
+    "transcripts_threads": [("0", "1 to 64")],
+    "transcripts_idle_minutes": [("-1", "0 to 1440")],
+    "transcripts_openai_url": [("127.0.0.1:9", "https://")],
+    "transcripts_openai_model": [("", "must not be empty")],
+    "transcripts_openai_timeout": [("0", "1 to 3600")],
+    "summaries_engine": [("short", "extractive, off, openai")],
+    "summaries_fields": [("[{}]", "name, description, type"), ('[{"name": "x", "type": "date"}]', "type")],
+    "summaries_openai_url": [("127.0.0.1:9", "https://")],
+    "summaries_openai_timeout": [("0", "1 to 600")],
     "texts_carrier": [("twillio", "twilio, smpp, off")],
     "texts_rate": [("0", "0.01 to 1000")],
     "texts_twilio_url": [("api.twilio.com", "https://")],
@@ -347,7 +375,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     option: Option, tmp_path: Path
 ) -> None:
     _, text, expected = VALUES[option.name]
-    structs = dict.fromkeys(("users", "numbers", "menus", "agents"), "[]")
+    structs = dict.fromkeys(("users", "numbers", "menus", "agents", "summaries_fields"), "[]")
     empty = structs | {"asterisk": "", "freeswitch": "", "twilio": "", "texts_smpp": ""}
     other = {**empty, "retry_schedule": "0"}.get(option.name)
     if other is None:

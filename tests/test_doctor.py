@@ -21,6 +21,8 @@ from switchhook.config import load
 from switchhook.delivery.address import AddressPolicy
 from switchhook.examination import reach
 from switchhook.installation import ServeLock, open_store
+from switchhook.media.transcription import models
+from switchhook.media.transcription.models import FILES
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
 from tests.media.s3_server import BUCKET, serving
@@ -178,3 +180,34 @@ async def test_a_certificate_that_is_not_believed_is_told_from_one_that_is() -> 
     assert (well.state, well.found) == ("ok", "localhost is reached at 127.0.0.1")
     assert ill.state == "error"
     assert ill.found.startswith("TLS with localhost fails: ")
+
+
+def test_who_transcribes_is_looked_at(options: list[str], port: int, tmp_path: Path) -> None:
+    make(options)
+    _, found = look(*options)
+    assert found["transcripts"]["state"] == "ok"
+    assert "not transcribed" in found["transcripts"]["found"]
+    remote = ["--transcripts-engine", "openai", "--transcripts-openai-url", f"http://127.0.0.1:{port}"]
+    code, found = look(*options, *remote)
+    assert (code, found["transcripts endpoint"]["state"]) == (1, "error")  # the network is not opened
+    _, found = look(*options, *remote, "--allow-networks", "127.0.0.0/8")
+    assert found["transcripts endpoint"]["state"] == "ok"
+    chat = ["--summaries-engine", "openai", "--summaries-openai-model", "m"]
+    _, found = look(*options, *remote, *chat, "--summaries-openai-url", "http://127.0.0.1:9")
+    assert found["summaries endpoint"]["state"] == "error"
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"x")
+    _, found = look(*options, "--transcripts-engine", "whisper", "--transcripts-model", str(tmp_path))
+    assert str(tmp_path) in found["transcripts"]["found"]
+
+
+def test_a_model_that_is_damaged_is_found(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(options)
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.setattr(models, "find", lambda _: tmp_path)
+    code, found = look(*options, "--transcripts-engine", "whisper")
+    assert (code, found["transcripts"]["state"]) == (1, "error")
+    assert "pip install 'switchhook[transcripts]'" in found["transcripts"]["advice"]

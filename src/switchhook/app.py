@@ -54,6 +54,9 @@ from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
 from switchhook.switched import freeswitch_line
 from switchhook.texting import Texting, texting
+from switchhook.transcribing import Transcripts, transcribing
+from switchhook.transcript_options import OFF
+from switchhook.transcript_settings import engine_of
 from switchhook.watched import asterisk_line, telephones
 from switchhook.workspace import directory
 from switchhook.workspace.mirror import Mirror
@@ -112,7 +115,13 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             return public_url + sign_path(link_key, recording, expires)
 
         switchboard = Switchboard(
-            store, clock, workspace.id, config.region, link, telephones=telephones(config)
+            store,
+            clock,
+            workspace.id,
+            config.region,
+            link,
+            telephones=telephones(config),
+            transcripts=None if engine_of(config) == OFF else config.transcripts_wait,
         )
         voice, twilio_line = calling(config, store, switchboard, clock, policy=policy, workspace=workspace.id)
         lines = [
@@ -121,7 +130,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             twilio_line,
             freeswitch_line(config, store, switchboard, clock, policy=policy, workspace=workspace.id),
         ]
-        await _open(lines, stack)
+        transcripts = await _open(lines, transcribing(config, store, clock, switchboard), stack)
         orders = Ordering(store, clock, switchboard, lines[0], trunk=bool(config.sip_trunk))
         api = build(
             Services(
@@ -137,7 +146,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 serves_api=API in config.role,
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
-                chores=lambda: {**figures(), **recordings.snapshot()},
+                chores=lambda: {**figures(), **recordings.snapshot(), **transcripts.snapshot()},
                 telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
                 orders=_started(orders, stack),
@@ -179,11 +188,14 @@ def _lock(config: Config, stack: contextlib.AsyncExitStack) -> None:
     stack.callback(lock.release)
 
 
-async def _open(lines: list[Line], stack: contextlib.AsyncExitStack) -> None:
-    """Open the lines, one after the other; `stack` closes them."""
+async def _open(lines: list[Line], made: Transcripts, stack: contextlib.AsyncExitStack) -> Transcripts:
+    """Open the lines, one after the other, and begin to transcribe what they record; `stack` closes all."""
     for line in lines:
         stack.push_async_callback(line.stop)
         await line.start()
+    stack.push_async_callback(made.stop)
+    await made.start()
+    return made
 
 
 class _Watched(Protocol):

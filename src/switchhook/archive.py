@@ -18,7 +18,7 @@ from pathlib import Path
 from switchhook.clock import Clock
 from switchhook.media.peaks import beside, peaks_key
 from switchhook.media.s3 import S3, S3Error
-from switchhook.storage import keys, recordings
+from switchhook.storage import keys, recordings, transcripts
 from switchhook.storage.recordings import Due
 from switchhook.storage.store import Store
 
@@ -28,6 +28,7 @@ EVERY = 5.0  # seconds between two looks at what is due
 LOOK = 100  # rows of one look
 AGAIN = 30.0  # seconds until something is tried again, then twice that, and so on…
 AGAIN_MOST = 3600.0  # …to this
+UNHEARD = 7 * 86_400.0  # seconds that a file stays for its transcript at most
 LOST = 7 * 86_400.0  # seconds after which a file that no process has seen is given up
 
 MP3, PEAKS = "audio/mpeg", "application/octet-stream"
@@ -173,6 +174,8 @@ class Archive:
                 log.error("the recording %s is lost: there is no %s", one.id, file)
                 await self._store.run(lambda tx: recordings.settled(tx, workspace, one))
                 return
+        if step is Step.DROP and await self._is_to_be_heard(workspace, one, now):
+            return
         until = now + int(delay(one.tries) * 1000)
         if not await self._store.run(lambda tx: recordings.claim(tx, workspace, one, until)):
             return
@@ -181,6 +184,12 @@ class Archive:
         except (S3Error, OSError) as error:
             self._failed += 1
             log.warning("recording %s: %s; it is tried again in %.0f s", one.id, error, delay(one.tries))
+
+    async def _is_to_be_heard(self, workspace: str, one: Due, now: int) -> bool:
+        """Whether its file is still needed for a transcript."""
+        if now - one.created_at >= UNHEARD * 1000:
+            return False
+        return await self._store.read(lambda reader: transcripts.is_queued(reader, workspace, one.id))
 
     async def _do(self, workspace: str, one: Due, step: Step, file: Path) -> None:
         if step is Step.STORE:

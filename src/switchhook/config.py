@@ -26,6 +26,7 @@ from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.switches import FREESWITCH_OPTIONS, FreeswitchConfig, check_freeswitch
 from switchhook.text_options import TEXT_OPTIONS
+from switchhook.transcript_options import TRANSCRIPT_OPTIONS, TranscriptSettings
 from switchhook.voice_options import VOICE_OPTIONS, TwilioConfig
 
 __all__ = [
@@ -46,7 +47,7 @@ API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
 
 
 @dataclass(frozen=True)
-class Config(RecordingSettings):
+class Config(TranscriptSettings, RecordingSettings):
     """Every setting, checked. Durations are seconds."""
 
     host: str
@@ -260,6 +261,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
     *LINE_OPTIONS,
     *TEXT_OPTIONS,
+    *TRANSCRIPT_OPTIONS,
     *ASTERISK_OPTIONS,
     *VOICE_OPTIONS,
     *FREESWITCH_OPTIONS,

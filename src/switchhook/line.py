@@ -33,6 +33,7 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.text_options import check_texts
+from switchhook.transcript_settings import check_transcripts
 from switchhook.voice_options import check_voice
 from switchhook.workspace import directory
 from switchhook.workspace.calls import Limits
@@ -279,6 +280,7 @@ def check_telephony(config: Config) -> None:
         ConfigError: with the setting and what is wrong.
     """
     check_texts(config)
+    check_transcripts(config)
     check_voice(config)
     check_recordings(config)
     try:

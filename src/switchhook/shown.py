@@ -27,6 +27,9 @@ SHOWN = (
     "sip_max_calls",
     "sip_max_seconds",
     "sip_voicemail_seconds",
+    "transcripts_engine",
+    "transcripts_wait",
+    "summaries_engine",
 )
 
 

@@ -9,15 +9,16 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from switchhook.api.app import build
-from switchhook.archive import AGAIN, AGAIN_MOST, Archive, Step, delay, next_step
+from switchhook.archive import AGAIN, AGAIN_MOST, UNHEARD, Archive, Step, delay, next_step
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.media.links import sign_path
 from switchhook.media.peaks import beside
 from switchhook.media.s3 import ANYWHERE, LIMITS, S3, Bucket
-from switchhook.storage import recordings
+from switchhook.storage import recordings, transcripts
 from switchhook.storage.recordings import Due
 from switchhook.storage.store import Row
+from switchhook.storage.transcripts import Job
 from tests.api.world import LINK_KEY, World
 from tests.media.s3_server import BUCKET, S3Server, serving
 
@@ -176,6 +177,38 @@ async def test_the_file_stays_as_long_as_it_is_to_be_kept(shelf: Shelf) -> None:
     assert shelf.file.exists()
     await shelf.later(1)
     assert not shelf.file.exists()
+
+
+def a_job(recording: str = "rec_1", call: str = "cll_1") -> Job:
+    return Job(recording, call, "sip", "call-1", "recordings/one.mp3", 4.0)
+
+
+async def test_the_file_stays_until_it_is_transcribed(shelf: Shelf) -> None:
+    store = shelf.world.store
+    await store.run(lambda tx: transcripts.add(tx, "wsp_a", a_job(), late=True))
+    await shelf.run()
+    await shelf.later(60)
+    assert shelf.file.exists()
+    await store.run(lambda tx: transcripts.forget(tx, "wsp_a", "cll_1"))
+    await shelf.later(60)
+    assert not shelf.file.exists()
+
+
+async def test_the_file_of_what_is_never_transcribed_goes_in_the_end(shelf: Shelf) -> None:
+    await shelf.world.store.run(lambda tx: transcripts.add(tx, "wsp_a", a_job(), late=True))
+    await shelf.run()
+    await shelf.later(UNHEARD)
+    assert not shelf.file.exists()
+
+
+async def test_what_is_old_is_not_transcribed_any_more(shelf: Shelf) -> None:
+    store = shelf.world.store
+    shelf.another(retention=LONG)
+    for job in (a_job(), a_job("rec_2", "cll_2")):
+        await store.run(lambda tx, job=job: transcripts.add(tx, "wsp_a", job, late=True))  # type: ignore[misc]
+    await shelf.later(LONG + 1)
+    left = await store.read(lambda r: transcripts.candidates(r, "wsp_a", shelf.world.clock.now(), 9))
+    assert [job.recording for job in left] == ["rec_2"]
 
 
 async def test_a_store_that_refuses_is_asked_again_and_nothing_is_lost(shelf: Shelf) -> None:

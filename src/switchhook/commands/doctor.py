@@ -14,6 +14,7 @@ from switchhook.commands.settings import settings
 from switchhook.config import load
 from switchhook.examination import Finding, examine
 from switchhook.freeswitch_findings import examine_freeswitch
+from switchhook.transcript_findings import examine_transcripts
 from switchhook.twilio_findings import examine_twilio
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
@@ -35,6 +36,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
         clock = SystemClock()
         for findings in (
             examine(config, clock),
+            examine_transcripts(config, clock),
             examine_twilio(config, clock),
             examine_asterisk(config, clock),
             examine_freeswitch(config, clock),

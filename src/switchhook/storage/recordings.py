@@ -71,6 +71,7 @@ async def doom_old(tx: Transaction, workspace: str, cutoff: int, now: int, most:
     rows = await tx.fetch("old_recordings", workspace, cutoff, most)
     await tx.many("doom_recording", [(workspace, id_, now) for id_, _ in rows])
     await tx.many("unlink_recording", [(workspace, call) for _, call in rows])
+    await tx.many("forget_transcripts", [(workspace, call) for _, call in rows])
     return len(rows)
 
 

@@ -95,6 +95,11 @@ async def forget(tx: Transaction, workspace: str, call: str) -> None:
     await tx.execute("forget_transcripts", workspace, call)
 
 
+async def is_queued(reader: Reader, workspace: str, recording: str) -> bool:
+    """Whether a recording waits to be transcribed, or is being."""
+    return bool(await reader.fetch("queued_transcript", workspace, recording))
+
+
 async def count(reader: Reader, workspace: str) -> int:
     """How many there are."""
     ((number,),) = await reader.fetch("count_transcripts", workspace)

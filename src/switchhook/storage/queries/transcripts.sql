@@ -43,5 +43,8 @@ DELETE FROM transcript_queue WHERE workspace_id = $1 AND recording_id = $2 AND h
 -- name: forget_transcripts
 DELETE FROM transcript_queue WHERE workspace_id = $1 AND call_id = $2
 
+-- name: queued_transcript
+SELECT call_id FROM transcript_queue WHERE workspace_id = $1 AND recording_id = $2
+
 -- name: count_transcripts
 SELECT count(*) FROM transcript_queue WHERE workspace_id = $1
