@@ -1,8 +1,10 @@
 """Rules of the SIP line that go together, and those that do not: said at start, with where they stand."""
 
+import json
 import re
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,3 +211,28 @@ def test_the_example_of_the_documentation_is_complete() -> None:
 
 def test_users_of_a_ring() -> None:
     assert read_action("ring a@b.example, c@d.example").users == ("a@b.example", "c@d.example")
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ({"answer": ["say Welcome.", "ring", "forward +33755555555"], "no_answer": "hang up"}, ""),
+        ({"block": ["+3389*"], "allow": ["+33891111111"]}, ""),
+        ({"allow": ["+33891111111"]}, "nobody is blocked"),
+        ({"answer": "play hello.wav"}, "Twilio cannot play a file"),
+        ({"greeting": "play hello.wav"}, "Twilio cannot play a file"),
+        ({"answer": "menu main"}, "there is no menu"),
+        ({"answer": "ring nobody@example.com"}, "there is no user"),
+    ],
+)
+def test_numbers_of_twilio_have_rules_without_a_sip_line(rules: dict[str, Any], says: str) -> None:
+    twilio = {"account_sid": "AC1", "auth_token": "t"}
+    number = {"number": "+33199999901", **rules}
+    config = load(
+        {"numbers": json.dumps([number]), "twilio": json.dumps(twilio), "public_url": "https://x.example"}, {}
+    )
+    if not says:
+        check_line(config, str)
+        return
+    with pytest.raises(ConfigError, match=says):
+        check_line(config, str)

@@ -16,6 +16,7 @@ from switchhook.telephony.twilio.reports import SOURCE
 from switchhook.telephony.twilio.rest import LIMITS, Rest
 from switchhook.telephony.twilio.routing import VoiceSettings
 from switchhook.telephony.twilio.voice import VoiceHooks
+from switchhook.workspace.e164 import normalise
 from switchhook.workspace.switchboard import Switchboard
 
 
@@ -91,6 +92,7 @@ def calling(
         Door(known.sid, settings.signing_key or known.token, config.public_url, clock),
         VoiceSettings(
             telephones=settings.telephones,
+            rules={normalise(one.number, config.region): one for one in config.numbers},
             block=settings.block,
             record=settings.record,
             greeting=settings.greeting,

@@ -157,9 +157,10 @@ def check_line(config: "Config", spell: Callable[[str], str]) -> None:
         raise ConfigError(f"{config.sources['agents']}: {twice} stands there twice")
     ruled = [number for number in config.numbers if _has_rules(number)]
     if not config.sip_listen and "telephony" in config.role:  # a process without it has the same file
+        elsewhere = config.twilio is not None
         unused = [n for n in ("menus", "sip_menus", "agents", "sip_speak", "sip_block") if getattr(config, n)]
-        for name in (*unused, *(["numbers"] if ruled else [])):
-            what = f"{ruled[0].number} has rules of the SIP line, and " if name == "numbers" else ""
+        for name in (*unused, *(["numbers"] if ruled and not elsewhere else [])):
+            what = f"{ruled[0].number} has rules of a line, and " if name == "numbers" else ""
             raise ConfigError(
                 f"{config.sources[name]}: {what}there is no SIP line; name its address with listen in [sip]"
             )
@@ -190,7 +191,8 @@ def _check_number(config: "Config", number: NumberConfig) -> None:
     where = f"{config.sources['numbers']}: {number.number}"
     if number.type not in (None, NUMBER):
         raise ConfigError(f"{where}: nobody can call a sender id")
-    if number.allow and not (number.block or config.sip_block):
+    everywhere = config.sip_block or (config.twilio.block if config.twilio is not None else ())
+    if number.allow and not (number.block or everywhere):
         raise ConfigError(
             f"{where}: allow makes exceptions from block, and nobody is blocked; "
             'to let only these callers through write block = ["*"] as well'
@@ -210,6 +212,10 @@ def _check_action(config: "Config", where: str, action: Action, menus: list[str]
         for name in wanted:
             if name not in names:
                 raise ConfigError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
+    if config.twilio is not None and not config.sip_listen:
+        if action.verb == PLAY:
+            raise ConfigError(f'{where}: Twilio cannot play a file of this machine; write "say TEXT"')
+        return
     if action.verb == FORWARD and not config.sip_trunk:
         raise ConfigError(f"{where}: forward goes out through a trunk; name it with trunk in [sip]")
     if action.verb == SAY and not config.sip_speak:

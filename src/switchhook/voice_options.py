@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from switchhook.lists import check_pattern
 from switchhook.parsers import text, url
 from switchhook.sources import ConfigError, Option, nearest
 
@@ -58,6 +59,8 @@ def twilio(value: Any) -> TwilioConfig | None:
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
     url(found.url)
+    for entry in found.block:
+        check_pattern(entry)
     for email, addresses in found.telephones.items():
         for address in addresses:
             if not address.startswith(SCHEMES) and not (address[:1] == "+" and address[1:].isdigit()):

@@ -207,7 +207,43 @@ async def test_refused_calls(post: Post) -> None:
     assert results == ["BLOCKED", "FAILED"]  # of the third, which is none of ours, nothing is told
     for sid in ("CAb", "CAn", "CAu"):
         await post(STATUS, {**is_over("busy", 1, From="+33788888888"), "CallSid": sid, "To": "+33788888888"})
-    assert len(await post.topics()) == 4
+    assert await post.topics() == ["call.completed", "call.received", "call.completed"]
+
+
+async def test_the_lists_of_a_number_are_followed_until_somebody_takes_the_call(post: Post) -> None:
+    rules = NumberConfig(
+        OURS, answer=("say Welcome.", "ring"), busy="forward +33755555555", no_answer="hang up"
+    )
+    post = Post(post.world, rules={OURS: rules})
+    said, onward = document(await post(VOICE, comes_in()))
+    assert (said.text, onward.tag) == ("Welcome.", "Redirect")
+    (dial,) = document(await post(onward.text or "", comes_in(CallStatus="in-progress")))
+    assert [one.tag for one in dial] == ["Sip", "Client"]
+    await post(dial[0].get("statusCallback", ""), progress(ANNA, "busy", 5, 0))
+    (dial,) = document(await post(dial.get("action", ""), dialled("busy")))
+    assert [(one.tag, one.text) for one in dial] == [("Number", "+33755555555")]
+    callback = dial[0].get("statusCallback", "")
+    await post(callback, progress("+33755555555", "in-progress", 9))
+    await post(callback, progress("+33755555555", "completed", 39, 30))
+    assert tags(await post(dial.get("action", ""), dialled("completed"))) == ["Hangup"]
+    await post(STATUS, is_over("completed", 39, 30))
+    await post(RECORDING, recording("absent"))
+    done = await post.completed()
+    assert (done.result, done.transfer_to.number, done.length) == (
+        "TRANSFERRED_EXTERNAL",
+        "+33755555555",
+        "30s",
+    )
+    assert tags(await post(f"{DIALLED}?then=no_answer.0", dialled("no-answer"))) == ["Hangup"]
+    for nonsense in (
+        "",
+        "?then=",
+        "?then=x.1",
+        "?then=answer.-1",
+        "?then=answer.9999999999",
+        "?then=answer.%C2%B2",
+    ):
+        assert tags(await post(f"{DIALLED}{nonsense}", dialled("no-answer"))) == ["Hangup"]
 
 
 async def test_a_number_without_telephones_takes_messages(post: Post) -> None:
@@ -236,6 +272,19 @@ async def test_a_telephone_calls_out_under_the_number_of_its_user(post: Post) ->
         "30s",
         "anna@example.com",
     )
+
+
+async def test_a_number_whose_talks_are_not_recorded(post: Post) -> None:
+    numbers = (NumberConfig(OURS, "Main", ("anna@example.com", "ben@example.com"), record=False),)
+    users = (UserConfig("anna@example.com", "Anna"), UserConfig("ben@example.com", "Ben"))
+    await post.world.store.run(lambda tx: configure(tx, "wsp_a", users, numbers, "FR"))
+    (dial,) = document(await post(VOICE, comes_in()))
+    assert dial.get("record") is None
+    await post(dial[0].get("statusCallback", ""), progress(ANNA, "completed", 24, 20))
+    await post(STATUS, is_over("completed", 24, 20))
+    assert (await post.completed()).recording_url is None  # and nothing is waited for
+    (dial,) = document(await post(VOICE, calls_out(CallSid="CAo")))
+    assert dial.get("record") is None
 
 
 async def test_fifty_posts_of_everything_are_one_call(post: Post) -> None:

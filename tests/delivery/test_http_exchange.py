@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from switchhook.delivery.exchange import Kind
@@ -289,3 +290,29 @@ async def test_the_client_is_usable_for_plain_awaiting_and_for_callbacks() -> No
 def test_a_client_may_be_made_before_the_loop_runs() -> None:
     sender = Sender()
     assert sender.client.stats.opened == 0
+
+
+@on_both_loops
+async def test_a_sink_is_given_the_body_of_a_200_and_of_nothing_else() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"
+    for answer, given, kept in (
+        (OK, b"ok", b""),
+        (chunked, b"ok", b""),
+        (b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\nno", b"", b"no"),
+        (b"HTTP/1.1 307 There\r\ncontent-length: 2\r\nlocation: /x\r\n\r\nno", b"", b"no"),
+    ):
+        pieces: list[bytes] = []
+        async with receiving(answering(answer)) as receiver, sending() as sender:
+            asked = sender.request(f"http://127.0.0.1:{receiver.port}/")
+            exchange = await sender.client.send(msgspec.structs.replace(asked, sink=pieces.append))
+            assert (b"".join(pieces), exchange.body) == (given, kept)
+            assert (exchange.failure, exchange.truncated) == (None, False)
+    limits = Limits(response_bytes=1_000)
+    async with (
+        receiving(answering(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + bytes(5_000))) as receiver,
+        sending(limits=limits) as sender,
+    ):
+        asked = sender.request(f"http://127.0.0.1:{receiver.port}/")
+        exchange = await sender.client.send(msgspec.structs.replace(asked, sink=lambda _: None))
+        assert exchange.failure is not None
+        assert exchange.failure.kind is Kind.RESPONSE_TOO_LARGE

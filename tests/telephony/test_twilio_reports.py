@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 from switchhook.events import CallCompleted
 from switchhook.telephony.twilio import reports
 from switchhook.telephony.twilio.reports import SOURCE
-from switchhook.telephony.twilio.routing import (
-    CallOut,
-    Mailbox,
-    Refuse,
-    Ring,
-    VoiceSettings,
-    plan,
-)
+from switchhook.telephony.twilio.routing import CallOut, Mailbox, Place, Refuse, Ring, VoiceSettings, plan
 from switchhook.telephony.twilio.settling import nothing_more
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.calls import Draft, apply
@@ -301,7 +294,7 @@ def test_times_as_they_are_written(value: str | None, read: int) -> None:
 @pytest.mark.parametrize(
     ("form", "way"),
     [
-        (comes_in(), Ring((ANNA, BEN, "+33799999999"), 25)),
+        (comes_in(), Ring((ANNA, BEN, "+33799999999"), 25, Place("answer", 1))),
         (comes_in(To="+33123456780"), Mailbox()),
         (comes_in(To="+33123456770"), Refuse(EndCause.NO_ANSWER)),
         (comes_in(From="+33912345678"), Refuse(EndCause.BLOCKED)),

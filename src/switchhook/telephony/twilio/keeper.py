@@ -24,7 +24,7 @@ from switchhook.telephony.twilio import reports
 from switchhook.telephony.twilio.fetching import FetchRecording, Shelf, Side, recorded
 from switchhook.telephony.twilio.reports import SOURCE
 from switchhook.telephony.twilio.rest import Absent, Rest, Unavailable
-from switchhook.telephony.twilio.settling import nothing_more
+from switchhook.telephony.twilio.settling import is_recorded, nothing_more
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.calls import Limits, Standing
 from switchhook.workspace.facts import AnyFact, Direction, LegKind, Recorded, Settled
@@ -130,6 +130,8 @@ class Keeper:
         """
         now = self._clock.now()
         open_ = await self._switchboard.open_states(SOURCE)
+        if open_:
+            await self._switchboard.load()
         for gone in self._asked.keys() - {state.source_call for state in open_}:
             del self._asked[gone]
         for state in open_:
@@ -166,11 +168,13 @@ class Keeper:
         """Legs and recordings that nobody told of."""
         call, now = state.source_call, self._clock.now()
         out = state.direction is Direction.OUTBOUND
-        kind = LegKind.OUTSIDE if out else LegKind.USER
         for leg in await self._rest.legs(call):
             said = reports.looked_up(leg, now)
             known = state.legs.get(said.sid)
-            for fact in reports.of_leg(said, call, kind, known.target if known else said.to):
+            ours = self._switchboard.directory.user_of_sip(said.to) is not None
+            kind = LegKind.OUTSIDE if out else LegKind.USER if ours else LegKind.FORWARD
+            kind, target = (known.kind, known.target) if known else (kind, said.to)
+            for fact in reports.of_leg(said, call, kind, target):
                 await self._desk.report(fact)
         first = Side.USER if out and state.user_ref is not None else Side.OUTSIDE
         for one in await self._rest.recordings(call):
@@ -188,8 +192,12 @@ class Keeper:
 
     async def _settle(self, call: str, *, absent: bool = False) -> None:
         state = await self._switchboard.find(SOURCE, call)
-        if state is not None and nothing_more(state, records=self._records, absent=absent):
+        if state is not None and self._over(state, absent=absent):
             await self._desk.report(Settled(source=SOURCE, call=call, id="settled", at=self._clock.now()))
+
+    def _over(self, state: CallState, *, absent: bool) -> bool:
+        records = is_recorded(state, self._switchboard.directory, records=self._records)
+        return nothing_more(state, records=records, absent=absent)
 
     # -- recordings
 

@@ -1,13 +1,21 @@
-"""When nothing more can come of a call of Twilio. Pure."""
+"""When nothing more can come of a call of Twilio, and whether a recording is to come. Pure."""
 
 from switchhook.workspace.call_state import CallState
+from switchhook.workspace.completed import own_number
+from switchhook.workspace.directory import Directory
 from switchhook.workspace.facts import LegKind
+
+
+def is_recorded(state: CallState, directory: Directory, *, records: bool) -> bool:
+    """Whether a call's talk is recorded: talks are (`records`), and those of its number."""
+    own = own_number(state, directory)
+    return records and (own is None or own.settings.record)
 
 
 def nothing_more(state: CallState, *, records: bool, absent: bool = False) -> bool:
     """Whether a call that is over can be completed: who answered is known, and the recording is there or will not be.
 
-    `records`: talks are recorded, so that a recording may still come; `absent`: it was said that none will. What is not
+    `records`: it is recorded, so that a recording may still come; `absent`: it was said that none will. What is not
     known when its time is up does not hold it up (`Limits.settle`).
     """
     if state.ended_at is None or state.completed or state.direction is None:

@@ -2,6 +2,7 @@
 
 ring           the telephones of a number ring; who answers first has the call
 call_out       a number outside is called for one of our users
+say            something is read out
 leave_message  a greeting, a beep, and a message is recorded
 reject, hang_up, nothing
 """
@@ -74,14 +75,21 @@ def ring(
     return _written(response)
 
 
+def say(text: str, language: str, then: str) -> bytes:
+    """Read something out, and ask at `then` what follows."""
+    response = Element("Response")
+    _say(response, text, language)
+    SubElement(response, "Redirect", {"method": "POST"}).text = _clean(then)
+    return _written(response)
+
+
 def leave_message(greeting: str, language: str, seconds: float, action: str, keeping: Keeping) -> bytes:
     """Read out the greeting, or play it when it is a URL, and record what is said after the beep."""
     response = Element("Response")
     if greeting.startswith(("https://", "http://")):
         SubElement(response, "Play").text = _clean(greeting)
     elif greeting:
-        said = SubElement(response, "Say", {"language": _clean(language)} if language else {})
-        said.text = _clean(greeting)[:FEW_WORDS]
+        _say(response, greeting, language)
     record = SubElement(
         response,
         "Record",
@@ -119,6 +127,11 @@ def nothing() -> bytes:
 def is_telephone(address: str) -> bool:
     """Whether `address` is something that can be dialled."""
     return address.startswith(("sip:", "sips:", "client:")) or bool(_NUMBER.fullmatch(address))
+
+
+def _say(response: Element, text: str, language: str) -> None:
+    said = SubElement(response, "Say", {"language": _clean(language)} if language else {})
+    said.text = _clean(text)[:FEW_WORDS]
 
 
 def _noun(address: str) -> str:

@@ -15,23 +15,34 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 from urllib.parse import parse_qs, urlencode
 
+import msgspec
+
 from switchhook.clock import Clock
 from switchhook.telephony.twilio import reports, twiml
 from switchhook.telephony.twilio.door import Door, Form, Headers
 from switchhook.telephony.twilio.fetching import FetchRecording, Side
 from switchhook.telephony.twilio.reports import SOURCE, Report
 from switchhook.telephony.twilio.routing import (
+    LISTS,
+    NO_ANSWER,
     CallOut,
+    Forward,
+    Lists,
     Mailbox,
+    Place,
     Refuse,
     Ring,
+    Say,
     VoiceSettings,
+    Way,
+    blocked,
+    own_of,
     plan,
-    unanswered,
 )
-from switchhook.telephony.twilio.settling import nothing_more
+from switchhook.telephony.twilio.settling import is_recorded, nothing_more
 from switchhook.telephony.twilio.twiml import Keeping, Telephone
-from switchhook.workspace.facts import EndCause, LegKind, Offered, Settled
+from switchhook.workspace.directory import Number
+from switchhook.workspace.facts import EndCause, LegKind, Settled
 from switchhook.workspace.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -102,28 +113,37 @@ class VoiceHooks:
                 "a number" if report.by_telephone else report.to,
             )
             return twiml.reject()
+        if blocked(call, directory, self._settings):
+            call = msgspec.structs.replace(call, blocked=True)
         await self._switchboard.report(call)
-        match plan(call, directory, self._settings):
-            case Ring(telephones, seconds):
-                return twiml.ring(
-                    [self._telephone(call, LegKind.USER, address) for address in telephones],
-                    seconds,
-                    self._url(DIALLED_PATH),
-                    self._keeping(Side.OUTSIDE),
-                )
+        way = plan(call, directory, self._settings)
+        if isinstance(way, Refuse):
+            await self._switchboard.report(reports.end(call.call, now, way.cause))
+            return twiml.reject(busy=way.cause is not EndCause.BLOCKED)
+        return await self._follow(call.call, way, own_of(call, directory))
+
+    async def _follow(self, call: str, way: Way, own: Number | None) -> bytes:
+        """The document that has this done, for a call of one of our numbers."""
+        keeps = own is None or own.settings.record
+        settings = self._settings
+        match way:
+            case Ring(telephones, seconds, then):
+                rung = [self._telephone(call, LegKind.USER, address) for address in telephones]
+                return twiml.ring(rung, seconds, self._next(then), self._keeping(Side.OUTSIDE, keeps))
+            case Forward(number, then, seconds):
+                rung = [self._telephone(call, LegKind.FORWARD, number)]
+                return twiml.ring(rung, seconds, self._next(then), self._keeping(Side.OUTSIDE, keeps))
             case CallOut(number, caller, seconds):
+                rung = [self._telephone(call, LegKind.OUTSIDE, number)]
                 return twiml.ring(
-                    [self._telephone(call, LegKind.OUTSIDE, number)],
-                    seconds,
-                    self._url(DIALLED_PATH),
-                    self._keeping(Side.USER),
-                    caller,
+                    rung, seconds, self._url(DIALLED_PATH), self._keeping(Side.USER, keeps), caller
                 )
-            case Mailbox():
-                return await self._take_message(call.call)
-            case Refuse(cause):
-                await self._switchboard.report(reports.end(call.call, now, cause))
-                return twiml.reject(busy=cause is not EndCause.BLOCKED)
+            case Say(text, then):
+                return twiml.say(text, settings.language, self._next(then))
+            case Mailbox(greeting):
+                return await self._take_message(call, greeting or settings.greeting)
+            case Refuse():
+                return twiml.hang_up()
 
     async def _status(self, form: Form, _: dict[str, str]) -> bytes:
         report = reports.posted(form, self._clock.now())
@@ -135,25 +155,30 @@ class VoiceHooks:
     async def _leg(self, form: Form, ours: dict[str, str]) -> bytes:
         report = reports.posted(form, self._clock.now())
         call, kind = ours.get("call", ""), ours.get("kind", "")
-        if call and kind in {LegKind.USER, LegKind.OUTSIDE}:
+        if call and kind in {LegKind.USER, LegKind.OUTSIDE, LegKind.FORWARD}:
             for fact in reports.of_leg(report, call, LegKind(kind), ours.get("to", report.to)):
                 await self._switchboard.report(fact)
             await self._settle(call)
         return twiml.nothing()
 
-    async def _dialled(self, form: Form, _: dict[str, str]) -> bytes:
-        """The telephones have rung, and perhaps somebody has talked."""
+    async def _dialled(self, form: Form, ours: dict[str, str]) -> bytes:
+        """Telephones have rung and perhaps somebody has talked, or something was said: what follows."""
         report: Report = reports.posted(form, self._clock.now())
+        outcome = form.get("DialCallStatus")
         if report.over:
             return twiml.nothing()
-        answered = form.get("DialCallStatus") in ("completed", "answered")
-        if answered or report.by_telephone or not report.sid:
+        if outcome in ("completed", "answered") or report.by_telephone or not report.sid:
             return twiml.hang_up()
         directory = self._switchboard.directory
         number = directory.number(directory.spell(report.to))
-        if number is None or not isinstance(unanswered(number), Mailbox):
+        if number is None:
             return twiml.hang_up()
-        return await self._take_message(report.sid)
+        lists = Lists(number, directory, self._settings, report.sender)
+        name, _, step = ours.get("then", "").partition(".")
+        known = name in LISTS and step.isascii() and step.isdigit()
+        place = Place(name, int(step[:4])) if known else Place(NO_ANSWER, 0)
+        busy = outcome == "busy"
+        return await self._follow(report.sid, lists.was_busy(place) if busy else lists.follow(place), number)
 
     async def _left(self, form: Form, _: dict[str, str]) -> bytes:
         """A message was left, or none."""
@@ -175,12 +200,12 @@ class VoiceHooks:
             await self._settle(call, absent=True)
         return twiml.nothing()
 
-    async def _take_message(self, call: str) -> bytes:
+    async def _take_message(self, call: str, greeting: str) -> bytes:
         await self._switchboard.report(reports.mailbox_answers(call, self._clock.now()))
         settings = self._settings
         keeping = Keeping(self._url(RECORDING_PATH, first=Side.OUTSIDE, message="1"))
         return twiml.leave_message(
-            settings.greeting,
+            greeting,
             settings.language,
             settings.voicemail_seconds,
             self._url(LEFT_PATH),
@@ -190,16 +215,22 @@ class VoiceHooks:
     async def _settle(self, call: str, *, absent: bool = False) -> None:
         """Complete a call that is over as soon as nothing more can come of it."""
         state = await self._switchboard.find(SOURCE, call) if call else None
-        if state is not None and nothing_more(state, records=self._settings.record, absent=absent):
+        if state is None:
+            return
+        records = is_recorded(state, self._switchboard.directory, records=self._settings.record)
+        if nothing_more(state, records=records, absent=absent):
             await self._switchboard.report(
                 Settled(source=SOURCE, call=call, id="settled", at=self._clock.now())
             )
 
-    def _telephone(self, call: Offered, kind: LegKind, address: str) -> Telephone:
-        return Telephone(address, self._url(LEG_PATH, call=call.call, kind=kind, to=address))
+    def _telephone(self, call: str, kind: LegKind, address: str) -> Telephone:
+        return Telephone(address, self._url(LEG_PATH, call=call, kind=kind, to=address))
 
-    def _keeping(self, first: Side) -> Keeping | None:
-        return Keeping(self._url(RECORDING_PATH, first=first)) if self._settings.record else None
+    def _next(self, place: Place) -> str:
+        return self._url(DIALLED_PATH, then=f"{place.name}.{place.step}")
+
+    def _keeping(self, first: Side, keeps: bool) -> Keeping | None:
+        return Keeping(self._url(RECORDING_PATH, first=first)) if keeps and self._settings.record else None
 
     def _url(self, path: str, **ours: str) -> str:
         return f"{self._door.public_url}{path}{'?' + urlencode(ours) if ours else ''}"
