@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+import ssl
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -41,7 +42,7 @@ class Ari:
         self._front: asyncio.Server | None = None
         self.posts: dict[str, list[int]] = {}  # statuses, by paths
 
-    async def start(self, port: int = 0) -> int:
+    async def start(self, port: int = 0, context: ssl.SSLContext | None = None) -> int:
         self._server = await serve(
             self._listen,
             "127.0.0.1",
@@ -49,6 +50,7 @@ class Ari:
             process_request=self._answer,
             ping_interval=None,
             compression=None,
+            ssl=context,
             logger=silent,
             select_subprotocol=lambda _, offered: next(iter(offered), None) if self.subprotocol else None,
         )

@@ -1,10 +1,12 @@
 """Recordings that Asterisk made are fetched once, told to their call, and belong to the right side."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from switchhook.clock import ManualClock
 from switchhook.media.peaks import beside, sides
@@ -358,6 +360,32 @@ async def test_a_recording_that_began_before_this_process_is_fetched_when_the_ca
     assert [fact.mixed for fact in recorded(desk)] == [False]
 
 
+async def test_all_of_it_goes_through_tls_and_a_certificate_of_nobody_is_refused(
+    desk: Desk, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ari = Ari()
+    ari.raw = {EXTERNAL: LOUD, USER: QUIET}
+    access = Access("127.0.0.1", await ari.start(context=context), "switchhook", ari.secret, tls=True)
+    kept = Recordings(access, clock, tmp_path / "data", SOURCE)
+    connector = Connector(lambda: AriSession(access, clock), PLAN, clock, desk, recordings=kept)
+    await connector.start()
+    await until(clock, lambda: "certificate verify failed" in connector.state)
+    assert ari.asked == []
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    await until(clock, is_up(connector), 0.5)
+    await ari.tells(ari_capture("ari-answered"))
+    await until(clock, lambda: at_desk(desk, "ended", 1))
+    await until(clock, lambda: at_desk(desk, "settled", 1), 0)
+    assert len(recorded(desk)) == 1
+    ari.drop()
+    await connector.stop()
+    await ari.stop()
+
+
 SNOOP = "/ari/channels/1795436378.{}/snoop"
 RECORD = "/ari/channels/switchhook-1795436378.{}/record"
 
@@ -398,6 +426,7 @@ async def test_who_talks_is_recorded_on_request_each_side_by_itself(
         SNOOP.format(1) + "?spy=in&app=switchhook&snoopId=switchhook-1795436378.1",
         RECORD.format(1) + "?name=switchhook-1795436378.1&format=wav&ifExists=overwrite",
     ]
+    await ari.tells(talk())
     for number in (1, 2) if both else (1,):
         name, spy = f"switchhook-1795436378.{number}", f"Snoop/1795436378.{number}-0000000{number}"
         ari.raw[f"/ari/recordings/stored/{name}/file"] = LOUD

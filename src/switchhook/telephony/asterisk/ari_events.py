@@ -69,7 +69,8 @@ def endpoints(found: Any) -> tuple[str, ...]:
 def time_of(found: Any, name: str) -> int:
     """The time in that field, in wall ms; 0 when there is none."""
     try:
-        return round(datetime.strptime(_text(found, name), "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000)
+        at = datetime.fromisoformat(_text(found, name))
+        return round(at.timestamp() * 1000) if at.tzinfo is not None else 0
     except (ValueError, OverflowError):
         return 0
 

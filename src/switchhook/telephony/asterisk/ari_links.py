@@ -20,6 +20,7 @@ from switchhook.telephony.asterisk.ari_events import as_channel, time_of
 
 KEEP = 60_000  # ms that a channel is remembered after its end
 MOST = 10_000  # channels that are remembered
+TELLING = ("ChannelCreated", "ChannelDestroyed", "StasisStart", "Dial")  # the events that tell something
 
 
 class _Seen(msgspec.Struct):
@@ -39,8 +40,10 @@ class Links:
 
     def take(self, message: Mapping[str, Any], now: int) -> list[h.Happening]:
         """Which channel belongs to which, as far as this event tells it."""
-        at = time_of(message, "timestamp") or now
         type_ = message.get("type")
+        if type_ not in TELLING:
+            return []
+        at = time_of(message, "timestamp") or now
         found = message.get("peer" if type_ == "Dial" else "channel")
         channel = as_channel(found)
         if channel is None or channel.link:
