@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 PORTS = {"ami": 5038, "ari": 8088}
 ARI_TLS_PORT = 8089
 _APP = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-ONLY = {"challenge": "ami", "app": "ari", "prefix": "ari", "record": "ari"}  # settings of one of the modes
+ONLY = {
+    "challenge": "ami",
+    "app": "ari",
+    "prefix": "ari",
+    "record": "ari",
+    "settle_seconds": "ari",
+}  # settings of one of the modes
 
 
 class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,7 +29,8 @@ class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `trunks`, `inbound_contexts` and `ai` are patterns (`*`, `?`); `extensions` are e-mail addresses of users by the
     names of their telephones. `challenge` is of AMI; `app`, the name that is listened under, and `prefix`, that of
-    Asterisk's own web server, are of ARI, and so is `record`, whether talks are recorded there by us.
+    Asterisk's own web server, are of ARI, and so is `record`, whether talks are recorded there by us. After
+    `settle_seconds` a call waits no longer for its recording; after `lost_seconds` one ends of which nothing is heard.
     """
 
     host: str
@@ -36,6 +43,8 @@ class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: str = "switchhook"
     prefix: str = ""
     record: bool = False
+    settle_seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
+    lost_seconds: Annotated[float, msgspec.Meta(ge=60, le=604_800)] = 21_600.0
     secret: str = ""
     inbound_contexts: tuple[str, ...] = ()
     ai: tuple[str, ...] = ()

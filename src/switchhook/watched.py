@@ -15,6 +15,7 @@ from switchhook.telephony.asterisk.names import ADDRESS, Plan
 from switchhook.telephony.asterisk.recorder import Recorder
 from switchhook.telephony.asterisk.recordings import Recordings
 from switchhook.telephony.asterisk.session import Access
+from switchhook.workspace.calls import Limits
 from switchhook.workspace.switchboard import Switchboard
 
 
@@ -37,10 +38,19 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
         access = asterisk_access(settings, config.asterisk_secret)
         plan = asterisk_plan(settings)
         session = AriSession if settings.mode == "ari" else AmiSession
-        recordings = Recordings(access, clock, config.data, SOURCE) if settings.mode == "ari" else None
+        limits = Limits(settle=settings.settle_seconds, lost=settings.lost_seconds)
+        recordings = None
+        if settings.mode == "ari":
+            recordings = Recordings(access, clock, config.data, SOURCE, settle=limits.settle)
         recorder = Recorder(access, clock) if settings.record else None
         return Connector(
-            lambda: session(access, clock), plan, clock, line, recordings=recordings, recorder=recorder
+            lambda: session(access, clock),
+            plan,
+            clock,
+            line,
+            recordings=recordings,
+            recorder=recorder,
+            limits=limits,
         )
 
     line = Line(

@@ -79,7 +79,7 @@ async def open_desk(path: Path, clock: ManualClock) -> AsyncIterator[Desk]:
 
 async def until(clock: ManualClock, done: Callable[[], Awaitable[bool] | bool], step: float = 0.05) -> None:
     """Let the sockets and the clock go on until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while True:
             found = done()
             if found if isinstance(found, bool) else await found:

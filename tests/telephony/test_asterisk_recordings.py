@@ -21,6 +21,7 @@ from switchhook.telephony.asterisk.recordings import SETTLE, Recordings
 from switchhook.telephony.asterisk.session import Access
 from switchhook.telephony.asterisk.tree import Recording
 from switchhook.telephony.asterisk.wanted import Wanted, chosen
+from switchhook.workspace.calls import Limits
 from switchhook.workspace.facts import Chose, Ended, Recorded, Settled
 from switchhook.workspace.switchboard import Switchboard
 from tests.media.test_joined import wav
@@ -304,6 +305,27 @@ async def test_what_comes_too_late_for_the_end_of_the_call_is_kept_all_the_same(
     ari.broken.clear()
     await until(clock, lambda: len(recorded(desk)) == 1, 0.5)
     assert (await desk.topics()).count("call.completed") == 1
+
+
+async def test_how_long_a_call_waits_for_its_recording_is_set(
+    ari: Ari, desk: Desk, clock: ManualClock, tmp_path: Path
+) -> None:
+    access = Access("127.0.0.1", await ari.start(), "switchhook", ari.secret)
+    kept = Recordings(access, clock, tmp_path / "data", SOURCE, settle=300.0)
+    limits = Limits(settle=300.0)
+    connector = Connector(
+        lambda: AriSession(access, clock), PLAN, clock, desk, recordings=kept, limits=limits
+    )
+    ari.broken = {EXTERNAL: 503}
+    await connector.start()
+    await until(clock, is_up(connector))
+    await ari.tells(ari_capture("ari-answered"))
+    await until(clock, lambda: at_desk(desk, "ended", 1))
+    ended = clock.monotonic()
+    await until(clock, has_completed(desk), 0.5)
+    assert clock.monotonic() - ended >= 290
+    ari.drop()
+    await connector.stop()
 
 
 async def test_a_recording_is_fetched_by_the_next_process(

@@ -41,7 +41,6 @@ SOURCE = "asterisk"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before another connection is tried
 SWEEP = 60.0  # seconds between two looks for calls whose end was lost
 AGAIN = 1.0  # seconds until a fact that could not be stored is reported again
-LOOK_NOW = Limits(quiet=0, lost=0)
 WAITING = 20_000  # happenings that may wait to be stored; beyond that the connection is made anew
 
 
@@ -66,7 +65,7 @@ class Connector:
     """Watches one Asterisk.
 
     `recordings` fetches those that it makes; None when they cannot be had. `recorder` makes some; None when none are
-    to be made.
+    to be made. `limits`: how long is waited for what does not come.
     """
 
     def __init__(
@@ -78,7 +77,9 @@ class Connector:
         *,
         recordings: Recordings | None = None,
         recorder: Recorder | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits or Limits()
         self._recorder = recorder
         self._recordings = recordings
         self._session = session
@@ -191,7 +192,7 @@ class Connector:
                 self._complete = self._said == "up"
                 await self._fetch_what_is_over()
                 # What is not up now, and was before this process watched, ended when it was last heard of.
-                await self._swept(LOOK_NOW)
+                await self._look_now()
 
     async def _next(self) -> Happening | None:
         """The next happening, or None when none comes for a moment and there is something that time decides."""
@@ -236,7 +237,7 @@ class Connector:
         open_ = await self._open_calls()
         for call in over:
             # Whoever is still open to the desk is ended by the sweep, once the recording is there.
-            then = partial(self._swept, LOOK_NOW) if call in open_ else partial(self._settle, call)
+            then = self._look_now if call in open_ else partial(self._settle, call)
             self._recordings.begin(call, self._until_stored, then)
 
     async def _record(self, recorder: Recorder) -> None:
@@ -268,7 +269,11 @@ class Connector:
     async def _look_after(self) -> None:
         while True:
             await self._clock.sleep(SWEEP)
-            await self._swept(Limits(lost=0) if self._complete else Limits())
+            limits = self._limits
+            await self._swept(msgspec.structs.replace(limits, lost=0) if self._complete else limits)
+
+    async def _look_now(self) -> None:
+        await self._swept(msgspec.structs.replace(self._limits, quiet=0, lost=0))
 
     async def _swept(self, limits: Limits) -> None:
         try:

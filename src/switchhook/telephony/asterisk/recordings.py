@@ -35,7 +35,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before it is tried again
 MISSING = 5  # times that a file may be missing: it appears a moment after its end was told
 BREATH = 0.01  # seconds between two seconds of sound, for others in this process
 
-SETTLE = 30.0  # seconds that the end of a call waits for its recording
+SETTLE = 30.0  # seconds that the end of a call waits for its recording, unless told otherwise
 
 _joining = threading.Lock()  # one at a time: whoever was stopped in the middle of it may still be at it
 
@@ -45,9 +45,15 @@ _wanted = msgspec.json.Decoder(Wanted).decode
 
 
 class Recordings:
-    """The recordings of one Asterisk that are on their way. `source` is what its facts name."""
+    """The recordings of one Asterisk that are on their way.
 
-    def __init__(self, access: Access, clock: Clock, data: Path, source: str) -> None:
+    `source` is what its facts name; the end of a call waits `settle` seconds for its recording.
+    """
+
+    def __init__(
+        self, access: Access, clock: Clock, data: Path, source: str, *, settle: float = SETTLE
+    ) -> None:
+        self._settle = settle
         self._access = access
         self._clock = clock
         self._data = data
@@ -115,7 +121,7 @@ class Recordings:
         loop = asyncio.get_running_loop()
         fetching, pause = (
             loop.create_task(self._recorded(wanted)),
-            loop.create_task(self._clock.sleep(SETTLE)),
+            loop.create_task(self._clock.sleep(self._settle)),
         )
         try:
             await asyncio.wait([fetching, pause], return_when=asyncio.FIRST_COMPLETED)
