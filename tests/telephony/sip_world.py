@@ -23,7 +23,7 @@ from switchhook.workspace.facts import AnyFact, Ended, LegEnded, Offered, Record
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 OURS = "+33112345678"
-PATIENCE = 12.0  # seconds until a test that waits in vain gives up
+PATIENCE = 30.0  # seconds until a test that waits in vain gives up
 
 # Sound ports: a block of its own for everybody, out of the range from which the kernel gives ports away.
 _blocks = itertools.count(10_000 + (os.getpid() % 200) * 100, 40)
