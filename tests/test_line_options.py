@@ -36,6 +36,11 @@ name = "main"
 greeting = "play hello.wav"
 keys.1 = { label = "Sales", do = "ring anna@example.com" }
 """
+EVE = """
+[[users]]
+email = "eve@example.com"
+extension = "102"
+"""
 AGENT = """
 [[agents]]
 name = "desk"
@@ -77,6 +82,18 @@ def test_what_goes_together_is_taken() -> None:
 
 WRONG = [
     ("", "", MENU, "menu 'main': nothing leads here; write \"menu main\""),
+    (
+        "",
+        'answer = "menu main"',
+        MENU.replace("keys.1", "extensions = true\nkeys.1"),
+        "no user has an extension",
+    ),
+    (
+        "",
+        'answer = "menu main"',
+        MENU.replace("keys.1", "extensions = true\nkeys.102") + EVE,
+        "key 102 is the extension of eve@example.com",
+    ),
     ("", "", AGENT, "agents: desk: nothing leads here"),
     (
         "",

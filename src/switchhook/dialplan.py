@@ -111,8 +111,9 @@ class KeyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MenuConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A menu: what is said, what the keys do, and what happens when none of them is pressed.
 
-    `seconds` is the wait for the first key, `digit_seconds` that for the next key of a longer one. After `tries` in
-    vain, `otherwise` follows, and what the number does when nobody answers where that is empty.
+    With `extensions`, those of the users are keys as well. `seconds` is the wait for the first key, `digit_seconds` for
+    each further one. After `tries` in vain, `otherwise` follows, and what the number does when nobody answers where
+    that is empty.
     """
 
     name: str
@@ -123,6 +124,7 @@ class MenuConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tries: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
     wrong: str = ""
     otherwise: Actions = ()
+    extensions: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME(self.name):

@@ -177,7 +177,15 @@ def check_line(config: "Config", spell: Callable[[str], str]) -> None:
                 f"{where}: {action.rest} is one of your own numbers, the call would go round in circles; "
                 "ring its users, or name a menu"
             )
-    for name, (_, where) in menus.items():
+    extensions = {user.extension: user.email for user in config.users if user.extension}
+    for name, (menu, where) in menus.items():
+        if menu.extensions and not extensions:
+            raise ConfigError(f"{where}: extensions = true, and no user has an extension")
+        taken = next((key for key in menu.keys if menu.extensions and key in extensions), None)
+        if taken is not None:
+            raise ConfigError(
+                f"{where}: key {taken} is the extension of {extensions[taken]} as well; give one of them another one"
+            )
         if name not in reached[MENU]:
             raise ConfigError(f'{where}: nothing leads here; write "menu {name}" in the answer of a number')
     for name in agents:

@@ -30,7 +30,7 @@ from switchhook.workspace.facts import Direction, EndCause, LegKind, Offered
 MAIN, MARIE, MOBILE = "+33123456789", "+33612345678", "+33698765432"
 ANNA = User("u1", "anna@example.com", "Anna", ("sip:a1@10.0.0.1", "sip:a2@10.0.0.1"))
 BEN = User("u2", "ben@example.com", "Ben", ("sip:b@10.0.0.2", "sip:a2@10.0.0.1"))
-EVE = User("u3", "eve@example.com", "Eve", ())
+EVE = User("u3", "eve@example.com", "", ())
 A1, A2, B = "sip:a1@10.0.0.1", "sip:a2@10.0.0.1", "sip:b@10.0.0.2"
 BOX = Mailbox(None, 120.0)
 GONE = Reject(EndCause.NO_ANSWER)
@@ -57,6 +57,18 @@ def rung(**more: Any) -> Offered:
     return Offered(**fields)
 
 
+def test_extensions_of_users_are_keys_of_a_menu_that_says_so() -> None:
+    keys = {"1": KeyConfig("Sales", "ring")}
+    for extensions, expected in ((False, ["1"]), (True, ["1", "102", "103"])):
+        menu = MenuConfig("main", "play x.wav", keys, extensions=extensions)
+        found = routed(menus=(menu,), answer="menu main")
+        assert isinstance(found, Script)
+        choices = found.menus["main"].choices
+        assert sorted(choices) == expected
+    assert choices["102"] == Choice("Ben", Ring((B, A2), 25, BOX))
+    assert choices["103"] == Choice("eve@example.com", Ring((), 0, BOX))
+
+
 def routed(offered: Offered | None = None, *, menus: tuple[MenuConfig, ...] = (), **rules: Any) -> RingPlan:
     routing = Routing(
         trunk="10.0.0.7:5060",
@@ -64,6 +76,7 @@ def routed(offered: Offered | None = None, *, menus: tuple[MenuConfig, ...] = ()
         rules={MAIN: NumberConfig(MAIN, **rules)},
         menus={menu.name: menu for menu in menus},
         agents={AGENT.name: AGENT},
+        extensions={"102": BEN.email, "103": EVE.email},
         speak="say",
         spoken=Path("/spoken"),
     )

@@ -281,9 +281,13 @@ class _Way:
         def follow(entries: Actions) -> Step:
             return self._follow(read_actions(entries), self._no_answer, "deflection", menu.name)
 
+        choices = {key: Choice(one.label, follow(one.do)) for key, one in menu.keys.items()}
+        for key, email in self._routing.extensions.items() if menu.extensions else ():
+            name = next((user.name for user in self._directory.users if user.email == email), "")
+            choices[key] = Choice(name or email, follow(f"{RING} {email}"))
         return Menu(
             self._file(read_sound(menu.greeting)),
-            {key: Choice(one.label, follow(one.do)) for key, one in menu.keys.items()},
+            choices,
             menu.seconds,
             menu.digit_seconds,
             menu.tries,
