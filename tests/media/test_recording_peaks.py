@@ -18,9 +18,17 @@ def stereo(left: list[int], right: list[int]) -> bytes:
 
 def test_the_loudest_moment_of_each_side_counts_whichever_way_it_swings() -> None:
     peaks = Peaks()
-    peaks.add(stereo([0, 128, -256, 0] * 100, [32767, -32768, 0, 0] * 100))
-    peaks.add(stereo([0] * 400, [-1280] + [0] * 399))
+    peaks.add(stereo([0, 255, -512, 0] * 100, [32767, -32768, 0, 0] * 100))
+    peaks.add(stereo([0, -1] * 200, [-1281] + [0] * 399))
     assert sides(peaks.end()) == ([2, 0], [255, 10])
+
+
+@given(st.integers(-32768, 32767))
+def test_a_value_is_the_amplitude_in_steps_of_two(sample: int) -> None:
+    peaks = Peaks()
+    peaks.add(stereo([sample] * 400, [0] * 400))
+    ((value,), _) = sides(peaks.end())
+    assert abs(value - abs(sample) / 128) <= 2
 
 
 def test_what_is_left_at_the_end_counts_too() -> None:
@@ -52,6 +60,6 @@ def test_a_finished_recording_has_its_waveform_beside_it(tmp_path: Path) -> None
     recorder.close()
     assert to_mp3(recorder.path, tmp_path / "r.mp3") == 1.0
     left, right = sides(beside(tmp_path / "r.mp3").read_bytes())
-    assert left == [7] * 20
-    assert right == [0] * 10 + [23] * 10
+    assert left == [6] * 20
+    assert right == [0] * 10 + [22] * 10
     assert sorted(file.name for file in tmp_path.iterdir()) == ["r.mp3", "r.peaks"]

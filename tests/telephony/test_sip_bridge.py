@@ -4,8 +4,10 @@ from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from switchhook.clock import ManualClock
 from switchhook.media.recording import Recorder
-from switchhook.telephony.sip.bridge import FRAME_SECONDS, HOLD, Media
+from switchhook.media.tones import silence
+from switchhook.telephony.sip.bridge import FRAME_SECONDS, HOLD, Media, Pump
 from switchhook.telephony.sip.sounds import ring_tone
 from tests.telephony.sip_world import power
 
@@ -35,6 +37,15 @@ def test_two_hear_each_other_and_nothing_else() -> None:
     legs = Legs({1: FRAME, 2: b"\x03\x04" * 160})
     run(Media(1, 2), legs, 0.1)
     assert legs.hears == {1: b"\x03\x04" * 800, 2: FRAME * 5}
+
+
+def test_what_comes_a_little_late_leaves_no_hole() -> None:
+    legs = Legs({1: FRAME, 2: FRAME})
+    Pump(legs, ManualClock()).add("call", Media(1, 2))  # type: ignore[arg-type]
+    assert legs.hears == {1: silence(0.06), 2: silence(0.06)}
+    alone = Legs({1: FRAME})
+    Pump(alone, ManualClock()).add("call", Media(1, playing=b"x"))  # type: ignore[arg-type]
+    assert alone.hears == {1: b"", 2: b""}
 
 
 def test_who_is_held_hears_a_tone_while_the_telephone_sends_nothing() -> None:

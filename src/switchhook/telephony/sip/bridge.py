@@ -13,6 +13,9 @@ _FRAME = round(RATE * FRAME_SECONDS) * 2
 _QUIET = 25  # frames without sound after which a telephone that holds has none of its own
 _STALL = 0.5  # a loop that stood still that long does not catch up frame by frame
 
+CUSHION = silence(0.06)
+"""What each of two legs is sent first: so much later may what the other one says come without leaving a hole."""
+
 HOLD = tone(1400, 0.1, level=0.08) + silence(0.1) + tone(1400, 0.1, level=0.08) + silence(4.7)
 
 
@@ -91,6 +94,8 @@ class Pump:
         self._backend.read(media.caller)
         if media.partner is not None:
             self._backend.read(media.partner)
+            self._backend.write(media.caller, CUSHION)
+            self._backend.write(media.partner, CUSHION)
         self._media[call] = media
 
     def remove(self, call: str) -> None:

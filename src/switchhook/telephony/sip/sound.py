@@ -3,6 +3,11 @@
 All sound is 8 kHz on our side of the stack, whatever a telephone sends: Opus can be decoded and encoded at that rate.
 It is named in SDP as it always is (`opus/48000/2`), so that any Opus will do at the other end.
 
+The stack's jitter buffer is off: the end of any call holds up its one thread for a few frames, and what all others sent
+meanwhile came too late for it and was thrown away. What comes unevenly is evened out by what waits to be sent, see
+`bridge.CUSHION`; a recording follows on by itself. The price is that packets which overtake each other are not put in
+order.
+
 Sound is encrypted by SRTP with keys in SDP (SDES, RFC 4568). With `offer` (`RTP/AVP` with keys beside it) the other end
 may decline or not know of it, with `require` (`RTP/SAVP`) there is no call then.
 """
@@ -15,7 +20,7 @@ CODECS = {"opus": "opus/8000/1", "pcma": "pcma", "pcmu": "pcmu"}
 SRTP = {"off": (), "offer": ("mediaenc=srtp",), "require": ("mediaenc=srtp-mand",)}
 """By the values of our setting, parameters of the stack's account."""
 
-OPUS = "opus_samplerate 8000\nopus_stereo no\nopus_sprop_stereo no\n"
+SETTINGS = "opus_samplerate 8000\nopus_stereo no\nopus_sprop_stereo no\naudio_jitter_buffer_type off\n"
 """Lines of the stack's configuration."""
 
 

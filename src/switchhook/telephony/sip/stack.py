@@ -29,7 +29,7 @@ from switchhook.telephony.sip.backend import EMPTY, AnyPlan, BackendError, Healt
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard, ports
 from switchhook.telephony.sip.plan import CALL_HEADER
-from switchhook.telephony.sip.sound import OPUS, SRTP, stack_codecs
+from switchhook.telephony.sip.sound import SETTINGS, SRTP, stack_codecs
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class BaresipBackend:
             native_log_level="error",
             # UDP only: the packet filter guards the one UDP socket, so that nothing else may listen.
             extra_config_text=(
-                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n{OPUS}"
+                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n{SETTINGS}"
             ),
         )
         account = Account(
