@@ -22,6 +22,7 @@ from switchhook.line_options import LINE_OPTIONS
 from switchhook.members import NumberConfig, UserConfig
 from switchhook.parsers import Network
 from switchhook.recording_options import RECORDING_OPTIONS, RecordingSettings
+from switchhook.sip_options import SIP_OPTIONS
 from switchhook.smpp_options import SmppConfig
 from switchhook.sources import PREFIX, SECTIONS, ConfigError, Option, from_environment, from_file, nearest
 from switchhook.switches import FREESWITCH_OPTIONS, FreeswitchConfig, check_freeswitch
@@ -73,8 +74,13 @@ class Config(TranscriptSettings, RecordingSettings):
     sip_codecs: tuple[str, ...]
     sip_srtp: str
     sip_listen: str
+    sip_listen_tcp: str
+    sip_listen_tls: str
+    sip_tls_cert: str
+    sip_tls_key: str
     sip_allow: tuple[Network, ...]
     sip_trunk: str
+    sip_trunk_register: bool
     sip_rtp_ports: tuple[int, int]
     sip_record: bool
     sip_greeting: str
@@ -222,43 +228,7 @@ OPTIONS: tuple[Option, ...] = (
         "DAYS",
     ),
     *RECORDING_OPTIONS,
-    Option(
-        "sip_listen",
-        parsers.listen,
-        "",
-        "Address and UDP port of the SIP line; off by default.",
-        "ADDRESS:PORT",
-    ),
-    Option(
-        "sip_allow",
-        parsers.networks,
-        parsers.networks("127.0.0.0/8"),
-        "Networks that may reach the SIP line.",
-        "NETS",
-    ),
-    Option("sip_trunk", parsers.text, "", "SIP address that calls to the outside go through.", "HOST:PORT"),
-    Option("sip_rtp_ports", parsers.ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
-    Option("sip_record", parsers.switch, True, "Record calls. Voicemail always is.", "BOOL"),
-    Option("sip_greeting", parsers.text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
-    Option("sip_voicemail_seconds", parsers.number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
-    Option(
-        "sip_trust_identity",
-        parsers.switch,
-        False,
-        "Believe the trunk's P-Asserted-Identity before From.",
-        "BOOL",
-    ),
-    Option(
-        "sip_number_header",
-        parsers.text,
-        "To",
-        "Header with the called number, when the trunk has its own.",
-        "NAME",
-    ),
-    Option("sip_username", parsers.text, "switchhook", "User name when a trunk asks for one.", "NAME"),
-    Option("sip_password", parsers.text, "", "Password when a trunk asks for one.", "SECRET"),
-    Option("sip_max_calls", parsers.whole(1, 1_000), 100, "Calls at the same time.", "N"),
-    Option("sip_max_seconds", parsers.number(1, 86_400), 14_400.0, "Longest conversation.", "SECONDS"),
+    *SIP_OPTIONS,
     *LINE_OPTIONS,
     *TEXT_OPTIONS,
     *TRANSCRIPT_OPTIONS,
@@ -345,6 +315,7 @@ def _check(config: Config) -> Config:
     for what, given in (
         ("users", [user.email for user in config.users]),
         ("users", [user.extension for user in config.users if user.extension]),
+        ("users", [user.sip_name for user in config.users if user.sip_name]),
         ("numbers", [number.number for number in config.numbers]),
     ):
         twice = next((one for one in given if given.count(one) > 1), None)

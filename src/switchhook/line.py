@@ -21,15 +21,15 @@ from switchhook.clock import Clock
 from switchhook.config import TELEPHONY, Config, ConfigError
 from switchhook.installation import InstallationError
 from switchhook.line_options import check_line, files_of, menus_of, texts_of
+from switchhook.line_settings import line_settings
 from switchhook.media.speech import SpeechError, find_speaker, speak
 from switchhook.media.tones import read_wav
-from switchhook.members import NUMBER
 from switchhook.recording_options import check_recordings
 from switchhook.storage import processes
 from switchhook.storage.store import SharedStore, StorageError, Store, Transaction
 from switchhook.telephony.sip import routing
 from switchhook.telephony.sip.address import parse_uri
-from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.edge.transport import server_context
 from switchhook.telephony.sip.plan import RingPlan, TransferPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.text_options import check_texts
@@ -109,7 +109,10 @@ class Line:
         """What the line says of itself; nothing when it is off."""
         if self._open_line is None or not self._runs:
             return {}
-        return {self._name: str(self._line.state) if self._line is not None else STANDBY}
+        said = {self._name: str(self._line.state) if self._line is not None else STANDBY}
+        if isinstance(self._line, SipLine) and self._line.trunk:
+            said[f"{self._name}_trunk"] = self._line.trunk
+        return said
 
     async def start(self) -> None:
         """Take the line and open it, or stand by. With the line off, only what an earlier one left is ended.
@@ -290,6 +293,15 @@ def check_telephony(config: Config) -> None:
         name = "sip_trunk"
         if config.sip_trunk:
             parse_uri(f"sip:{config.sip_trunk}")
+        if config.sip_trunk_register and not config.sip_trunk:
+            name = "sip_trunk_register"
+            raise ValueError("there is no sip_trunk to register at")
+        name = "sip_listen_tls"
+        if config.sip_listen_tls and not config.sip_tls_cert:
+            raise ValueError("wants sip_tls_cert, the file of its certificate")
+        name = "sip_tls_cert"
+        if config.sip_tls_cert:
+            server_context(config.sip_tls_cert, config.sip_tls_key)
         name = "sip_greeting"
         if config.sip_greeting:
             read_wav(Path(config.sip_greeting))
@@ -353,25 +365,7 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
         await asyncio.to_thread(_say_all, config)
 
     def open_line(on_fact: OnFact) -> SipLine:
-        known = switchboard.directory
-        extensions = {user.extension: user.email for user in config.users if user.extension}
-        settings = SipConfig(
-            listen=config.sip_listen,
-            allow=tuple(str(network) for network in config.sip_allow),
-            rtp_ports="-".join(map(str, config.sip_rtp_ports)),
-            users=tuple(address for user in known.users for address in user.telephones),
-            numbers=tuple(one.number for one in known.numbers if one.type == NUMBER),
-            extensions=tuple(extensions),
-            record=config.sip_record,
-            trust_identity=config.sip_trust_identity,
-            number_header=config.sip_number_header,
-            username=config.sip_username,
-            password=config.sip_password,
-            max_calls=config.sip_max_calls,
-            max_seconds=config.sip_max_seconds,
-            codecs=config.sip_codecs,
-            srtp=config.sip_srtp,
-        )
+        settings = line_settings(config, switchboard.directory)
         rules = ways(config)
 
         async def report(fact: AnyFact) -> None:

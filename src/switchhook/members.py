@@ -19,6 +19,9 @@ CAPABILITIES = ("VOICE", "SMS", "MMS")
 REGISTERED = "registered"
 """Host in the SIP address of a user whose telephones register: where they are, the line knows."""
 
+SHORTEST_PASSWORD = 8
+
+_SIP_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
 _EXTENSION = re.compile(r"[0-9]{2,6}").fullmatch
 _COUNTRY = re.compile(r"[A-Z]{2}").fullmatch
@@ -27,7 +30,10 @@ _SENDER = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}").fullmatch
 
 
 class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A user of the workspace, the SIP addresses of their telephones, and what the others dial to reach them."""
+    """A user of the workspace, the SIP addresses of their telephones, and what the others dial to reach them.
+
+    Telephones that have no address register with `sip_password`, under `sip_user` or what the e-mail begins with.
+    """
 
     email: str
     name: str = ""
@@ -35,15 +41,38 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: str | None = None
     status: str | None = None
     extension: str | None = None
+    sip_user: str = ""
+    sip_password: str = ""
 
     def __post_init__(self) -> None:
         check_email(self.email)
+        if self.sip_user and not self.sip_password:
+            raise ValueError(f"sip_user {self.sip_user[:40]!r}: wants a sip_password beside it")
+        if self.sip_password and len(self.sip_password) < SHORTEST_PASSWORD:
+            raise ValueError(f"sip_password of {self.email}: wanted {SHORTEST_PASSWORD} characters at least")
+        if self.sip_name and not _SIP_NAME(self.sip_name):
+            raise ValueError(
+                f"sip_user of {self.email}: wanted letters, digits and . _ -, not {self.sip_name[:40]!r}"
+            )
         if self.extension is not None and not _EXTENSION(self.extension):
             raise ValueError(f"extension {self.extension[:40]!r}: wanted 2 to 6 digits")
         if self.role is not None:
             one_of("role", self.role, ROLES)
         if self.status is not None:
             one_of("status", self.status, STATUSES)
+
+    @property
+    def sip_name(self) -> str:
+        """The name that telephones register under; empty when they do not: what is before the @ unless it is said."""
+        return (self.sip_user or self.email.partition("@")[0]) if self.sip_password else ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the user's telephones are: those that are written down, and those that have registered."""
+        return (*self.sip, f"sip:{self.sip_name}@{REGISTERED}") if self.sip_name else self.sip
+
+    def __repr__(self) -> str:
+        return f"UserConfig({self.email!r})"  # the rest may hold a password
 
 
 class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -35,9 +35,9 @@ def rtp_ports() -> str:
     return f"{first}-{first + 39}"
 
 
-def free_port() -> int:
-    """A UDP port on loopback that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def free_port(kind: str = "udp") -> int:
+    """A port on loopback that nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
@@ -99,6 +99,7 @@ class Server:
         self, data: Path, plan: RingPlan, *, transfer: TransferPlan | None = None, **config: object
     ) -> None:
         self.port = free_port()
+        self.tcp = self.tls = 0  # set by who opens them
         self.facts: list[AnyFact] = []
         self.plan = plan
         self.plans: dict[str, RingPlan] = {}  # by what was dialled, before `plan`

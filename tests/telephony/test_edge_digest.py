@@ -80,6 +80,12 @@ def test_what_was_overheard_is_of_no_use_again() -> None:
     assert door.check(header, "REGISTER", URI, NOW, PEER)[0] is Verdict.STALE
 
 
+def test_two_who_are_asked_at_the_same_moment_do_not_get_in_each_others_way() -> None:
+    door = guard()
+    for header in [answered(door.challenges(NOW, PEER)) for _ in range(2)]:
+        assert door.check(header, "REGISTER", URI, NOW, PEER)[0] is Verdict.GOOD
+
+
 def test_a_nonce_may_be_used_again_with_a_higher_count() -> None:
     door, ours = guard(), Credentials("lea", "other")
     challenges = door.challenges(NOW, PEER)

@@ -161,7 +161,9 @@ async def put_number(tx: Transaction, workspace: str, number: Number) -> None:
 def user_of(entry: UserConfig, known: User | None) -> User:
     """The user that `entry` means. A role or status that it does not say stays as it was."""
     was = known or User(new_id(USER), entry.email, "", ())
-    return User(was.id, was.email, entry.name, entry.sip, entry.role or was.role, entry.status or was.status)
+    return User(
+        was.id, was.email, entry.name, entry.addresses, entry.role or was.role, entry.status or was.status
+    )
 
 
 def number_of(entry: NumberConfig, known: Number | None, users: Sequence[User], region: str) -> Number:

@@ -19,6 +19,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     passwords: those of users whose telephones register, by the names they do it under.
     guarded: telephones of such users that are known by their address; they must say the password as well.
     trunk: where calls to the outside go, `HOST:PORT`, perhaps with `;transport=`. Known by its address.
+    trunk_register: whether we register there, as `username`.
     bindings: file in which registrations are kept over a restart of the worker; nowhere when empty.
     rtp_ports: range of UDP ports for sound, `FIRST-LAST`; two for each leg.
     users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
@@ -42,6 +43,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     passwords: dict[str, str] = {}
     guarded: tuple[str, ...] = ()
     trunk: str = ""
+    trunk_register: bool = False
     bindings: str = ""
     rtp_ports: str = "10000-10999"
     users: tuple[str, ...] = ()

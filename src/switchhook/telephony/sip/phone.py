@@ -25,6 +25,7 @@ from switchhook.media.tones import read_wav
 from switchhook.telephony.sip.backend import BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
 from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.softphone import RegisteringBackend, Registration
 from switchhook.telephony.sip.stack import BaresipBackend
 
 _LOUD = 500  # an amplitude that is sound and not noise
@@ -62,6 +63,7 @@ class Script:
     consult: str | None = None
     codecs: tuple[str, ...] = ("pcmu", "pcma")
     srtp: str = "off"
+    registration: Registration | None = None
 
 
 class Phone:
@@ -69,7 +71,8 @@ class Phone:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._backend = BaresipBackend()
+        register = script.registration
+        self._backend = RegisteringBackend(register) if register else BaresipBackend()
         self._clock = SystemClock()
         self._pump = Pump(self._backend, self._clock)
         self._speech = read_wav(Path(script.say)) if script.say else b""
@@ -274,6 +277,13 @@ def main() -> None:
     parser.add_argument("--listen", default="127.0.0.1:5072", help="IPv4:port for SIP")
     parser.add_argument("--rtp", default="20000-20099", metavar="FIRST-LAST", help="UDP ports for sound")
     parser.add_argument("--user", default="anna", help="user part of its own address, or its number")
+    parser.add_argument("--register", metavar="HOST:PORT", help="register there before anything else")
+    parser.add_argument("--password", default="", help="what is said to whom asks for it")
+    parser.add_argument(
+        "--transport", choices=("udp", "tcp", "tls"), default="udp", help="of the registration"
+    )
+    parser.add_argument("--expires", type=int, default=60, metavar="SECONDS", help="of the registration")
+    parser.add_argument("--authorities", default="", metavar="FILE", help="certificates to believe, for TLS")
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--answer", type=float, default=1.0, metavar="SECONDS", help="ring that long, then answer"
@@ -319,6 +329,7 @@ def main() -> None:
         a.consult,
         tuple(a.codecs.split(",")),
         a.srtp,
+        Registration(a.register, a.password, a.transport, a.authorities, a.expires) if a.register else None,
     )
     try:
         asyncio.run(Phone(script).run())

@@ -42,9 +42,13 @@ _TX_LIMIT = 3200  # bytes waiting to be sent beyond which the line would lag beh
 class BaresipBackend:
     """See `backend.Backend`."""
 
+    # The packet filter guards the one UDP socket, so that nothing else may listen.
+    _speaks = "sip_transports udp\n"
+
     def __init__(self) -> None:
         self._runtime = Runtime(watchdog_interval=10.0)
         self._agent: UserAgent | None = None
+        self._trunk_agent: UserAgent | None = None
         self._listener: Listener | None = None
         self._host, self._port = "", 0
         self._calls: dict[int, baresip.Call] = {}
@@ -79,19 +83,11 @@ class BaresipBackend:
             max_concurrent_calls=None,  # we count calls ourselves, and legs are not calls
             expose_headers=tuple(dict.fromkeys(wanted)),
             native_log_level="error",
-            # UDP only: the packet filter guards the one UDP socket, so that nothing else may listen.
             extra_config_text=(
-                f"sip_listen {host}:{port}\nsip_transports udp\nrtp_ports {config.rtp_ports}\n{SETTINGS}"
+                f"sip_listen {host}:{port}\n{self._speaks}rtp_ports {config.rtp_ports}\n{SETTINGS}"
             ),
         )
-        account = Account(
-            config.username,
-            host,
-            config.password,
-            reg_interval=0,
-            audio_codecs=stack_codecs(config.codecs),
-            extra_params=("catchall=yes", *SRTP[config.srtp]),  # any number may be called
-        )
+        account = self._account(config)
         try:
             self._runtime.on_dead = listener.on_dead
             before = ports(host)
@@ -105,6 +101,40 @@ class BaresipBackend:
             raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
         return host, port
 
+    def _is_trunk(self, uri: str) -> bool:
+        """Whether it is for the agent who calls the trunk to call that address."""
+        return False
+
+    async def _call_trunk_by(self, config: SipConfig, front: tuple[str, int]) -> None:
+        """Have one more agent, who alone knows the password for the trunk, and whose calls go to `front`.
+
+        Raises:
+            BackendError: the stack did not take it.
+        """
+        way = f'outbound="sip:{front[0]}:{front[1]};lr"'
+        account = Account(
+            config.username,
+            self._host,
+            config.password,
+            reg_interval=0,
+            audio_codecs=stack_codecs(config.codecs),
+            extra_params=(way, *SRTP[config.srtp]),
+        )
+        try:
+            self._trunk_agent = await UserAgent.create(self._runtime, account, transfer_policy="manual")
+        except BaresipError as error:
+            raise BackendError(f"cannot call the trunk: {error}") from error
+
+    def _account(self, config: SipConfig) -> Account:
+        return Account(
+            config.username,
+            self._host,
+            config.password,
+            reg_interval=0,
+            audio_codecs=stack_codecs(config.codecs),
+            extra_params=("catchall=yes", *SRTP[config.srtp]),  # any number may be called
+        )
+
     async def dial(self, uri: str, identity: str | None, headers: Mapping[str, str] = EMPTY) -> int:
         """See `backend.Backend.dial`."""
         assert self._agent is not None
@@ -116,7 +146,8 @@ class BaresipBackend:
         self._dialling += 1
         try:
             parse_uri(uri)
-            call = await self._agent.dial(uri, headers=sent)
+            agent = self._trunk_agent if self._trunk_agent and self._is_trunk(uri) else self._agent
+            call = await agent.dial(uri, headers=sent)
         except (BaresipError, ValueError) as error:
             raise BackendError(f"cannot dial {uri!r}: {error}") from error
         finally:

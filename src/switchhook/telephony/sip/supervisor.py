@@ -111,6 +111,13 @@ class SipLine:
         return self._health.calls if self._health else 0
 
     @property
+    def trunk(self) -> str:
+        """How we are registered at the trunk; empty when we are not to be."""
+        if not self._config.trunk_register:
+            return ""
+        return (self._health.health.trunk if self._health else "") or "registering"
+
+    @property
     def worker_pid(self) -> int | None:
         """The worker's process id, None when there is none."""
         return self._worker.pid if self._worker else None

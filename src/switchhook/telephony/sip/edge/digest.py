@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ class Guard:
 
     def challenges(self, now: int, peer: str, *, stale: bool = False) -> list[str]:
         """Values for WWW-Authenticate or Proxy-Authenticate, at `now` (wall seconds) to the host `peer`."""
-        nonce = self._sign(now, peer)
+        # One for each: two of the same second would share their counts, and the second user of it look like a thief.
+        nonce = self._sign(f"{now:x}.{secrets.token_hex(6)}", peer)
         more = ", stale=true" if stale else ""
         return [
             f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{more}'
@@ -125,17 +127,16 @@ class Guard:
             # What is forgotten must not become good again, nor what was given before it.
             self._floor = max(self._floor, int(oldest.split(".")[0], 16))
 
-    def _sign(self, now: int, peer: str) -> str:
-        when = f"{now:x}"
-        mac = hmac.new(self._key, f"{when}|{self.realm}|{peer}".encode(), hashlib.sha256).digest()[:_MAC]
-        return f"{when}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+    def _sign(self, what: str, peer: str) -> str:
+        mac = hmac.new(self._key, f"{what}|{self.realm}|{peer}".encode(), hashlib.sha256).digest()[:_MAC]
+        return f"{what}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
     def _issued(self, nonce: str, peer: str) -> int | None:
-        when = nonce.partition(".")[0]
-        if not re.fullmatch(r"[0-9a-f]{1,12}", when):
+        what = nonce.rpartition(".")[0]
+        if not re.fullmatch(r"[0-9a-f]{1,12}\.[0-9a-f]{12}", what):
             return None
-        same = hmac.compare_digest(self._sign(int(when, 16), peer).encode(), nonce.encode("utf-8", "replace"))
-        return int(when, 16) if same else None
+        same = hmac.compare_digest(self._sign(what, peer).encode(), nonce.encode("utf-8", "replace"))
+        return int(what.partition(".")[0], 16) if same else None
 
 
 @dataclass

@@ -19,10 +19,11 @@ from switchhook.clock import Clock, SystemClock, Timer
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.backend import EMPTY, AnyPlan, BackendError, Health, Listener
 from switchhook.telephony.sip.config import SipConfig
+from switchhook.telephony.sip.edge.account import REGISTERED, REGISTERING, TrunkAccount
 from switchhook.telephony.sip.edge.digest import Guard
 from switchhook.telephony.sip.edge.doorman import REALM, Doorman
 from switchhook.telephony.sip.edge.flows import UDP, Flow
-from switchhook.telephony.sip.edge.outside import LEG, USER, spread
+from switchhook.telephony.sip.edge.outside import LEG, USER, flow_of, spread
 from switchhook.telephony.sip.edge.proxy import Proxy
 from switchhook.telephony.sip.edge.registrar import Binding, Registrar, load, save
 from switchhook.telephony.sip.edge.transport import Transports, server_context
@@ -33,6 +34,7 @@ from switchhook.telephony.sip.stack import BaresipBackend
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
+TICK_SECONDS = 0.5
 PING_SECONDS = 25.0  # less than any NAT forgets a way in
 RESOLVE_SECONDS = 60.0
 
@@ -49,6 +51,7 @@ class FrontedBackend(BaresipBackend):
         self._saved: list[Binding] = []
         self._file: Path | None = None
         self._watch = Watch()
+        self._trunk_said = ""
 
     async def open(self, config: SipConfig, listener: Listener) -> None:
         """See `backend.Backend.open`."""
@@ -69,11 +72,14 @@ class FrontedBackend(BaresipBackend):
             hears=self._doorman.hears,
         )
         host, port = config.address()
+        stack = msgspec.structs.replace(config, password="")  # that is for the trunk alone
         try:
             self._proxy.rewriting.inside = await self._transports.open_inside(host)
             self._proxy.rewriting.stack = await self._start(
-                config, listener, (host, 0), (IPv4Network(host),), exposed=(LEG, USER)
+                stack, listener, (host, 0), (IPv4Network(host),), exposed=(LEG, USER)
             )
+            if config.trunk:
+                await self._call_trunk_by(config, self._proxy.rewriting.inside)
             self._transports.stack_is(self._proxy.rewriting.stack)
             tls = server_context(config.tls_cert, config.tls_key) if config.listen_tls else None
             self._udp = await self._transports.open_udp((host, port))
@@ -84,6 +90,9 @@ class FrontedBackend(BaresipBackend):
         except OSError as error:
             raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
         await self._find_trunk()
+        if config.trunk_register:
+            self._proxy.account = self._account_at_trunk(config)
+            self._every(TICK_SECONDS, "tick", self._tick)
         self._every(SWEEP_SECONDS, "sweep", self._sweep)
         self._every(PING_SECONDS, "ping", self._ping)
 
@@ -106,12 +115,22 @@ class FrontedBackend(BaresipBackend):
         host, port = self._proxy.rewriting.inside
         self._proxy.expect(token, uri)
         try:
-            handle = await super().dial(f"sip:{called}@{host}:{port}", identity, {**headers, LEG: token})
+            place = f"{host}:{port}"
+            if self._is_trunk(uri):  # asked for by its own name, since a password is proven for that
+                place = "{0.host}:{0.port}".format(flow_of(uri))
+            handle = await super().dial(f"sip:{called}@{place}", identity, {**headers, LEG: token})
         except BackendError:
             self._proxy.closed(token)
             raise
         self._tokens[handle], self._handles[token] = token, handle
         return handle
+
+    def _is_trunk(self, uri: str) -> bool:
+        trunk = self._config.trunk
+        if not trunk:
+            return False
+        there, asked = flow_of(f"sip:{trunk}"), flow_of(uri)
+        return (there.host, there.port) == (asked.host, asked.port)
 
     async def drop(self, handle: int, status: int = 486) -> None:
         """See `backend.Backend.drop`."""
@@ -130,7 +149,9 @@ class FrontedBackend(BaresipBackend):
     def health(self) -> Health:
         """See `backend.Backend.health`."""
         registered = len(self._registrar.all(self._clock.now()))
-        return Health(registered, self._watch.count(self._clock.monotonic()))
+        account = self._proxy.account
+        trunk = account.state if account is not None else ""
+        return Health(registered, self._watch.count(self._clock.monotonic()), trunk)
 
     # ------------------------------------------------------------ what the stack says
 
@@ -172,6 +193,25 @@ class FrontedBackend(BaresipBackend):
 
     def _lost(self, flow: Flow) -> None:
         self._registrar.lost(flow)
+        account = self._proxy.account
+        if account is not None and account.flow.kind == flow.kind and flow.host in self._doorman.trunk:
+            account.lost(self._clock.monotonic())
+
+    def _account_at_trunk(self, config: SipConfig) -> TrunkAccount:
+        kind = flow_of(f"sip:{config.trunk}").kind
+        where = self._proxy.rewriting.contacts[kind]
+        transport = "" if kind == UDP else f";transport={kind}"
+        contact = f"<sip:{config.username}@{where}{transport}>"
+        via = f"SIP/2.0/{kind.upper()} {where}"
+        return TrunkAccount(config.trunk, config.username, config.password, contact, via)
+
+    def _tick(self) -> None:
+        self._proxy.tick()
+        account = self._proxy.account
+        if account is not None and account.state != self._trunk_said:
+            self._trunk_said = account.state
+            well = account.state in {REGISTERED, REGISTERING}
+            log.log(logging.INFO if well else logging.WARNING, "SIP: the trunk: %s", account.state)
 
     def _sweep(self) -> None:
         self._proxy.sweep()

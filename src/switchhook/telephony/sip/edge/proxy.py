@@ -17,6 +17,7 @@ from switchhook.clock import Clock
 from switchhook.telephony.sip.address import parse_header, parse_uri
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge import via as vias
+from switchhook.telephony.sip.edge.account import TrunkAccount
 from switchhook.telephony.sip.edge.dialogs import Dialog, Dialogs
 from switchhook.telephony.sip.edge.doorman import Doorman, Standing
 from switchhook.telephony.sip.edge.dtmf import digit_of
@@ -65,6 +66,7 @@ class Proxy:
         self.rewriting = Rewriting(config, key)
         self._users = {text: parse_uri(text) for text in config.users}
         self.malformed = 0
+        self.account: TrunkAccount | None = None
 
     # ------------------------------------------------------------ from the line
 
@@ -99,6 +101,15 @@ class Proxy:
         if dialog is not None and dialog.over is None:
             dialog.over = self._clock.monotonic()
 
+    def tick(self) -> None:
+        """See to our registration at the trunk; every half second."""
+        if self.account is not None:
+            self._send_account(self.account.tick(self._clock.monotonic()))
+
+    def _send_account(self, data: bytes | None) -> None:
+        if data is not None and self.account is not None:
+            self._wire.send(self.account.flow, data)
+
     def sweep(self) -> None:
         """Forget what is over; now and then."""
         for lost in self._dialogs.sweep(self._clock.monotonic()):
@@ -119,7 +130,12 @@ class Proxy:
                 self._reply(answer(error.message, error.status, to_tag="bad"), flow)
             return
         if not message.is_request:
-            self._response_from_outside(message)
+            account = self.account
+            if account is not None and account.owns(message):
+                if self._doorman.standing(flow.host) is Standing.TRUNK:
+                    self._send_account(account.heard(message, self._clock.monotonic()))
+            else:
+                self._response_from_outside(message)
             return
         vias.stamp(message, flow.host, flow.port)
         reply = self._request_from_outside(message, flow)
@@ -361,7 +377,9 @@ class Proxy:
             message = parse(data)
         except Malformed:
             return
-        if message.is_request and message.method != "ACK" and len(message.all("Via")) == 2:
+        if self.account is not None and self.account.owns(message):
+            self.account.unsent(self._clock.monotonic())
+        elif message.is_request and message.method != "ACK" and len(message.all("Via")) == 2:
             vias.pop(message)
             self._wire.send_inside(answer(message, 503, to_tag="none").encode())
 

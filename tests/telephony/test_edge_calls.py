@@ -1,0 +1,150 @@
+"""Telephones that register, over UDP, TCP and TLS: real ones, on loopback."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+from switchhook.telephony.sip import Dial, LineState, Reject, Ring
+from switchhook.workspace.facts import Direction, Offered
+from tests.telephony.conftest import Open
+from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, rtp_ports, tone_ulaw
+
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(90)]
+
+CAMILLE = "sip:camille@registered"
+BELIEVED = "127.0.0.2"  # where callers are; telephones are strangers at 127.0.0.1
+PASSWORD = "long and secret"
+
+
+class Registered:
+    """A telephone of Camille's that registers; what it says is read as it comes."""
+
+    def __init__(self, programs: Programs, server: Server, transport: str, *options: str) -> None:
+        port = {"udp": server.port, "tcp": server.tcp, "tls": server.tls}[transport]
+        command = ["-m", "switchhook.telephony.sip.phone", "--listen", f"127.0.0.1:{free_port()}"]
+        command += ["--rtp", rtp_ports(), "--lifetime", "60", "--user", "camille", "--transport", transport]
+        command += ["--register", f"127.0.0.1:{port}", "--password", PASSWORD, *options]
+        self.address = f"127.0.0.1:{port};transport={transport}"
+        self._log = programs.directory / f"program{len(programs._running)}.log"
+        self.process = programs.start([sys.executable, *command])
+
+    async def says(self, event: str) -> None:
+        """Return once it has said that."""
+        async with asyncio.timeout(30):
+            while f'"event": "{event}"' not in self._log.read_text():
+                assert self.process.poll() is None, self._log.read_text()
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def line(server: Open, tmp_path: Path) -> Open:
+    """Makes servers that speak all three, with Camille as the one user who has a password."""
+    authority = trustme.CA()
+    certificate = tmp_path / "sip.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    def make(plan: object, **config: object) -> Server:
+        tcp, tls = free_port("tcp"), free_port("tcp")
+        settings: dict[str, object] = {
+            "listen_tcp": f"127.0.0.1:{tcp}",
+            "listen_tls": f"127.0.0.1:{tls}",
+            "tls_cert": str(certificate),
+            "allow": (f"{BELIEVED}/32",),
+            "passwords": {"camille": PASSWORD},
+            "users": (CAMILLE,),
+            "record": False,
+            **config,
+        }
+        made = server(plan, **settings)
+        made.tcp, made.tls = tcp, tls
+        return made
+
+    return make
+
+
+def calls(
+    programs: Programs, server: Server, scenario: str, *options: str, **words: str
+) -> "subprocess.Popen[bytes]":
+    return programs.calls(server.port, scenario, "-i", BELIEVED, *options, **words)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+async def test_a_telephone_registers_and_is_rung(
+    line: Open, programs: Programs, tmp_path: Path, transport: str
+) -> None:
+    s = line(Ring((CAMILLE,), 10))
+    await s.line.start()
+    more = ["--authorities", str(tmp_path / "ca.pem")] if transport == "tls" else []
+    phone = Registered(programs, s, transport, "--answer", "0.2", *more)
+    await phone.says("ready")
+    caller = calls(programs, s, "caller", "-d", "600", SPEECH=str(tone_ulaw(tmp_path / "c", 440)))
+    await programs.succeeds(caller)
+    await s.until("ended")
+    assert {"ringing:leg1", "answered:leg1", "ended=hangup"} <= set(s.story)
+    await phone.says("heard")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+async def test_a_registered_telephone_calls_out(
+    line: Open, programs: Programs, tmp_path: Path, transport: str
+) -> None:
+    trunk = programs.answers("trunk", SPEECH=str(tone_ulaw(tmp_path / "c", 440)))
+    s = line(Dial((trunk,), 10, OURS), trunk=trunk.partition("@")[2].replace("127.0.0.1", "127.0.0.3"))
+    await s.line.start()
+    port = {"udp": s.port, "tls": s.tls}[transport]
+    dial = f"sip:+33699000000@127.0.0.1:{port};transport={transport}"
+    phone = Registered(programs, s, transport, "--dial", dial, "--talk", "2")
+    await phone.says("heard")
+    await s.until("ended")
+    offered = s.facts[0]
+    assert isinstance(offered, Offered)
+    assert (offered.direction, offered.user_ref) == (Direction.OUTBOUND, CAMILLE)
+    assert (offered.to_raw, s.story[-1]) == ("+33699000000", "ended=hangup")
+
+
+async def test_a_wrong_password_registers_nothing(line: Open, programs: Programs) -> None:
+    s = line(Ring((CAMILLE,), 10, Reject()))
+    await s.line.start()
+    phone = Registered(programs, s, "udp", "--password", "not this one")
+    assert await asyncio.to_thread(phone.process.wait, 30) != 0
+    assert "401" in phone._log.read_text()
+    await programs.succeeds(calls(programs, s, "caller_refused", STATUS="480"))
+    await s.until("ended")
+    assert s.story == ["offered", "leg_ended:caller=unreachable", "ended=unreachable"]
+
+
+async def test_a_registration_survives_the_worker(line: Open, programs: Programs, tmp_path: Path) -> None:
+    s = line(Ring((CAMILLE,), 10))
+    await s.line.start()
+    phone = Registered(programs, s, "udp", "--answer", "0.2", "--expires", "600")
+    await phone.says("ready")
+    pid = s.line.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while s.line.worker_pid in {None, pid} or s.line.state is not LineState.UP:
+            await asyncio.sleep(0.02)
+    caller = calls(programs, s, "caller", "-d", "300", SPEECH=str(tone_ulaw(tmp_path / "c", 440)))
+    await programs.succeeds(caller)
+    await s.until("ended")
+    assert "answered:leg1" in s.story
+
+
+async def test_a_connection_that_ends_takes_its_telephone_along(line: Open, programs: Programs) -> None:
+    s = line(Ring((CAMILLE,), 10, Reject()))
+    await s.line.start()
+    phone = Registered(programs, s, "tcp", "--ring-only", "--expires", "600")
+    await phone.says("ready")
+    phone.process.kill()
+    await asyncio.to_thread(phone.process.wait, PATIENCE)
+    # The kernel closes the connection before the process is gone; the caller's INVITE comes later.
+    await programs.succeeds(calls(programs, s, "caller_refused", STATUS="480"))
+    await s.until("ended")
+    assert s.story[-1] == "ended=unreachable"
