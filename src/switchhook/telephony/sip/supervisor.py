@@ -112,10 +112,8 @@ class SipLine:
 
     @property
     def trunk(self) -> str:
-        """How we are registered at the trunk; empty when we are not to be."""
-        if not self._config.trunk_register:
-            return ""
-        return (self._health.health.trunk if self._health else "") or "registering"
+        """How we are registered at the trunk; empty when we are not to be, or it has not been said yet."""
+        return self._health.health.trunk if self._health else ""
 
     @property
     def worker_pid(self) -> int | None:
