@@ -381,7 +381,8 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             return routing.records(offered, switchboard.directory)
 
         async def transfer(asked: TransferAsked) -> TransferPlan:
-            return routing.passing(asked, switchboard.directory, rules)
+            known = await switchboard.find(asked.source, asked.call) if config.agents else None
+            return routing.passing(asked, switchboard.directory, rules, known.id if known else "")
 
         return SipLine(settings, report, route, clock, config.data, transfer=transfer, records=records)
 

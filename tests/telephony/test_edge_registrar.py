@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from switchhook.telephony.sip.edge.flows import TCP, UDP, Flow
 from switchhook.telephony.sip.edge.message import parse
+from switchhook.telephony.sip.edge.outside import spread
 from switchhook.telephony.sip.edge.registrar import (
     DEFAULT_EXPIRES,
     MAX_BINDINGS,
@@ -18,6 +19,8 @@ from switchhook.telephony.sip.edge.registrar import (
     load,
     save,
 )
+from switchhook.telephony.sip.plan import Dial, Fetch, Passing
+from switchhook.workspace.facts import LegKind
 from tests.telephony.sip_torture import request
 
 NOW = 1_800_000_000_000
@@ -176,3 +179,14 @@ def test_whatever_is_asked_each_users_bindings_are_their_own_few_and_bounded(
         assert len({one.key for one in ask.known.all(now)}) == len(ask.known.all(now))
         assert all(now < one.expires_at <= now + MAX_EXPIRES * 1000 for one in after)
         assert len(after) <= MAX_BINDINGS
+
+
+def test_who_is_passed_a_call_and_who_ordered_one_ring_where_they_have_registered() -> None:
+    ask, out = Asking(registrar()), Dial(("sip:+331@10.0.0.1",))
+    place, other = "sip:camille@registered", "sip:ben@10.0.0.6"
+    assert spread(Fetch((place, other), out), ask.known, NOW) == Fetch((other,), out)
+    ask(A)
+    ask(B, flow=SOFT, call="c2")
+    found = spread(Fetch((place, other), out), ask.known, NOW)
+    assert (len(found.targets), found.targets[-1]) == (3, other)
+    assert spread(Passing((place,), LegKind.USER), ask.known, NOW).targets == found.targets[:2]

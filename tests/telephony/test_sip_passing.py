@@ -3,6 +3,7 @@
 import pytest
 
 from switchhook.clock import ManualClock
+from switchhook.dialplan import AgentConfig
 from switchhook.telephony.sip.backend import Invite
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.origin import Origin
@@ -47,6 +48,13 @@ def asked(to: str, by: str = ANNA.sip[0]) -> TransferAsked:
 )
 def test_where_a_call_goes_that_is_passed_on(to: str, where: TransferPlan) -> None:
     assert passing(asked(to), DIRECTORY, WAYS) == where
+
+
+def test_a_call_is_passed_on_to_an_agent_by_its_name() -> None:
+    ways = Routing(agents={"reception": AgentConfig("reception", "sip:agent@10.0.0.9", 12)})
+    there = Passing(("sip:agent@10.0.0.9",), LegKind.AI, seconds=12, headers={"X-Switchhook-Call": "cll_1"})
+    assert passing(asked("sip:reception@pbx"), DIRECTORY, ways, "cll_1") == there
+    assert passing(asked("sip:reception@pbx"), DIRECTORY, WAYS, "cll_1") == NOWHERE
 
 
 def test_nobody_but_a_user_gets_outside_by_a_transfer_and_nobody_without_a_trunk() -> None:

@@ -153,7 +153,7 @@ class Passing(msgspec.Struct, frozen=True, tag="passing"):
     """Where a call goes that is passed on: all `targets` ring at once for `seconds`, the first who answers has it.
 
     `kind` is who is there, `to` how to name them once they have it; None: by the address that answered. `identity` is
-    the number to show; None shows that of the party who is passed on.
+    the number to show; None shows that of the party who is passed on. `headers` go into the INVITE.
     """
 
     targets: tuple[str, ...]
@@ -161,6 +161,7 @@ class Passing(msgspec.Struct, frozen=True, tag="passing"):
     to: str | None = None
     identity: str | None = None
     seconds: float = 30.0
+    headers: dict[str, str] = {}
 
 
 RecordingState = Literal["on", "paused", "off"]

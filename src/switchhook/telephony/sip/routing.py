@@ -135,8 +135,11 @@ def _own_number(offered: Offered, directory: Directory) -> Number | None:
     return named or (directory.number_of_user(user) if user else None)
 
 
-def passing(asked: TransferAsked, directory: Directory, routing: Routing) -> TransferPlan:
-    """Where a call goes that a telephone passes on: to who has that telephone, extension or number, or outside."""
+def passing(asked: TransferAsked, directory: Directory, routing: Routing, call: str = "") -> TransferPlan:
+    """Where a call goes that a telephone passes on: who has that telephone, extension or number, an agent, or outside.
+
+    `call` is our id of it, for an agent to name it by.
+    """
     user = directory.user_of_sip(asked.to)
     try:
         named = parse_uri(asked.to).user
@@ -146,6 +149,10 @@ def passing(asked: TransferAsked, directory: Directory, routing: Routing) -> Tra
     there = tuple(one for one in there if parse_uri(one) != parse_uri(asked.by))
     if there:
         return Passing(there, LegKind.USER, seconds=routing.transfer_seconds)
+    agent = routing.agents.get(named)
+    if agent is not None:
+        told = {CALL_HEADER: call} if call else {}
+        return Passing((agent.uri,), LegKind.AI, seconds=agent.seconds, headers=told)
     number = directory.spell(named)
     outside = is_e164(number) and directory.number(number) is None
     by = directory.user_of_sip(asked.by)

@@ -203,7 +203,7 @@ class Talk:
             offered = legs.offered
             outside = offered.from_raw if offered.direction is Direction.INBOUND else offered.to_raw
             for target in dict.fromkeys(plan.targets):
-                transfer.dialled.append(legs.dial(target, plan.kind, plan.identity or outside))
+                transfer.dialled.append(legs.dial(target, plan.kind, plan.identity or outside, plan.headers))
             transfer.apart = True
             legs.do(m.Ringback(transfer.other.name))
             legs.do(m.SetTimer("transfer", min(plan.seconds, TRANSFER_SECONDS)))
