@@ -10,6 +10,7 @@ import click
 
 from switchhook import __version__
 from switchhook.commands.backup import backup_command, restore_command
+from switchhook.commands.call import call_command
 from switchhook.commands.dashboard import dashboard_link
 from switchhook.commands.deliveries import deliveries_group, recover_command, retry_command
 from switchhook.commands.doctor import doctor_command
@@ -67,6 +68,7 @@ for _command in (
     secrets_group,
     dashboard_link,
     trigger_command,
+    call_command,
     endpoints_group,
     deliveries_group,
     retry_command,

@@ -255,3 +255,37 @@ def test_people_of_a_file_larger_than_a_request_are_all_there(
     report = json.loads(done.stdout)
     assert (report["created"], report["faulty"]) == (100, 1)
     assert [one["line"] for one in report["rows"]] == list(range(2, 103))
+
+
+def test_a_call_is_ordered_from_the_command_line() -> None:
+    asked: Queue[tuple[str, bytes]] = Queue()
+
+    class Line(Handler):
+        def do_POST(self) -> None:
+            asked.put((self.path, self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(202)
+            self.end_headers()
+            self.wfile.write(b'{"data":{"id":"cll-1"}}')
+
+    line = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Line)
+    thread = threading.Thread(target=line.serve_forever, daemon=True)
+    thread.start()
+    env = {"SWITCHHOOK_URL": f"http://127.0.0.1:{line.server_address[1]}", "SWITCHHOOK_KEY": "ak_live_x"}
+    try:
+        args = ["call", "+33612345678", "--user", "anna@x.example", "--no-record"]
+        done = CliRunner().invoke(cli, args, env=env)
+    finally:
+        line.shutdown()
+        line.server_close()
+        thread.join()
+    assert (done.exit_code, done.stdout) == (0, "cll-1\n")
+    path, body = asked.get_nowait()
+    assert path == "/v2/api/calls"
+    assert json.loads(body) == {"to": "+33612345678", "user_email": "anna@x.example", "record": False}
+
+
+def test_a_call_that_no_line_could_carry_is_refused_with_what_to_do(server: Server) -> None:
+    done = run(server, "call", "+33612345678", "--user", "anna@x.example")
+    assert done.exit_code == 1
+    assert "--sip-listen" in done.output
+    assert run(server, "call", "+33612345678").exit_code != 0
