@@ -334,6 +334,47 @@ def test_an_agent_of_a_queue_is_called_for_nobody_and_has_the_call_all_the_same(
     assert (data.result, data.user_email, data.length) == (CallResult.ANSWERED, "jane@example.com", "10s")
 
 
+@pytest.mark.parametrize("said", ["variable_cc_member_session_uuid", "variable_ent_originate_aleg_uuid"])
+def test_whom_a_queue_or_a_ring_of_rings_calls_rings_for_the_caller(said: str) -> None:
+    switch = (
+        Switch()
+        .inbound()
+        .at(1)
+        .new("b", "sofia/internal/101@10.0.0.9", "outbound", variable_dialed_user="101", **{said: "a"})
+    )
+    facts = switch.rings("b").at(20).hangs_up("b", "NO_ANSWER").hangs_up("a").facts()
+    assert [(fact.leg, fact.target) for fact in facts if isinstance(fact, Ringing)] == [
+        ("b", "sip:101@freeswitch")
+    ]
+
+
+def test_a_colleague_who_came_into_a_call_out_and_is_left_there_does_not_keep_it_open() -> None:
+    """They were connected by whoever may; when that is over, the colleague's channel may go on elsewhere."""
+    switch = Switch().phone("a", "101", FRIEND).calls_out("a", "b").at(2).talk("a", "b")
+    switch.at(5).phone("c", "102", "*8").at(9).joined("c", "b").hangs_up("a", "PICKED_OFF")
+    switch.at(20).says("CHANNEL_UNBRIDGE", "b").hangs_up("b")
+    (end,) = [fact for fact in switch.facts() if isinstance(fact, Ended)]
+    assert end.at == BEGAN + 20_000
+
+
+def test_that_a_connection_is_over_may_be_told_after_the_next_one() -> None:
+    switch = Switch().phone("a", "101", FRIEND).calls_out("a", "b").at(2).talk("a", "b").at(8)
+    (over,) = (
+        Switch()
+        .phone("a", "101", FRIEND)
+        .calls_out("a", "b")
+        .at(8)
+        .says("CHANNEL_UNBRIDGE", "b")
+        .messages[2:]
+    )
+    switch.phone("c", "102", "*8").at(9).joined("c", "b").hangs_up("a", "PICKED_OFF")
+    late = happenings([*switch.messages, over])
+    calls = Calls("freeswitch", PLAN)
+    facts = [fact for one in late for fact in calls.take(one, 0.0)] + calls.lapse(9.0)
+    assert not [fact for fact in facts if isinstance(fact, Ended)]
+    assert calls.up("a")
+
+
 def test_who_picks_a_call_up_has_it() -> None:
     switch = (
         Switch().inbound().calls("a", "b", "101").at(3).phone("c", "102", "*8").hangs_up("b", "PICKED_OFF")

@@ -30,6 +30,13 @@ MENU = "switchhook::menu"  # event of the dialplan: Event-Subclass=switchhook::m
 CONFERENCE = "conference::maintenance"
 SUBCLASSES = (CONFERENCE, MENU)
 
+# Of a channel that is called: for which one. A ring of several rings, and a queue, have variables of their own.
+_FOR = (
+    "variable_originating_leg_uuid",
+    "variable_originator",
+    "variable_ent_originate_aleg_uuid",
+    "variable_cc_member_session_uuid",
+)
 _FOREGROUND = "switch_ivr_play_say.c"  # records a caller who is connected with nobody
 _CALLING = frozenset({"CHANNEL_CREATE", "CHANNEL_OUTGOING", "CHANNEL_ORIGINATE"})
 
@@ -128,9 +135,9 @@ def as_listed(row: Message) -> h.Channel | None:
 
 def _by(message: Message) -> str:
     """The channel for which this one is called. `Other-Leg` says later with whom it was connected."""
-    found = text(message, "variable_originating_leg_uuid") or text(message, "variable_originator")
-    if found:
-        return found
+    for key in _FOR:
+        if found := text(message, key):
+            return found
     if text(message, "Event-Name") in _CALLING and text(message, "Other-Type") == "originator":
         return text(message, "Other-Leg-Unique-ID")
     return ""

@@ -48,8 +48,8 @@ class Picture:
                 leg.rang_at = at if leg.rang_at is None else min(leg.rang_at, at)
             case h.PickedUp(at):
                 leg.answered_at = at if leg.answered_at is None else min(leg.answered_at, at)
-            case h.Left(_, _, room):
-                self._leave(leg, room or leg.room)
+            case h.Left(at, _, room):
+                self._left(leg, room, at)
             case h.Taped():
                 self._taped(leg, happening)
             case h.Gone(at, _, cause):
@@ -178,6 +178,15 @@ class Picture:
                     self._move(leg, self.calls[ours[0]])
                     leg.adopted, leg.joined_at = True, leg.room_at
         return calls
+
+    def _left(self, leg: Leg, room: str, at: int) -> None:
+        if at < leg.room_at:
+            return  # it has been in another one since
+        if room:
+            self._leave(leg, room)
+        else:  # of two that were connected, neither is
+            for id_ in sorted(self._rooms.get(leg.room, ())):
+                self._leave(self.legs[id_], self.legs[id_].room)
 
     def _leave(self, leg: Leg, room: str) -> None:
         inside = self._rooms.get(room)
