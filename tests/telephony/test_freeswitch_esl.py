@@ -246,8 +246,11 @@ async def test_a_call_that_came_in_a_break_is_told_of_with_its_own_times(
 ) -> None:
     told = Switch().inbound().calls("a", "b", "101").at(2).talk("a", "b")
     bridged = {"Caller-Channel-Bridged-Time": str((BEGAN + 2_000) * 1000)}
+    # The dialplan has sent the caller on; the list says where the channel began.
+    moved = {"Caller-Destination-Number": "600", "Caller-Context": "queues"}
+    first = {"first-destination": MAIN, "first-context": "inbound"}
     switch.up = [
-        {**told.messages[-1], **bridged, "variable_signal_bond": "b"},
+        {**told.messages[-1], **bridged, **moved, **first, "variable_signal_bond": "b"},
         {**told.messages[2], **bridged, "variable_signal_bond": "a"},
     ]
     await until(clock, is_up(await watch()))
@@ -255,6 +258,7 @@ async def test_a_call_that_came_in_a_break_is_told_of_with_its_own_times(
     await until(clock, has_completed(desk))
     (call,) = await desk.completed()
     assert (call.length, call.result, call.user_email) == ("10s", "ANSWERED", "jane@example.com")
+    assert call.to == MAIN
 
 
 async def test_a_call_that_ended_while_nobody_watched_is_ended_when_somebody_does(

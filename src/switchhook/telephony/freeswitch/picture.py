@@ -48,8 +48,8 @@ class Picture:
                 leg.rang_at = at if leg.rang_at is None else min(leg.rang_at, at)
             case h.PickedUp(at):
                 leg.answered_at = at if leg.answered_at is None else min(leg.answered_at, at)
-            case h.Left(at, _, room):
-                self._left(leg, room, at)
+            case h.Left(_, _, room):
+                self._left(leg, room)
             case h.Taped():
                 self._taped(leg, happening)
             case h.Gone(at, _, cause):
@@ -179,9 +179,7 @@ class Picture:
                     leg.adopted, leg.joined_at = True, leg.room_at
         return calls
 
-    def _left(self, leg: Leg, room: str, at: int) -> None:
-        if at < leg.room_at:
-            return  # it has been in another one since
+    def _left(self, leg: Leg, room: str) -> None:
         if room:
             self._leave(leg, room)
         else:  # of two that were connected, neither is
