@@ -181,10 +181,11 @@ class Switch:
     def sent(self, id_: str, exten: str, entry: str = "t1") -> "Switch":
         """A channel is sent to an extension."""
         written = f"{(BEGAN + int(self._at * 1000)) // 1000}:{entry}:bl_xfer:{exten}/default/XML"
+        before = self._channels[id_].get("variable_transfer_history", [])
         return self.becomes(
             id_,
             **{
-                "variable_transfer_history": written,
+                "variable_transfer_history": [*before, written],
                 "Caller-Transfer-Source": written,
                 "Caller-Profile-Created-Time": self._now,
                 "Caller-Destination-Number": exten,

@@ -167,10 +167,10 @@ def _history(message: Message) -> tuple[h.Entry, ...]:
         parts = written.split(":", 3)
         if len(parts) < 4 or not (parts[0].isascii() and parts[0].isdigit()):
             continue
-        at = int(parts[0]) * 1000
+        at = 0
         if written == text(message, "Caller-Transfer-Source") and parts[2] == "bl_xfer":
-            at = _ms(message, "Caller-Profile-Created-Time") or at  # the profile that the transfer made
-        found.append(h.Entry(parts[1], at, parts[2], parts[3]))
+            at = _ms(message, "Caller-Profile-Created-Time")  # the profile that the transfer made
+        found.append(h.Entry(parts[1], at or int(parts[0]) * 1000, parts[2], parts[3], at > 0))
     return tuple(found)
 
 

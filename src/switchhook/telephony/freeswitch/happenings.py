@@ -5,13 +5,14 @@ import msgspec
 
 class Entry(msgspec.Struct, frozen=True):
     """A line of a channel's transfer history: `bl_xfer` with `extension/context/dialplan`, `att_xfer`, or `uuid_br`
-    with the id of the channel that it was connected with. `id` is unique to it.
+    with the id of the channel that it was connected with. `id` is unique to it; `at` is to the second, or `exact`.
     """
 
     id: str
     at: int
     kind: str
     rest: str
+    exact: bool = False
 
 
 class Channel(msgspec.Struct, frozen=True):

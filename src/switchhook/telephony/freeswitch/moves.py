@@ -50,15 +50,15 @@ def _fact(source: str, call: Call, entry: Entry, by: str, target: Target) -> Tra
 
 def _sent_by(who: Who, legs: list[Leg], by: Leg) -> Entry | None:
     """To which extension the telephone at `by` has sent somebody: of several entries that of the moment it left."""
-    if by.disposition != BLIND or by.gone_at is None or not who.somebody(by):
+    if by.disposition != BLIND or by.gone_at is None or by.joined_at is None or not who.somebody(by):
         return None
-    gone, began = by.gone_at, by.began_at // 1000 * 1000
+    gone, joined = by.gone_at, by.joined_at
     entries = [
         entry
         for leg in legs
         if leg.id != by.id
         for entry in leg.entries.values()
-        if entry.kind == "bl_xfer" and entry.at >= began
+        if entry.kind == "bl_xfer" and entry.at >= (joined if entry.exact else joined // 1000 * 1000)
     ]
     return min(entries, key=lambda entry: (abs(entry.at - gone), entry.id), default=None)
 

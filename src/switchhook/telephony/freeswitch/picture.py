@@ -95,7 +95,7 @@ class Picture:
             leg.disposition = channel.disposition
         for entry in channel.history:
             known = leg.entries.get(entry.id)
-            if known is None or known.at < entry.at:
+            if known is None or (entry.exact and not known.exact):
                 leg.entries[entry.id] = entry
         return touched | {leg.call}
 
