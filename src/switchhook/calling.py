@@ -10,12 +10,13 @@ from switchhook.line import Line, OnFact
 from switchhook.storage.store import Store
 from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.fetching import Shelf
-from switchhook.telephony.twilio.keeper import Keeper
+from switchhook.telephony.twilio.keeper import LIMITS, Keeper
 from switchhook.telephony.twilio.messages import Account
 from switchhook.telephony.twilio.reports import SOURCE
-from switchhook.telephony.twilio.rest import LIMITS, Rest
+from switchhook.telephony.twilio.rest import FILE_LIMITS, Rest
 from switchhook.telephony.twilio.routing import VoiceSettings
 from switchhook.telephony.twilio.voice import VoiceHooks
+from switchhook.workspace.calls import Limits
 from switchhook.workspace.e164 import normalise
 from switchhook.workspace.switchboard import Switchboard
 
@@ -40,7 +41,7 @@ def account(config: Config) -> Account:
 def rest(config: Config, known: Account, clock: Clock, policy: AddressPolicy) -> Rest:
     """The API of an account, to be asked."""
     proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    client = Client(clock, policy, SystemResolver(clock), limits=LIMITS, proxy=proxy)
+    client = Client(clock, policy, SystemResolver(clock), limits=FILE_LIMITS, proxy=proxy)
     return Rest(known, client, policy)
 
 
@@ -71,6 +72,7 @@ def calling(
             folder=config.data,
             records=settings.record,
             deletes=settings.delete_recordings,
+            limits=Limits(settle=settings.settle_seconds, quiet=LIMITS.quiet, lost=settings.lost_seconds),
         )
 
     line = Line(

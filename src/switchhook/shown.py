@@ -38,6 +38,9 @@ ASTERISK = ("host", "port", "mode", "app", "tls", "record", "trunks", "inbound_c
 FREESWITCH = ("host", "port", "user", "trunks", "inbound_contexts", "ai", "recordings", "recordings_mount")
 
 
+TWILIO = ("account_sid", "record", "delete_recordings", "block", "voicemail_seconds", "settle_seconds")
+
+
 class Shown(NamedTuple):
     """A setting as it is shown. `source` is where it was set."""
 
@@ -62,6 +65,9 @@ def shown(config: Config) -> list[Shown]:
             Shown(f"freeswitch_{name}", _plain(getattr(config.freeswitch, name)), source)
             for name in FREESWITCH
         ]
+    if config.twilio is not None:
+        source = config.sources.get("twilio", "default")
+        found += [Shown(f"twilio_{name}", _plain(getattr(config.twilio, name)), source) for name in TWILIO]
     return found
 
 

@@ -19,8 +19,9 @@ class TwilioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How calls of Twilio are handled.
 
     What is empty of `account_sid`, `auth_token` and `url` is as in `[texts.twilio]`; requests are signed with
-    `signing_key`, or else with the token.
-    `telephones` are those of users by e-mail address; `block` are patterns (`*`, `?`) of numbers that may not call.
+    `signing_key`, or else with the token. `telephones` are those of users by e-mail address; `block` is who may call no
+    number. After `settle_seconds` a call waits no longer for its recording; after `lost_seconds` one ends that Twilio
+    knows nothing of.
     """
 
     account_sid: str = ""
@@ -34,6 +35,8 @@ class TwilioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     greeting: str = ""
     language: str = ""
     voicemail_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 120.0
+    settle_seconds: Annotated[float, msgspec.Meta(ge=1, le=600)] = 24.0
+    lost_seconds: Annotated[float, msgspec.Meta(ge=60, le=604_800)] = 21_600.0
 
     def __repr__(self) -> str:
         return f"TwilioConfig(account_sid={self.account_sid!r})"

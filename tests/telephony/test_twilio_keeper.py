@@ -17,7 +17,7 @@ from switchhook.delivery.http import Client, SystemResolver
 from switchhook.events import CallCompleted
 from switchhook.media.recording import to_mp3
 from switchhook.storage import fetches
-from switchhook.storage.conversations import find_item
+from switchhook.storage.conversations import find_item, silence_item
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import StorageError
 from switchhook.telephony.twilio import keeper as keeping
@@ -25,7 +25,7 @@ from switchhook.telephony.twilio import reports
 from switchhook.telephony.twilio.fetching import FetchRecording, Shelf, Side
 from switchhook.telephony.twilio.keeper import Keeper
 from switchhook.telephony.twilio.messages import Account
-from switchhook.telephony.twilio.rest import LIMITS, Absent, Rest, Unavailable
+from switchhook.telephony.twilio.rest import FILE_LIMITS, Absent, Rest, Unavailable
 from switchhook.workspace.calls import Limits
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact, LegKind
@@ -47,11 +47,11 @@ from tests.workspace.telling import OUTSIDE, START
 RECORDING = "RE" + "a" * 32
 
 
-def a_wav(seconds: float = 3.0) -> bytes:
+def a_wav(seconds: float = 3.0, channels: int = 2) -> bytes:
     """Two voices: the first one loud, the second one silent."""
     out = io.BytesIO()
     with wave.open(out, "wb") as wav:
-        wav.setnchannels(2)
+        wav.setnchannels(channels)
         wav.setsampwidth(2)
         wav.setframerate(8_000)
         loud = [12_000, 0] * 4 + [-12_000, 0] * 4
@@ -89,7 +89,7 @@ class Place:
         self.shelf = Shelf(store, self.board, "wsp_a", self.clock)
         self.keepers: list[Keeper] = []
 
-    def keeper(self, **more: bool) -> Keeper:
+    def keeper(self, **more: Any) -> Keeper:
         made = Keeper(
             a_rest(self.peer), self.shelf, self.board, self.desk, self.clock, folder=self.folder, **more
         )
@@ -130,7 +130,9 @@ class Place:
 def a_rest(peer: TwilioPeer, policy: str = "127.0.0.0/8") -> Rest:
     clock, open_to = SystemClock(), AddressPolicy.parse(policy)
     return Rest(
-        Account(SID, TOKEN, peer.url), Client(clock, open_to, SystemResolver(clock), limits=LIMITS), open_to
+        Account(SID, TOKEN, peer.url),
+        Client(clock, open_to, SystemResolver(clock), limits=FILE_LIMITS),
+        open_to,
     )
 
 
@@ -267,6 +269,42 @@ async def test_the_side_that_the_call_began_with_is_ours_when_a_telephone_calls_
         samples = array("h", heard[-1])
         loud = (max(samples[0::2]) > 10_000, max(samples[1::2]) > 10_000)
         assert loud == ((True, False) if side is Side.OUTSIDE else (False, True))
+
+
+async def test_one_without_two_channels_is_taken_as_it_is_and_said_to_be_mixed(place: Place) -> None:
+    await a_talk(place)
+    place.peer.recordings[RECORDING] = (CALL, a_wav(channels=1))
+    place.peer.faults = ["400"]
+    await place.shelf.keep(FetchRecording(RECORDING, CALL))
+    await place.keeper().fetch()
+    assert place.peer.asked == [
+        f"GET /Recordings/{RECORDING}.wav?RequestedChannels=2",
+        f"GET /Recordings/{RECORDING}.wav",
+    ]
+    state = await place.board.find("twilio", CALL)
+    assert state is not None
+    assert state.recording is not None
+    assert (state.recording.mixed, len(await place.completed())) == (True, 1)
+
+
+async def test_one_that_comes_after_the_call_was_expunged_is_kept_from_everybody(place: Place) -> None:
+    await a_talk(place)
+    place.clock.step_wall(60)
+    keeper = place.keeper()
+    await keeper.look()
+    (done,) = await place.completed()
+    await place.store.run(lambda tx: silence_item(tx, "wsp_a", done.id, "CALL"))
+    place.peer.recordings[RECORDING] = (CALL, a_wav())
+    await place.shelf.keep(FetchRecording(RECORDING, CALL))
+    await keeper.fetch()
+    item = await place.store.read(lambda reader: find_item(reader, "wsp_a", done.id))
+    state = await place.board.find("twilio", CALL)
+    assert item is not None
+    assert state is not None
+    assert state.recording is not None
+    id_ = state.recording.id
+    assert item.recording_url is None
+    assert await place.store.read(lambda reader: reader.fetch("recording", "wsp_a", id_)) == []
 
 
 # -- calls whose end was not told

@@ -14,8 +14,8 @@ class NotARecording(Exception):
     """The file is none that can be used; the text says why."""
 
 
-def to_part(source: Path, part: Path, *, swap: bool = False, alone: bool = False) -> None:
-    """Rewrite the WAV `source` as a recording in progress, which `to_mp3` finishes.
+def to_part(source: Path, part: Path, *, swap: bool = False, alone: bool = False) -> int:
+    """Rewrite the WAV `source` as a recording in progress, which `to_mp3` finishes; how many channels it had.
 
     Of two channels the first is the outside party's, with `swap` the second. One channel is the outside party's when it
     was `alone`; else both were mixed, and are heard on either side. What has a multiple of our rate is averaged down to
@@ -33,6 +33,7 @@ def to_part(source: Path, part: Path, *, swap: bool = False, alone: bool = False
                     f"{wav.getnchannels()} channels of {8 * wav.getsampwidth()} bits at {rate} Hz"
                 )
             _copy(wav, part, swap, alone)
+            return wav.getnchannels()
     except (wave.Error, EOFError) as error:
         raise NotARecording(str(error) or "it breaks off") from None
 

@@ -13,7 +13,8 @@ from switchhook.events.envelope import publish as check
 from switchhook.events.ids import new_id
 from switchhook.storage import outbox
 from switchhook.storage import transcripts as queue
-from switchhook.storage.conversations import save_recording, tags_of_call
+from switchhook.storage.conversations import find_item, save_recording, tags_of_call
+from switchhook.storage.recordings import doom_of
 from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace import transcripts
 from switchhook.workspace.call_state import CallState
@@ -119,7 +120,7 @@ class Switchboard:
                 "add_call", self._workspace, state.id, fact.source, fact.call, started, over, saved
             )
         if state.recording is not None and not had_recording:
-            recording = state.recording
+            recording, wanted = state.recording, True
             await tx.execute(
                 "add_recording",
                 self._workspace,
@@ -130,9 +131,9 @@ class Switchboard:
                 fact.at,
             )
             if was_completed:
-                await save_recording(tx, self._workspace, state.id, self._link(recording.id))
+                wanted = await self._add_late(tx, state.id, recording.id)
             # A transcript says who speaks, which nobody can of one that is mixed.
-            if self._transcripts is not None and not recording.mixed:
+            if self._transcripts is not None and not recording.mixed and wanted:
                 await transcripts.queue(tx, self._workspace, state, self._clock.now())
         if state.awaits and state.ended_at is not None:
             until = state.heard_at + round((self._transcripts or 0) * 1000)
@@ -152,6 +153,15 @@ class Switchboard:
             if draft.more is not None:
                 await outbox.add_field(tx, event, *draft.more)
             await record(tx, self._workspace, draft.data, now)
+
+    async def _add_late(self, tx: Transaction, call: str, recording: str) -> bool:
+        """Add a recording to the item of a call that was told already; False when its words were removed since."""
+        item = await find_item(tx, self._workspace, call)
+        if item is not None and not item.details:  # of a call there are always some, until it is expunged
+            await doom_of(tx, self._workspace, call, self._clock.now())
+            return False
+        await save_recording(tx, self._workspace, call, self._link(recording))
+        return True
 
     async def _context(self, reader: Reader, state: CallState, fact: AnyFact) -> Context:
         """What the rules need to know for `fact`."""

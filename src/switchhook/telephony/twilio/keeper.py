@@ -34,9 +34,7 @@ log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at what is to be fetched
 SWEEP = 5.0  # seconds between two looks at calls
-LIMITS = Limits(
-    settle=24, quiet=60
-)  # with the pause between two looks, a call is completed within 30 seconds
+LIMITS = Limits(settle=24, quiet=60)  # with the pause of a look: completed within 30 seconds
 UNSURE = 10.0  # seconds after its end in which it must be told who answered
 ASK_AGAIN_MOST = 600.0  # seconds between two questions about the same call
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3_600.0  # seconds until a recording is tried again
@@ -72,7 +70,9 @@ class Keeper:
         folder: Path,
         records: bool = True,
         deletes: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
+        self._limits = limits
         self._rest = rest
         self._shelf = shelf
         self._switchboard = switchboard
@@ -138,7 +138,7 @@ class Keeper:
             unknown = not any(leg.answered_at is not None for leg in state.legs.values())
             if state.ended_at is not None and unknown and now - state.heard_at >= UNSURE * 1000:
                 await self._ask(state.source_call)
-        await self._desk.sweep(self._ask, LIMITS)
+        await self._desk.sweep(self._ask, self._limits)
 
     async def _ask(self, call: str) -> Standing:
         """Report what Twilio knows of a call. What it knows of is left to these reports."""
@@ -146,7 +146,7 @@ class Keeper:
         due, pause = self._asked.get(call, (now, 0.0))
         if now < due:
             return "up"
-        pause = min(max(LIMITS.quiet, pause * 2), ASK_AGAIN_MOST)
+        pause = min(max(self._limits.quiet, pause * 2), ASK_AGAIN_MOST)
         self._asked[call] = (now + pause, pause)
         try:
             report = reports.looked_up(await self._rest.call(call), self._clock.now())
@@ -250,7 +250,7 @@ class Keeper:
             with _File(source) as file:
                 await self._rest.recording(recording.sid, recording.channels, file.write)
                 file.check()
-            seconds = await asyncio.to_thread(_make_ours, source, self._folder / name, recording)
+            seconds, mixed = await asyncio.to_thread(_make_ours, source, self._folder / name, recording)
         finally:
             source.unlink(missing_ok=True)
         self._said = "up"
@@ -265,15 +265,17 @@ class Keeper:
                     seconds=seconds,
                     voicemail=recording.message,
                     began_at=recording.began_at or None,
+                    mixed=mixed,
                 )
             )
         await self._settle(recording.call, absent=not seconds)
 
 
-def _make_ours(source: Path, target: Path, recording: FetchRecording) -> float:
+def _make_ours(source: Path, target: Path, recording: FetchRecording) -> tuple[float, bool]:
+    """Its length, and whether both voices are on either side."""
     part = target.with_suffix(".part.wav")
-    to_part(source, part, swap=recording.first is Side.USER, alone=recording.message)
-    return to_mp3(part, target)
+    voices = to_part(source, part, swap=recording.first is Side.USER, alone=recording.message)
+    return to_mp3(part, target), voices == 1 and not recording.message
 
 
 class _File:

@@ -25,7 +25,7 @@ TIMEOUT = 15.0  # seconds for a question
 FILE_TIMEOUT = 600.0  # seconds for a file
 FILE_MOST = 512 * 1024 * 1024  # bytes: four hours of two voices
 HOPS = 3  # redirects that are followed to a file
-LIMITS = Limits(response_bytes=FILE_MOST, body_kept=1024 * 1024)
+FILE_LIMITS = Limits(response_bytes=FILE_MOST, body_kept=1024 * 1024)
 
 Sink = Callable[[bytes], None]
 
@@ -33,9 +33,10 @@ Sink = Callable[[bytes], None]
 class Unavailable(Exception):
     """Twilio did not say; to be asked again. `refused` when it does not let us ask."""
 
-    def __init__(self, why: str, *, refused: bool = False) -> None:
+    def __init__(self, why: str, *, refused: bool = False, status: int | None = None) -> None:
         super().__init__(why)
         self.refused = refused
+        self.status = status
 
 
 class Absent(Exception):
@@ -82,8 +83,13 @@ class Rest:
 
     async def recording(self, sid: str, channels: int, sink: Sink) -> None:
         """Hand a recording to `sink`, piece by piece, as WAV."""
-        query = "?RequestedChannels=2" if channels == 2 else ""
-        await self.file(f"/Recordings/{quote(sid, safe='')}.wav{query}", sink)
+        path = f"/Recordings/{quote(sid, safe='')}.wav"
+        try:
+            await self.file(f"{path}?RequestedChannels=2" if channels == 2 else path, sink)
+        except Unavailable as error:
+            if channels != 2 or error.status != 400:
+                raise
+            await self.file(path, sink)  # there are no two, whatever was said
 
     async def file(self, path: str, sink: Sink) -> None:
         """Hand a file of the account to `sink`, piece by piece."""
@@ -154,7 +160,7 @@ def _check(exchange: Exchange) -> None:
     if status == 404:
         raise Absent("Twilio has no such thing (404)")
     if status != 200:
-        raise Unavailable(f"Twilio answered {status}", refused=status in (401, 403))
+        raise Unavailable(f"Twilio answered {status}", refused=status in (401, 403), status=status)
 
 
 def _all(found: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
