@@ -155,6 +155,12 @@ def test_what_cannot_be_read_says_how_it_is_written(
         HoursConfig(zone, tuple(entries), tuple(holidays))
 
 
+def test_a_machine_without_time_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("switchhook.opening.available_timezones", set)
+    with pytest.raises(ValueError, match="install its package tzdata"):
+        HoursConfig("Europe/Paris", ("mon 9:00-10:00",))
+
+
 def test_the_29th_of_february_is_a_day() -> None:
     leap = HoursConfig("UTC", ("mon-sun 00:00-24:00",), ("02-29",))
     assert not open_at(leap, at("2028-02-29T12:00", ZoneInfo("UTC")))
