@@ -43,7 +43,9 @@ class HoursConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         zones = available_timezones()
         if not zones:
-            raise ValueError("this machine has no time zones; install its package tzdata, or tzdata from PyPI")
+            raise ValueError(
+                "this machine has no time zones; install its package tzdata, or tzdata from PyPI"
+            )
         if self.zone not in zones:
             like = nearest(self.zone, sorted(zones))
             hint = like if like.startswith("; did") else "; write it like Europe/Paris"

@@ -55,6 +55,18 @@ async def test_a_menu_is_walked_with_keys_to_a_telephone_that_talks(
     assert power(right, OUR_HZ) > 20 * power(right, CALLER_HZ)
 
 
+async def test_a_key_may_come_by_sip_info(server: Open, programs: Programs, tmp_path: Path) -> None:
+    hello = str(tone_wav(tmp_path / "hello.wav", 700, 20.0))
+    s = server(
+        Script(Enter("menu"), {"menu": Menu(hello, {"#": Choice("Stop", Reject(EndCause.NO_ANSWER))})})
+    )
+    await s.line.start()
+    programs.calls(s.port, "caller_presses", SPEECH=str(tone_ulaw(tmp_path / "c.ulaw", CALLER_HZ)), KEY="#")
+    await s.until("ended")
+    assert chosen(s) == [("#", "Stop")]
+    assert s.story[-1] == "ended=no_answer"
+
+
 async def test_hanging_up_in_the_menu(server: Open, programs: Programs, tmp_path: Path) -> None:
     hello = str(tone_wav(tmp_path / "hello.wav", 700, 0.2))
     menu = Menu(hello, {"1": Choice("More", Enter("menu"))}, seconds=30)
