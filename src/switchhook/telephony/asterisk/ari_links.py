@@ -91,19 +91,15 @@ class Links:
 
     def _of(self, seen: _Seen, at: int) -> list[h.Happening]:
         """The links from and to a channel of which something new is known."""
-        found: list[h.Happening] = []
-        for other in list(self._seen.values()):
-            if other is seen:
-                continue
-            for one, to in ((seen, other), (other, seen)):
-                if _halves(one.channel, to.channel) or to.channel.id in one.args:
-                    found.append(h.Linked(at, one.channel, to.channel))
-        called = [one for one in self._seen.values() if one.called_at is not None and one.connected]
-        for one in called if seen.caller else [seen]:
-            caller = self._caller(one)
-            if caller is not None:
-                found.append(h.Linked(at, one.channel, caller.channel))
-        return found
+        others = [one for one in self._seen.values() if one is not seen]
+        pairs = [(seen, self._seen[id_]) for id_ in seen.args if id_ in self._seen]
+        pairs += [(other, seen) for other in others if seen.channel.id in other.args]
+        if seen.channel.name.startswith("Local/"):
+            both = [pair for other in others for pair in ((seen, other), (other, seen))]
+            pairs += [(one, to) for one, to in both if _halves(one.channel, to.channel)]
+        called = [one for one in others if one.connected == seen.channel.number] if seen.caller else [seen]
+        pairs += [(one, caller) for one in called if (caller := self._caller(one)) is not None]
+        return [h.Linked(at, one.channel, to.channel) for one, to in pairs if one is not to]
 
     def _caller(self, seen: _Seen) -> _Seen | None:
         """The only caller whose number is the connected line of a channel that was called while they were there."""
@@ -117,7 +113,7 @@ class Links:
             and one.channel.number == seen.connected
             and one.channel.since <= seen.called_at <= (one.gone_at or seen.called_at)
         ]
-        return found[0] if len(found) == 1 and found[0] is not seen else None
+        return found[0] if len(found) == 1 else None
 
 
 def _halves(second: h.Channel, first: h.Channel) -> bool:

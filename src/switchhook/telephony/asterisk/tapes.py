@@ -22,6 +22,7 @@ class Tapes:
 
     def __init__(self) -> None:
         self._all: dict[str, Recording] = {}
+        self._nobodys: dict[str, Recording] = {}  # those of which it is not known whose they are
 
     def take(self, happening: h.RecordingOn | h.RecordingOver) -> Iterable[str]:
         """Note what happened; nothing is changed by it before it is known whose it is."""
@@ -32,9 +33,10 @@ class Tapes:
         if found is None or self._is_another(found, happening):
             found = Recording(happening.name, happening.format, happening.target, began_at)
             self._all.pop(happening.name, None)
-            self._all[happening.name] = found
+            self._all[happening.name] = self._nobodys[happening.name] = found
             for name in list(self._all)[: len(self._all) - MOST]:
                 del self._all[name]
+                self._nobodys.pop(name, None)
         if isinstance(happening, h.RecordingOver):
             found.kept = happening.kept if found.kept is None else found.kept
         else:
@@ -44,9 +46,7 @@ class Tapes:
     def place(self, legs: Mapping[str, Leg], bridges: Mapping[str, set[str]]) -> list[str]:
         """Find out whose recordings those are of which it was not known; the channels that it is known of now."""
         placed = []
-        for one in self._all.values():
-            if one.leg:
-                continue
+        for one in list(self._nobodys.values()):
             kind, _, id_ = one.target.partition(":")
             if kind == "bridge":
                 inside = sorted(bridges.get(id_, ()))
@@ -59,6 +59,7 @@ class Tapes:
                 one.leg = heard if heard in legs else ""
             if one.leg:
                 placed.append(one.leg)
+                del self._nobodys[one.name]
         return placed
 
     def of(self, legs: Iterable[str]) -> list[Recording]:
