@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from switchhook.events.payloads import Speaker
 from switchhook.media.transcription.speech import (
+    AHEAD,
+    BACK,
     RATE,
     Line,
     Said,
@@ -19,6 +21,7 @@ from switchhook.media.transcription.speech import (
     level,
     lines_of,
     merged,
+    timed,
 )
 
 SURE = {"no_speech": 0.05, "log_probability": -0.2, "compression": 1.1}
@@ -50,11 +53,11 @@ def words(*said: tuple[float, float, str]) -> Segment:
 
 def test_a_pause_begins_a_line() -> None:
     heard = words((0.5, 0.9, " Good"), (0.9, 1.3, " day."), (4.0, 4.4, " Yes,"), (4.9, 5.2, " please."))
-    assert lines_of(heard) == [Line(0.5, "Good day."), Line(4.0, "Yes, please.")]
+    assert lines_of(heard) == [Line(0.5, "Good day.", 1.3), Line(4.0, "Yes, please.", 5.2)]
 
 
 def test_without_words_a_segment_is_a_line() -> None:
-    assert lines_of(Segment(1.5, 3.0, "  Good   day. ")) == [Line(1.5, "Good day.")]
+    assert lines_of(Segment(1.5, 3.0, "  Good   day. ")) == [Line(1.5, "Good day.", 3.0)]
 
 
 def test_both_sides_are_put_in_the_order_of_time() -> None:
@@ -91,3 +94,46 @@ def test_the_level_of_sound() -> None:
     assert level(half, 0, 1) == -math.inf
     assert level(half, 1, 99) == pytest.approx(0, abs=0.01)
     assert Said(Speaker.USER, 0, "x").source == "USER"
+
+
+def spoken(*parts: tuple[float, int]) -> "array[int]":
+    """Seconds of sound, each so loud."""
+    made = array("h")
+    for seconds, height in parts:
+        made += array("h", ([height] * 20 + [-height] * 20) * round(seconds * RATE / 40))
+    return made
+
+
+CALL = spoken((3.0, 0), (2.0, 3_000), (1.0, 0), (2.0, 3_000), (1.0, 0))
+
+
+@pytest.mark.parametrize(
+    ("heard", "begins"),
+    [(3.0, 3.0), (2.6, 3.0), (3.7, 3.0), (2.0, 2.0), (4.5, 4.5)],
+    ids=["right", "early", "late", "much too early", "much too late"],
+)
+def test_a_line_begins_where_its_sound_does(heard: float, begins: float) -> None:
+    (line,) = timed([Line(heard, "Hello.", 5.0)], CALL)
+    assert line.start == pytest.approx(begins, abs=0.03)
+
+
+def test_over_noise_a_line_begins_where_the_engine_says() -> None:
+    noisy = spoken((3.0, 1_000), (2.0, 3_000), (1.0, 1_000))
+    (line,) = timed([Line(3.4, "Hello.", 5.0)], noisy)
+    assert line.start == 3.4
+
+
+def test_a_line_does_not_reach_into_the_one_before() -> None:
+    first, second = timed([Line(3.0, "One.", 3.6), Line(3.8, "Two.", 5.0)], CALL)
+    assert first.start == pytest.approx(3.0, abs=0.03)
+    assert second.start == 3.8
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 3)), max_size=4))
+def test_moving_a_beginning_moves_it_little_and_changes_nothing_else(
+    marks: list[tuple[float, float]],
+) -> None:
+    lines = [Line(start, str(n), start + length) for n, (start, length) in enumerate(sorted(marks))]
+    made = timed(lines, CALL)
+    assert [(line.text, line.end) for line in made] == [(line.text, line.end) for line in lines]
+    assert all(-BACK <= new.start - old.start <= AHEAD for new, old in zip(made, lines, strict=True))

@@ -69,7 +69,7 @@ async def poster(peer: ModelPeer) -> AsyncIterator[Make]:
 async def test_a_side_goes_out_by_itself_and_comes_back_with_times(peer: ModelPeer, poster: Make) -> None:
     heard = await Endpoint(poster()).hear(LOUD, None)
     assert heard.language == "en"
-    assert heard.lines == [Line(0.5, "Hello there."), Line(2.0, "My bill.")]
+    assert heard.lines == [Line(0.5, "Hello there.", 1.5), Line(2.0, "My bill.", 3.0)]
     (form,) = peer.forms
     assert form.pop("file") == (1, RATE, LOUD.tobytes())
     assert form == {
@@ -95,10 +95,10 @@ def without(*names: str, **more: Any) -> bytes:
 async def test_an_answer_with_less_in_it_will_do(peer: ModelPeer, poster: Make) -> None:
     peer.speech = lambda _: (200, without("segments", "language"))
     heard = await Endpoint(poster()).hear(LOUD, None)
-    assert (heard.language, heard.lines) == (None, [Line(0.0, "Hello there. My bill.")])
+    assert (heard.language, heard.lines) == (None, [Line(0.0, "Hello there. My bill.", 4.0)])
     peer.speech = lambda _: (200, without(language="fr", segments=[{"start": -3, "end": 99, "text": "Oui."}]))
     heard = await Endpoint(poster()).hear(LOUD, None)
-    assert (heard.language, heard.lines) == ("fr", [Line(0.0, "Oui.")])
+    assert (heard.language, heard.lines) == ("fr", [Line(0.0, "Oui.", 4.0)])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`make demo`, the README's first command, as a new user runs it."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,8 +12,8 @@ import pytest
 pytestmark = [pytest.mark.process, pytest.mark.sip]
 
 
-def demo(folder: Path) -> str:
-    env = os.environ | {"SWITCHHOOK_DEMO_DATA": str(folder / "demo-data")}
+def demo(folder: Path, **more: str) -> str:
+    env = os.environ | {"SWITCHHOOK_DEMO_DATA": str(folder / "demo-data")} | more
     done = subprocess.run(
         [sys.executable, "-m", "switchhook.demo", "--once"],
         cwd=folder,
@@ -38,3 +39,14 @@ def test_a_real_call_becomes_two_verified_webhooks_and_a_second_start_works(tmp_
         assert re.search(
             r'recording_url +"http://127\.0\.0\.1:\d+/v1/assets/recordings/rec_\w+\.mp3\?', printed
         )
+
+
+def test_what_was_said_comes_with_the_end_of_the_call(tmp_path: Path) -> None:
+    """Where an engine is installed: from the SIP line over the queue and the transcriber to the webhook."""
+    pytest.importorskip("faster_whisper", reason="pip install 'switchhook[transcripts]'")
+    printed = demo(tmp_path, SWITCHHOOK_TRANSCRIPTS_ENGINE="whisper", SWITCHHOOK_TRANSCRIPTS_WAIT="600")
+    line = next(line for line in printed.splitlines() if line.strip().startswith("transcriptions "))
+    said = {one["source"]: one["text"] for one in json.loads(line.partition("transcriptions ")[2])}
+    assert said["EXTERNAL"].startswith("Hello, this is Marie Dupont.")
+    assert said["USER"].startswith("Good afternoon.")
+    assert "I have a question about my last invoice." in printed

@@ -22,6 +22,7 @@ from switchhook.media.transcription.speech import (
     is_believable,
     level,
     lines_of,
+    timed,
 )
 
 PATH = "/v1/audio/transcriptions"
@@ -138,6 +139,7 @@ def read(answer: _Answer, samples: "array[int]") -> Heard:
         )
         if is_believable(segment, level(samples, start, end)):
             lines += lines_of(segment)
+    lines = timed(lines, samples)
     language = (answer.language or "").strip().lower()
     return Heard(_CODES.get(language, language[:16]) or None if lines else None, lines)
 

@@ -19,6 +19,9 @@ QUIET = -55.0  # dB below full scale, on average over a segment: nobody spoke
 REPETITIVE = 2.4  # how far a text can be compressed; people do not reach this
 UNSURE = -1.0  # average log-probability of the words
 NO_SPEECH = 0.6  # probability that there was none
+BELOW = 20.0  # dB: how much quieter than a line the pause in front of it is
+BACK, AHEAD = 0.9, 0.6  # seconds by which an engine is wrong about the beginning of a line, at most
+SILENT, STEP = 0.1, 0.02
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -46,6 +49,7 @@ class Line(msgspec.Struct, frozen=True):
 
     start: float
     text: str
+    end: float = 0.0
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -75,14 +79,40 @@ def is_believable(segment: Segment, loudness: float) -> bool:
 def lines_of(segment: Segment) -> list[Line]:
     """The lines of a segment: one, or several with pauses between them."""
     if not segment.words:
-        return [Line(segment.start, _tidy(segment.text))]
+        return [Line(segment.start, _tidy(segment.text), segment.end)]
     spoken: list[list[Word]] = [[segment.words[0]]]
     for word in segment.words[1:]:
         if word.start - spoken[-1][-1].end > PAUSE:
             spoken.append([])
         spoken[-1].append(word)
-    made = [Line(words[0].start, _tidy("".join(word.text for word in words))) for words in spoken]
+    made = [
+        Line(words[0].start, _tidy("".join(word.text for word in words)), words[-1].end) for words in spoken
+    ]
     return [line for line in made if line.text]
+
+
+def timed(lines: Iterable[Line], samples: "array[int]") -> list[Line]:
+    """The lines of one side with the beginnings that its sound has, where those can be told."""
+    made: list[Line] = []
+    free = 0.0  # from here on nothing is another line's
+    for line in lines:
+        made.append(Line(_onset(samples, line, free), line.text, line.end))
+        free = max(free, line.end)
+    return made
+
+
+def _onset(samples: "array[int]", line: Line, free: float) -> float:
+    floor = level(samples, line.start, max(line.end, line.start + 1.0)) - BELOW
+    if level(samples, line.start, line.start + 2 * STEP) < floor:  # in the pause in front of it
+        ahead = (line.start + STEP * n for n in range(round(AHEAD / STEP)))
+        return next((at for at in ahead if level(samples, at, at + STEP) >= floor), line.start)
+    back = (line.start - STEP * n for n in range(round(BACK / STEP)))
+    for at in back:
+        if at - SILENT < free:
+            break
+        if level(samples, at - SILENT, at) < floor:
+            return at
+    return line.start
 
 
 def merged(sides: Iterable[tuple[Speaker, Iterable[Line]]]) -> tuple[Said, ...]:

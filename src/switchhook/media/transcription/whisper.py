@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from switchhook.media.transcription.engine import Heard
-from switchhook.media.transcription.speech import Line, Segment, Word, is_believable, level, lines_of
+from switchhook.media.transcription.speech import Line, Segment, Word, is_believable, level, lines_of, timed
 
 SURE = 0.5  # of a language, to stay with it for the rest of the call
 VAD = {"speech_pad_ms": 200, "min_silence_duration_ms": 500}
@@ -63,6 +63,7 @@ class Whisper:
             segment = _segment(one)
             if is_believable(segment, level(samples, segment.start, segment.end)):
                 lines += lines_of(segment)
+        lines = timed(lines, samples)
         known = bool(lines) and info.language_probability >= SURE
         return Heard(info.language if known else None, lines)
 
