@@ -107,6 +107,7 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "sip_max_seconds": (60, "60", 60.0),
     "sip_codecs": (["opus", "pcma"], "opus, pcma", ("opus", "pcma")),
     "sip_srtp": ("require", "require", "require"),
+    "sip_consent": ("play x.wav", "play x.wav", "play x.wav"),
     "sip_speak": ("espeak-ng --stdout", "espeak-ng --stdout", "espeak-ng --stdout"),
     "sip_menus": ("menus.toml", "menus.toml", "menus.toml"),
     "sip_block": (["+33899*", "anonymous"], "+33899*, anonymous", ("+33899*", "anonymous")),
@@ -254,6 +255,7 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     "sip_max_seconds": [("0", "1 to 86400")],
     "sip_codecs": [("g729", "opus, pcma, pcmu"), ("opus,opus", "each once"), ("", "preferred")],
     "sip_srtp": [("on", "off, offer, require")],
+    "sip_consent": [("x.wav", "play")],
     "asterisk": [
         ("ami", "JSON object"),
         ("[]", "table"),

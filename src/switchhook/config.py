@@ -73,6 +73,7 @@ class Config(TranscriptSettings, RecordingSettings):
     recording_link_days: float
     sip_codecs: tuple[str, ...]
     sip_srtp: str
+    sip_consent: str
     sip_listen: str
     sip_listen_tcp: str
     sip_listen_tls: str

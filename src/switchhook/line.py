@@ -30,7 +30,7 @@ from switchhook.storage.store import SharedStore, StorageError, Store, Transacti
 from switchhook.telephony.sip import routing
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.edge.transport import server_context
-from switchhook.telephony.sip.plan import RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RingPlan, Taping, TransferPlan
 from switchhook.telephony.sip.supervisor import LineError, SipLine
 from switchhook.text_options import check_texts
 from switchhook.transcript_settings import check_transcripts
@@ -343,6 +343,7 @@ def ways(config: Config) -> routing.Routing:
         greeting=config.sip_greeting or None,
         voicemail_seconds=config.sip_voicemail_seconds,
         block=config.sip_block,
+        consent=config.sip_consent,
         rules={normalise(number.number, config.region): number for number in config.numbers},
         menus={name: menu for name, (menu, _) in menus_of(config).items()},
         agents={agent.name: agent for agent in config.agents},
@@ -377,14 +378,14 @@ def sip_line(config: Config, store: Store, switchboard: Switchboard, clock: Cloc
             known = await switchboard.find(offered.source, offered.call) if config.agents else None
             return routing.plan(offered, switchboard.directory, rules, known.id if known else "")
 
-        def records(offered: Offered) -> bool:
-            return routing.records(offered, switchboard.directory)
+        def tapes(offered: Offered) -> Taping:
+            return routing.taping(offered, switchboard.directory, rules)
 
         async def transfer(asked: TransferAsked) -> TransferPlan:
             known = await switchboard.find(asked.source, asked.call) if config.agents else None
             return routing.passing(asked, switchboard.directory, rules, known.id if known else "")
 
-        return SipLine(settings, report, route, clock, config.data, transfer=transfer, records=records)
+        return SipLine(settings, report, route, clock, config.data, transfer=transfer, tapes=tapes)
 
     maker = open_line if config.sip_listen else None
     return Line(store, clock, switchboard, configure, maker, runs=TELEPHONY in config.role)

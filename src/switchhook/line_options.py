@@ -43,6 +43,13 @@ def codecs(value: Any) -> tuple[str, ...]:
     return found
 
 
+def consent(value: Any) -> str:
+    """A sound, or none."""
+    if parsers.text(value):
+        read_sound(value)
+    return str(value)
+
+
 # fmt: off - a table: one line each
 LINE_OPTIONS: tuple[Option, ...] = (
     Option("sip_speak", parsers.text, "", "Program that says texts: text in, WAV out.", "COMMAND"),
@@ -57,6 +64,13 @@ LINE_OPTIONS: tuple[Option, ...] = (
         "off",
         "Whether sound is encrypted (SRTP): off, offer, or require.",
         "NAME",
+    ),
+    Option(
+        "sip_consent",
+        consent,
+        "",
+        "What both hear before their talk is recorded: play FILE.wav, or say TEXT.",
+        "SOUND",
     ),
     Option(
         "menus",
@@ -142,6 +156,10 @@ def _all_actions(config: "Config") -> Iterator[tuple[str, Action]]:
             yield from ((f"{where}, {place}", action) for action in actions)
         if number.greeting:
             yield f"{where}, greeting", read_sound(number.greeting)
+        if number.consent:
+            yield f"{where}, consent", read_sound(number.consent)
+    if config.sip_consent:
+        yield config.sources["sip_consent"], read_sound(config.sip_consent)
 
 
 def check_line(config: "Config", spell: Callable[[str], str]) -> None:
@@ -158,7 +176,11 @@ def check_line(config: "Config", spell: Callable[[str], str]) -> None:
     ruled = [number for number in config.numbers if _has_rules(number)]
     if not config.sip_listen and "telephony" in config.role:  # a process without it has the same file
         elsewhere = config.twilio is not None
-        unused = [n for n in ("menus", "sip_menus", "agents", "sip_speak", "sip_block") if getattr(config, n)]
+        unused = [
+            n
+            for n in ("menus", "sip_menus", "agents", "sip_speak", "sip_block", "sip_consent")
+            if getattr(config, n)
+        ]
         for name in (*unused, *(["numbers"] if ruled and not elsewhere else [])):
             what = f"{ruled[0].number} has rules of a line, and " if name == "numbers" else ""
             raise ConfigError(
@@ -244,6 +266,7 @@ def _has_rules(number: NumberConfig) -> bool:
         "busy",
         "no_answer",
         "greeting",
+        "consent",
         "block",
         "allow",
     )

@@ -81,7 +81,8 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     The rest is for the SIP line: `answer` is what is done with a call in place of ringing the users, `closed` what is
     done outside `hours`, `busy` and `no_answer` what follows when nobody took it. `ring` is whether users ring all at
     once or in turn, `user_seconds` how long each of them then rings in place of `ring_seconds`. `greeting` is that of
-    the voicemail. `block` and `allow` are callers (see `lists`).
+    the voicemail, `consent` what both hear before their talk is recorded. `block` and `allow` are callers (see
+    `lists`).
     """
 
     number: str
@@ -101,6 +102,7 @@ class NumberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     busy: Actions = ()
     no_answer: Actions = ()
     greeting: str = ""
+    consent: str = ""
     block: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
 

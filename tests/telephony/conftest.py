@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from switchhook.telephony.sip import RingPlan
-from switchhook.telephony.sip.plan import TransferPlan
+from switchhook.telephony.sip.plan import Taping, TransferPlan
 from tests.telephony.sip_world import Programs, Server, need_sipp
 
 Open = Callable[..., Server]
@@ -33,8 +33,14 @@ async def server(tmp_path: Path) -> AsyncIterator[Open]:
     """Makes servers; their lines are stopped when the test is over."""
     made: list[Server] = []
 
-    def make(plan: RingPlan, *, transfer: TransferPlan | None = None, **config: object) -> Server:
-        made.append(Server(tmp_path / f"data{len(made)}", plan, transfer=transfer, **config))
+    def make(
+        plan: RingPlan,
+        *,
+        transfer: TransferPlan | None = None,
+        taping: Taping = Taping(),  # noqa: B008
+        **config: object,
+    ) -> Server:
+        made.append(Server(tmp_path / f"data{len(made)}", plan, transfer=transfer, taping=taping, **config))
         return made[-1]
 
     yield make

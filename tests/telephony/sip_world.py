@@ -18,7 +18,7 @@ import pytest
 
 from switchhook.clock import SystemClock
 from switchhook.telephony.sip import Reject, RingPlan, SipConfig, SipLine
-from switchhook.telephony.sip.plan import TransferPlan
+from switchhook.telephony.sip.plan import Taping, TransferPlan
 from switchhook.workspace.facts import AnyFact, Ended, LegEnded, Offered, Recorded, TransferAsked
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -96,7 +96,13 @@ class Server:
     """The server's side of the line: commits into a list, routes as it is told."""
 
     def __init__(
-        self, data: Path, plan: RingPlan, *, transfer: TransferPlan | None = None, **config: object
+        self,
+        data: Path,
+        plan: RingPlan,
+        *,
+        transfer: TransferPlan | None = None,
+        taping: Taping = Taping(),  # noqa: B008
+        **config: object,
     ) -> None:
         self.port = free_port()
         self.tcp = self.tls = 0  # set by who opens them
@@ -115,7 +121,13 @@ class Server:
         }
         self.config = SipConfig(**settings)  # type: ignore[arg-type]
         self.line = SipLine(
-            self.config, self._on_fact, self._route, SystemClock(), data, transfer=self._pass_on
+            self.config,
+            self._on_fact,
+            self._route,
+            SystemClock(),
+            data,
+            transfer=self._pass_on,
+            tapes=lambda _: taping,
         )
 
     async def _on_fact(self, fact: AnyFact) -> None:

@@ -48,6 +48,15 @@ def test_what_comes_a_little_late_leaves_no_hole() -> None:
     assert alone.hears == {1: b"", 2: b""}
 
 
+def test_what_is_announced_both_hear_before_each_other() -> None:
+    legs, media = Legs({1: FRAME, 2: b"\x03\x04" * 160}), Media(1, 2, playing=b"\x07\x08" * 400)
+    run(media, legs, 0.06)
+    assert legs.hears == {1: b"\x07\x08" * 400, 2: b"\x07\x08" * 400}
+    assert media.done.is_set()
+    run(media, legs, 0.02)
+    assert legs.hears == {1: b"\x07\x08" * 400 + b"\x03\x04" * 160, 2: b"\x07\x08" * 400 + FRAME}
+
+
 def test_who_is_held_hears_a_tone_while_the_telephone_sends_nothing() -> None:
     legs = Legs({1: FRAME})
     media = Media(1, 2, holding={2})

@@ -23,6 +23,8 @@ HOLD = tone(1400, 0.1, level=0.08) + silence(0.1) + tone(1400, 0.1, level=0.08) 
 class Media:
     """One call's sound: two legs, or a leg and what is played to it. The caller's voice goes to the left channel.
 
+    What is played to two legs they hear before each other.
+
     While a leg of `holding` sends nothing, the other hears `HOLD`: a telephone may have music of its own.
     """
 
@@ -44,19 +46,19 @@ class Media:
     def tick(self, backend: Backend, now: float) -> None:
         """Move one frame's worth."""
         heard = backend.read(self.caller)
-        if self.partner is not None:
-            answer = backend.read(self.partner)
+        answer = b"" if self.partner is None else backend.read(self.partner)
+        if self.partner is not None and self.at >= len(self.playing):
             backend.write(self.partner, self._said(self.caller, heard))
             backend.write(self.caller, self._said(self.partner, answer))
-        else:
-            answer = b""
-            if self.at < len(self.playing):
-                backend.write(self.caller, self.playing[self.at : self.at + _FRAME])
-                self.at += _FRAME
-                if self.at >= len(self.playing):
-                    self.at = 0 if self.over_and_over else len(self.playing)
-                    if not self.over_and_over:
-                        self.done.set()
+        elif self.at < len(self.playing):
+            for leg in (self.caller, self.partner):
+                if leg is not None:
+                    backend.write(leg, self.playing[self.at : self.at + _FRAME])
+            self.at += _FRAME
+            if self.at >= len(self.playing):
+                self.at = 0 if self.over_and_over else len(self.playing)
+                if not self.over_and_over:
+                    self.done.set()
         self.frames += 1
         if self.recorder is not None and not self.paused:
             at = now - self.began

@@ -72,8 +72,8 @@ class CallControl:
                 if legs.on_committed(fact):
                     self._on_caller_up()
                 self._talk.on_committed(fact)
-            case m.Planned(plan, record):
-                self._talk.record = self._talk.record and record
+            case m.Planned(plan, record, consent):
+                self._talk.record, self._talk.consent = self._talk.record and record, consent
                 self._reception.on_planned(plan)
             case m.Progress(name):
                 if (leg := self._dialled(name)) is not None:
@@ -90,7 +90,7 @@ class CallControl:
             case m.Digit(name, digit):
                 self._on_digit(name, digit)
             case m.Played():
-                self._reception.on_played()
+                (self._talk if legs.stage is Stage.TALKING else self._reception).on_played()
             case m.RecordingReady(path, seconds):
                 legs.on_recording(path, seconds)
             case m.HangUpNow():

@@ -19,9 +19,9 @@ from switchhook.telephony.sip.journal import Journal
 from switchhook.telephony.sip.keys import KEYS
 from switchhook.telephony.sip.live import Live
 from switchhook.telephony.sip.origin import Origin
-from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, Taping, TransferPlan
 from switchhook.telephony.sip.reach import is_absent
-from switchhook.telephony.sip.sounds import greeting_of, prompt_of, ring_tone
+from switchhook.telephony.sip.sounds import announcement_of, greeting_of, prompt_of, ring_tone
 from switchhook.telephony.sip.tape import Tape
 from switchhook.workspace.facts import AnyFact, EndCause, LegEnded, Offered
 
@@ -89,12 +89,12 @@ class Exchange:
         call, fact = self._waiting.pop(seq, ("", ""))
         self._feed(call, m.Committed(fact))
 
-    def planned(self, call: str, plan: RingPlan, record: bool) -> None:
-        """What shall become of a call, and whether it is recorded."""
+    def planned(self, call: str, plan: RingPlan, taping: Taping) -> None:
+        """What shall become of a call, and how it is recorded."""
         live = self._live.get(call)
         if live is not None and plan == Reject(EndCause.UNREACHABLE):
             live.refusal = 404  # there is no such number; somebody who is away is 480
-        self._feed(call, m.Planned(self._backend.spread(plan), record))
+        self._feed(call, m.Planned(self._backend.spread(plan), taping.record, taping.consent))
 
     def originate(self, offered: Offered) -> None:
         """Begin a call that somebody ordered; one that was begun already is left alone."""
@@ -284,9 +284,11 @@ class Exchange:
                 self._spawn(self._play(call, live, self._quiet(call, live), partial(greeting_of, greeting)))
             case m.Prompt(sounds):
                 self._spawn(self._play(call, live, self._quiet(call, live), partial(prompt_of, sounds)))
+            case m.Announce(sound):
+                media = live.media or self._quiet(call, live)
+                self._spawn(self._play(call, live, media, partial(announcement_of, sound)))
             case m.Ringback(leg):
-                media = Media(live.handles[leg], playing=ring_tone(), over_and_over=True)
-                self._hear(call, live, media)
+                self._hear(call, live, Media(live.handles[leg], playing=ring_tone(), over_and_over=True))
             case m.Hush():
                 self._quiet(call, live)
             case m.Record(voicemail):
@@ -330,18 +332,17 @@ class Exchange:
             status = live.refusal if leg == CALLER else 0
             self._spawn(self._backend.drop(live.handles[leg], status or 486))
 
-    def _hear(self, call: str, live: Live, media: Media) -> None:
+    def _hear(self, call: str, live: Live, media: Media) -> Media:
         """From now on the call sounds like that."""
         if live.media is not None:
             live.media.done.set()  # nobody hears the rest of it
             media.go_on_from(live.media)
         live.media = media
         self._pump.add(call, media)
+        return media
 
     def _quiet(self, call: str, live: Live) -> Media:
-        media = Media(live.handles[CALLER])
-        self._hear(call, live, media)
-        return media
+        return self._hear(call, live, Media(live.handles[CALLER]))
 
     async def _play(self, call: str, live: Live, media: Media, read: Callable[[], bytes]) -> None:
         media.playing = await asyncio.to_thread(read)

@@ -25,6 +25,7 @@ class Planned:
 
     plan: RingPlan
     record: bool = True
+    consent: str = ""  # the file that both hear before that
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,13 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class Announce:
+    """Play that file to both who talk; they do not hear each other until then. `Played` says that it is over."""
+
+    sound: str
+
+
+@dataclass(frozen=True)
 class Record:
     """Begin to record: the bridge, or the caller's message."""
 
@@ -320,6 +328,7 @@ Action = (
     | Adopt
     | Play
     | Prompt
+    | Announce
     | Ringback
     | Hush
     | Press

@@ -6,7 +6,7 @@ Sounds are paths of WAV files (8 kHz, mono, 16 bit); one that cannot be read is 
 mailbox.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,13 @@ UNANSWERED = (
     EndCause.FAILED,
 )
 """Every way in which a ring can end without an answer."""
+
+
+class Taping(NamedTuple):
+    """Whether the talks of a call are recorded, and the file that both hear before that; empty for none."""
+
+    record: bool = True
+    consent: str = ""
 
 
 class Mailbox(msgspec.Struct, frozen=True, tag="mailbox"):

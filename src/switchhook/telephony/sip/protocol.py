@@ -41,11 +41,15 @@ class Ack(msgspec.Struct, frozen=True, tag_field="is", tag="ack"):
 
 
 class Plan(msgspec.Struct, frozen=True, tag_field="is", tag="plan"):
-    """What shall become of the call, and whether a talk in it is recorded (if the line records at all)."""
+    """What shall become of the call, and whether a talk in it is recorded (if the line records at all).
+
+    `consent` is the file that both hear before that, if there is one.
+    """
 
     call: str
     plan: RingPlan
     record: bool = True
+    consent: str = ""
 
 
 class Originate(msgspec.Struct, frozen=True, tag_field="is", tag="originate"):

@@ -49,6 +49,7 @@ from switchhook.telephony.sip.plan import (
     RingPlan,
     Script,
     Step,
+    Taping,
     TransferPlan,
 )
 from switchhook.workspace.directory import Directory, Number, User
@@ -80,6 +81,11 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     spoken: Path = Path()
     extensions: Mapping[str, str] = {}
     transfer_seconds: float = 30.0
+    consent: str = ""
+
+    def file(self, sound: Action) -> str:
+        """Where a sound lies."""
+        return str(spoken_file(self.spoken, self.speak, sound.rest)) if sound.verb == SAY else sound.rest
 
 
 def plan(offered: Offered, directory: Directory, routing: Routing, call: str = "") -> RingPlan:
@@ -121,11 +127,13 @@ def may_forward(target: str, offered: Offered, directory: Directory) -> bool:
     return target not in been and directory.number(target) is None and len(offered.diverted) < HOPS
 
 
-def records(offered: Offered, directory: Directory) -> bool:
-    """Whether calls of the number that this one is on are recorded."""
+def taping(offered: Offered, directory: Directory, routing: Routing) -> Taping:
+    """How the number that a call is on wants its talks recorded."""
     inbound = offered.direction is Direction.INBOUND
     own = directory.number(directory.spell(offered.to_raw)) if inbound else _own_number(offered, directory)
-    return own is None or own.settings.record
+    rules = routing.rules.get(own.number) if own else None
+    consent = (rules.consent if rules else "") or routing.consent
+    return Taping(own is None or own.settings.record, routing.file(read_sound(consent)) if consent else "")
 
 
 def _own_number(offered: Offered, directory: Directory) -> Number | None:
@@ -303,10 +311,7 @@ class _Way:
         )
 
     def _file(self, action: Action) -> str:
-        routing = self._routing
-        if action.verb == SAY:
-            return str(spoken_file(routing.spoken, routing.speak, action.rest))
-        return action.rest
+        return self._routing.file(action)
 
 
 def _telephones(users: Sequence[User]) -> tuple[str, ...]:

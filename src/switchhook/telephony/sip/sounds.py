@@ -33,6 +33,15 @@ def prompt_of(paths: Iterable[str]) -> bytes:
     return spoken
 
 
+def announcement_of(path: str) -> bytes:
+    """What is heard before a talk is recorded; nothing when it cannot be read, and then nothing is recorded."""
+    try:
+        return _BREATH + read_wav(Path(path))
+    except (OSError, ValueError) as error:
+        log.error("a talk is not recorded, because what is to be heard before cannot be played: %s", error)
+        return b""
+
+
 @cache
 def ring_tone() -> bytes:
     """What is heard while it rings, once."""

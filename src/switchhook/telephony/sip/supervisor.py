@@ -25,7 +25,7 @@ from switchhook.clock import Clock, Timer
 from switchhook.telephony.sip import protocol as p
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.journal import JournalBusy
-from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, TransferPlan
+from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, Taping, TransferPlan
 from switchhook.telephony.sip.recovery import wind_up
 from switchhook.workspace.facts import AnyFact, EndCause, Offered, TransferAsked
 
@@ -66,7 +66,7 @@ class SipLine:
     `on_fact` returns once the fact is durable, and may be handed the same fact again (its id is the same); when it
     raises, it is called again a little later, for as long as the line runs. `route` is asked once for each call, after
     its `Offered` was committed; when it raises, the call is refused. `transfer` is asked in the same way for every
-    transfer that a telephone asks for; without it there are none. `records` says whether a call is recorded.
+    transfer that a telephone asks for; without it there are none. `tapes` says how a call is recorded.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class SipLine:
         data_dir: Path,
         *,
         transfer: Transfer | None = None,
-        records: Callable[[Offered], bool] = lambda _: True,
+        tapes: Callable[[Offered], Taping] = lambda _: Taping(),
     ) -> None:
         self._config = config
         self._on_fact = on_fact
         self._route = route
         self._transfer = transfer
-        self._records = records
+        self._tapes = tapes
         self._ordered: dict[str, Offered] = {}  # calls that no worker has begun yet
         self._clock = clock
         self._data = data_dir
@@ -370,8 +370,8 @@ class SipLine:
         except Exception:
             log.exception("nobody could say where a call goes; it is refused")
             plan = Reject(EndCause.FAILED)
-        record = self._records(offered) if offered.record is None else offered.record
-        self._send(p.Plan(offered.call, plan, record))
+        record, consent = self._tapes(offered)
+        self._send(p.Plan(offered.call, plan, record if offered.record is None else offered.record, consent))
 
     async def _pass_on(self, asked: TransferAsked) -> None:
         try:

@@ -53,6 +53,8 @@ class Talk:
     def __init__(self, legs: Legs, *, record: bool, max_seconds: float) -> None:
         self._legs = legs
         self.record = record
+        self.consent = ""  # what both are to hear before they are recorded
+        self._announcing = False
         self._max_seconds = max_seconds
         self._parties: tuple[Leg, ...] = ()
         self._held: set[str] = set()  # legs whose telephones hold us
@@ -66,9 +68,23 @@ class Talk:
         legs.stage = Stage.TALKING
         self._connect(legs.caller, legs.need(winner))
         if self.record:
-            legs.recording = True
-            legs.do(m.Record(voicemail=False))
+            self._record()
         legs.do(m.SetTimer("limit", self._max_seconds))
+
+    def _record(self) -> None:
+        """Record the talk, after what is to be heard before that; once is enough."""
+        self._announcing = bool(self.consent)
+        if self._announcing:
+            self._legs.do(m.Announce(self.consent))
+        else:
+            self._legs.recording = True
+            self._legs.do(m.Record(voicemail=False))
+
+    def on_played(self) -> None:
+        """Both know that they are recorded from now on."""
+        if self._announcing:
+            self.consent = ""
+            self._record()
 
     def on_digit(self, leg: Leg, digit: str) -> None:
         """A key was pressed at one end: it is pressed at the other, since only sound is bridged."""
@@ -84,15 +100,16 @@ class Talk:
         legs = self._legs
         if legs.stage is not Stage.TALKING or legs.offered.internal:
             return
+        if state != "on":
+            self._announcing = False
         if state == "off":
             if legs.recording:
                 legs.recording = False
                 legs.do(m.DiscardRecording())
         elif legs.recording:
             legs.do(m.PauseRecording(state == "paused"))
-        elif state == "on":
-            legs.recording = True
-            legs.do(m.Record(voicemail=False))
+        elif state == "on" and not self._announcing:
+            self._record()
 
     def on_hold(self, leg: Leg, held: bool) -> None:
         """A telephone holds us, or no longer does."""
@@ -292,6 +309,8 @@ class Talk:
         """Let two hear each other."""
         self._parties = one, other = _in_order(one, other)
         self._legs.do(m.Bridge(one.name, other.name))
+        if self._announcing:  # it was cut short, and one of them has not heard it at all
+            self._legs.do(m.Announce(self.consent))
         for leg in self._parties:
             if leg.name in self._held:
                 self._legs.do(m.Hold(leg.name, True))

@@ -22,6 +22,7 @@ from switchhook.telephony.sip.backend import Backend, BackendError
 from switchhook.telephony.sip.edge.front import FrontedBackend
 from switchhook.telephony.sip.exchange import Exchange
 from switchhook.telephony.sip.journal import Journal
+from switchhook.telephony.sip.plan import Taping
 from switchhook.workspace.facts import AnyFact
 
 log = logging.getLogger(__name__)
@@ -103,8 +104,8 @@ class Worker:
                 case p.Ack(seq):
                     exchange.committed(seq)
                     self._acked.set()
-                case p.Plan(call, plan, record):
-                    exchange.planned(call, plan, record)
+                case p.Plan(call, plan, record, consent):
+                    exchange.planned(call, plan, Taping(record, consent))
                 case p.Originate(offered):
                     exchange.originate(offered)
                 case p.SetRecording(call, state):
