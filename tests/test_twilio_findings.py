@@ -118,6 +118,7 @@ async def test_an_account_that_cannot_be_asked(peer: TwilioPeer, fault: str, sta
 async def test_an_address_that_twilio_cannot_use(peer: TwilioPeer) -> None:
     assert (await look(peer, public_url="https://nowhere.example"))["public_url"].state == "error"
     assert (await look(peer, public_url="http://phone.example"))["public_url"].state == "warning"
+    assert "not set" in (await look(peer, public_url=""))["public_url"].found
 
 
 async def test_only_texts_and_nothing_at_all(peer: TwilioPeer) -> None:

@@ -52,6 +52,8 @@ async def _own_address(public_url: str, clock: Clock, resolver: Resolver) -> Fin
     parts = urlsplit(public_url)
     host = parts.hostname or ""
     try:
+        if not host:
+            raise OSError("it is not set")
         async with Deadline(clock, SECONDS):
             found = await resolver.resolve(host)
     except (OSError, TimeoutError) as error:
