@@ -243,6 +243,7 @@ export const WORDS = {
   "sort CREATED_DESC": ["Newest first", "Plus récents"],
   "sort DATE_DESC": ["Last activity", "Dernière activité"],
   "sort NAME_ASC": ["Name", "Nom"],
+  "source freeswitch": ["FreeSWITCH", "FreeSWITCH"],
   "source sip": ["SIP line", "Ligne SIP"],
   "started": ["Started", "Démarré"],
   "state all": ["All", "Toutes"],
