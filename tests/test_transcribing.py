@@ -229,6 +229,9 @@ async def test_a_lease_is_renewed_for_as_long_as_it_takes(world: World) -> None:
     world.script.answer = lambda _: None
     work = asyncio.create_task(world.work.work())
     await world.script.asked.wait()
+    world.work.heard(12.5)
+    figures = world.work.snapshot()
+    assert (figures["transcript_seconds"], figures["transcript_seconds_done"]) == (30, 12.5)
     for _ in range(round(2 * LEASE)):
         await world.clock.advance(1)
         assert await world.jobs(0) == []

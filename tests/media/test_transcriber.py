@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import signal
+import subprocess
 import wave
 from array import array
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import pytest
 from switchhook.clock import ManualClock, SystemClock
 from switchhook.events.payloads import Speaker
 from switchhook.media.tones import sound
+from switchhook.media.transcription import attendant as watched
 from switchhook.media.transcription import protocol as p
 from switchhook.media.transcription.attendant import Attendant, CannotStart, Gone
 from switchhook.media.transcription.http import Place
@@ -154,6 +156,24 @@ async def test_killed_in_the_middle_it_is_gone_and_the_next_order_starts_another
     assert isinstance(done, p.Done)
     assert (done.lines, done.language, done.summary, done.summary_engine) == ((), None, "", None)
     assert attendant.pid not in (None, pid)
+
+
+async def test_when_its_server_is_gone_it_ends_in_the_middle(
+    attendant: Attendant, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "GRACE", 30.0)  # nobody ends it but itself
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def first_side_done(_: float) -> None:
+        assert attendant._process is not None
+        assert attendant._writer is not None
+        processes.append(attendant._process)
+        attendant._writer.transport.abort()
+
+    attendant._told = first_side_done
+    with pytest.raises(Gone):
+        await attendant.transcribe(p.Order("rec_1", str(talk), 15))
+    assert await asyncio.to_thread(processes[0].wait, 30) == 0
 
 
 async def test_without_work_its_memory_is_given_back(tmp_path: Path) -> None:
