@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,9 @@ import pytest
 import trustme
 
 from switchhook.telephony.sip import Dial, LineState, Reject, Ring
-from switchhook.workspace.facts import Direction, Offered
+from switchhook.workspace.facts import Direction, EndCause, Ended, Offered
 from tests.telephony.conftest import Open
+from tests.telephony.sip_noise import spoiled, whole
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, rtp_ports, tone_ulaw
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(90)]
@@ -135,6 +138,36 @@ async def test_a_registration_survives_the_worker(line: Open, programs: Programs
     await programs.succeeds(caller)
     await s.until("ended")
     assert "answered:leg1" in s.story
+
+
+async def test_noise_harms_no_call(line: Open, programs: Programs, tmp_path: Path) -> None:
+    """What `bench/sip_fuzz.py` does for hours, for a moment: the same 1,500 messages every time."""
+    s = line(Ring((CAMILLE,), 20))
+    await s.line.start()
+    pid = s.line.worker_pid
+    phone = Registered(programs, s, "udp", "--answer", "0.2")
+    await phone.says("ready")
+    caller = calls(programs, s, "caller", "-d", "3000", SPEECH=str(tone_ulaw(tmp_path / "c", 440)))
+    await s.until("answered:leg1")
+    noise = random.Random(4475)
+    for host in (BELIEVED, "127.0.0.3"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((host, 0))
+            for n in range(750):
+                data = spoiled(noise, whole(noise, host, sender.getsockname()[1]))
+                sender.sendto(data, ("127.0.0.1", s.port))
+                if n % 25 == 0:
+                    await asyncio.sleep(0.01)
+    await programs.succeeds(caller)
+    await phone.says("closed")
+    call = s.facts[0].call
+    async with asyncio.timeout(30):
+        while not any(isinstance(fact, Ended) and fact.call == call for fact in s.facts):
+            await asyncio.sleep(0.02)
+    assert [fact.cause for fact in s.facts if isinstance(fact, Ended) and fact.call == call] == [
+        EndCause.HANGUP
+    ]
+    assert s.line.worker_pid == pid
 
 
 async def test_a_connection_that_ends_takes_its_telephone_along(line: Open, programs: Programs) -> None:
