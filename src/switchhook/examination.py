@@ -57,6 +57,10 @@ async def examine(config: Config, clock: Clock) -> AsyncIterator[Finding]:
     if config.sip_listen and TELEPHONY in config.role:
         host, _, port = config.sip_listen.rpartition(":")
         yield _port("SIP port", host.strip("[]"), int(port), socket.SOCK_DGRAM, serving)
+        for what, where in (("TCP", config.sip_listen_tcp), ("TLS", config.sip_listen_tls)):
+            if where:
+                host, _, port = where.rpartition(":")
+                yield _port(f"SIP {what} port", host.strip("[]"), int(port), socket.SOCK_STREAM, serving)
     ready = await _schema(config, clock)
     yield ready
     if ready.state != "ok":

@@ -110,8 +110,10 @@ class Line:
         if self._open_line is None or not self._runs:
             return {}
         said = {self._name: str(self._line.state) if self._line is not None else STANDBY}
-        if isinstance(self._line, SipLine) and self._line.trunk:
-            said[f"{self._name}_trunk"] = self._line.trunk
+        if isinstance(self._line, SipLine) and (last := self._line.last) is not None:
+            front = last.health
+            said |= {"sip_telephones": str(front.registered), "sip_banned": str(front.banned)}
+            said |= {"sip_trunk": front.trunk} if front.trunk else {}
         return said
 
     async def start(self) -> None:

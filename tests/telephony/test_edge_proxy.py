@@ -184,6 +184,15 @@ def test_no_message_breaks_the_rules(messages: list[tuple[bytes, Flow]]) -> None
         world.proxy.from_inside(data)
 
 
+@pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
+def test_a_header_that_must_be_there_and_says_nothing_is_none(name: str) -> None:
+    world = World()
+    told = world.hear(request("X", **{name.replace("-", "_"): ""}))  # type: ignore[arg-type]
+    assert told == (
+        [] if name in {"Via", "CSeq"} else [400]
+    )  # without these two nobody knows where to, or what
+
+
 def test_who_is_not_allowed_is_not_heard_when_nobody_has_a_password() -> None:
     world = World(passwords={})
     assert world.hear(invite(), STRANGER) == []

@@ -224,7 +224,7 @@ async def test_a_trunk_that_demands_a_password_has_it_for_registrations_and_call
         await peer.until(lambda: carrier.registered)
         assert carrier.registered[0].get("Contact") == f"<sip:{USER}@127.0.0.1:{s.port}>"
         async with asyncio.timeout(30):
-            while s.line.trunk != REGISTERED:
+            while s.line.last is None or s.line.last.health.trunk != REGISTERED:
                 await asyncio.sleep(0.05)
         caller = programs.sipp(
             "caller_refused",

@@ -111,9 +111,9 @@ class SipLine:
         return self._health.calls if self._health else 0
 
     @property
-    def trunk(self) -> str:
-        """How we are registered at the trunk; empty when we are not to be, or it has not been said yet."""
-        return self._health.health.trunk if self._health else ""
+    def last(self) -> p.Pong | None:
+        """What the worker said of itself at the last look."""
+        return self._health
 
     @property
     def worker_pid(self) -> int | None:

@@ -254,7 +254,7 @@ def _check(message: Message, wrong: Malformed | None) -> None:
         Malformed: it does not. Requests that can be answered say so.
     """
     names = [name.lower() for name, _ in message.headers]
-    missing = [name for name in _MUST if name not in names]
+    missing = [name for name in _MUST if name not in names or not message.all(name)]
     twice = [name for name in _ONCE if names.count(name) > 1]
     wrong = wrong or (Malformed(f"no {missing[0]}") if missing else None)
     wrong = wrong or (Malformed(f"{twice[0]} stands there twice") if twice else None)
