@@ -84,6 +84,7 @@ class Config(TranscriptSettings, RecordingSettings):
     sip_trunk_register: bool
     sip_rtp_ports: tuple[int, int]
     sip_record: bool
+    sip_record_key: str
     sip_greeting: str
     sip_voicemail_seconds: float
     sip_trust_identity: bool

@@ -27,6 +27,7 @@ def line_settings(config: Config, known: Directory) -> SipConfig:
         numbers=tuple(one.number for one in known.numbers if one.type == NUMBER),
         extensions=tuple(extensions),
         record=config.sip_record,
+        record_key=config.sip_record_key,
         trust_identity=config.sip_trust_identity,
         number_header=config.sip_number_header,
         username=config.sip_username,

@@ -36,6 +36,14 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(word(item).strip() for item in _items(value))
 
 
+def keys(value: Any) -> str:
+    """Two or three keys of a telephone, or none."""
+    spelled = text(value)
+    if spelled and not (2 <= len(spelled) <= 3 and set(spelled) <= set("0123456789*#")):
+        raise ValueError(f"must be two or three keys of a telephone, like *1, not {spelled[:20]!r}")
+    return spelled
+
+
 def folder(value: Any) -> Path:
     """A directory, or a path where one can be made."""
     if isinstance(value, Path):

@@ -27,6 +27,13 @@ SIP_OPTIONS: tuple[Option, ...] = (
     Option("sip_trunk_register", parsers.switch, False, "Register at the trunk, as sip_username.", "BOOL"),
     Option("sip_rtp_ports", parsers.ports, (10_000, 10_999), "UDP ports for media.", "LOW-HIGH"),
     Option("sip_record", parsers.switch, True, "Record calls. Voicemail always is.", "BOOL"),
+    Option(
+        "sip_record_key",
+        parsers.keys,
+        "",
+        "Keys by which users pause the recording of their talk, and go on.",
+        "KEYS",
+    ),
     Option("sip_greeting", parsers.text, "", "WAV file (8 kHz mono) played before a voicemail.", "FILE"),
     Option("sip_voicemail_seconds", parsers.number(1, 3_600), 120.0, "Longest voicemail message.", "SECONDS"),
     Option(

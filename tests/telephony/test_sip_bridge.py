@@ -7,7 +7,7 @@ from pathlib import Path
 from switchhook.clock import ManualClock
 from switchhook.media.recording import Recorder
 from switchhook.media.tones import silence
-from switchhook.telephony.sip.bridge import FRAME_SECONDS, HOLD, Media, Pump
+from switchhook.telephony.sip.bridge import FRAME_SECONDS, HOLD, PAUSED, Media, Pump
 from switchhook.telephony.sip.sounds import ring_tone
 from tests.telephony.sip_world import power
 
@@ -72,6 +72,13 @@ def test_who_is_held_hears_a_tone_while_the_telephone_sends_nothing() -> None:
     assert not legs.hears[1]  # a gap in the music is no end of it
     run(media, legs, 5.0)
     assert power(array("h", legs.hears[1]), 1400) > 0.001
+
+
+def test_a_notice_comes_before_what_the_other_says() -> None:
+    legs = Legs({1: FRAME, 2: b"\x03\x04" * 160})
+    run(Media(1, 2, notices={2: PAUSED}), legs, 0.2)
+    assert legs.hears[2] == PAUSED + FRAME * 4
+    assert legs.hears[1] == b"\x03\x04" * 1600
 
 
 def test_who_waits_hears_it_ring_again_and_again() -> None:

@@ -122,6 +122,30 @@ def test_a_recording_is_paused_and_goes_on_and_what_is_not_wanted_is_gone() -> N
     assert s.control.stage is Stage.OVER
 
 
+def test_a_user_pauses_the_recording_by_keys_and_nobody_else_does() -> None:
+    s = Stack(CallControl(offered(), record_key="*1"))
+    s.act(s.control.begin())
+    s.feed(m.Planned(Ring((ANNA,))), m.Established("leg1"), m.Established(CALLER))
+    s.feed(*(m.Digit(CALLER, key) for key in "*1"), *(m.Digit("leg1", key) for key in "*21"))
+    assert not s.said(m.PauseRecording)
+    s.feed(*(m.Digit("leg1", key) for key in "5**1"))
+    assert s.said(m.PauseRecording) == [m.PauseRecording(True, "leg1")]
+    s.feed(m.Digit("leg1", "1"), m.SetRecording("on"), *(m.Digit("leg1", key) for key in "*1*1"))
+    assert s.said(m.PauseRecording)[1:] == [
+        m.PauseRecording(False),
+        m.PauseRecording(True, "leg1"),
+        m.PauseRecording(False, "leg1"),
+    ]
+    assert len(s.said(m.Press)) == 2 + 3 + 4 + 1 + 4  # all of them go through
+    assert not talking().feed(*(m.Digit("leg1", key) for key in "*1")).said(m.PauseRecording)
+    twice = Stack(CallControl(offered(), record_key="11"))
+    twice.act(twice.control.begin())
+    twice.feed(m.Planned(Ring((ANNA,))), m.Established("leg1"), m.Established(CALLER))
+    assert len(twice.feed(*(m.Digit("leg1", "1") for _ in range(3))).said(m.PauseRecording)) == 1
+    off = twice.feed(m.SetRecording("off"), *(m.Digit("leg1", "1") for _ in range(4)))
+    assert len(off.said(m.PauseRecording)) == 1
+
+
 def test_a_recording_that_begins_anew_began_then() -> None:
     s = talking().feed(m.SetRecording("off"))
     s.act(s.control.handle(m.SetRecording("on"), 99))

@@ -16,6 +16,8 @@ _STALL = 0.5  # a loop that stood still that long does not catch up frame by fra
 CUSHION = silence(0.06)
 """What each of two legs is sent first: so much later may what the other one says come without leaving a hole."""
 
+PAUSED = tone(900, 0.12, level=0.1)  # what is heard when a recording is paused, and when it goes on
+RECORDING = PAUSED + silence(0.1) + PAUSED
 HOLD = tone(1400, 0.1, level=0.08) + silence(0.1) + tone(1400, 0.1, level=0.08) + silence(4.7)
 
 
@@ -25,7 +27,8 @@ class Media:
 
     What is played to two legs they hear before each other.
 
-    While a leg of `holding` sends nothing, the other hears `HOLD`: a telephone may have music of its own.
+    While a leg of `holding` sends nothing, the other hears `HOLD`: a telephone may have music of its own. What a leg
+    has in `notices` it hears before anything else.
     """
 
     caller: int
@@ -34,6 +37,7 @@ class Media:
     at: int = 0  # how much of it has been heard, in bytes
     over_and_over: bool = False  # from its beginning again
     holding: set[int] = field(default_factory=set)
+    notices: dict[int, bytes] = field(default_factory=dict)
     recorder: Recorder | None = None
     began: float = 0.0  # when the recorder was started, on the monotonic clock
     paused: bool = False  # nothing is recorded, and its time goes on
@@ -48,8 +52,8 @@ class Media:
         heard = backend.read(self.caller)
         answer = b"" if self.partner is None else backend.read(self.partner)
         if self.partner is not None and self.at >= len(self.playing):
-            backend.write(self.partner, self._said(self.caller, heard))
-            backend.write(self.caller, self._said(self.partner, answer))
+            backend.write(self.partner, self._notice(self.partner) or self._said(self.caller, heard))
+            backend.write(self.caller, self._notice(self.caller) or self._said(self.partner, answer))
         elif self.at < len(self.playing):
             for leg in (self.caller, self.partner):
                 if leg is not None:
@@ -65,9 +69,21 @@ class Media:
             self.recorder.left(heard, at)
             self.recorder.right(answer, at)
 
+    def pause(self, paused: bool, told: int | None) -> None:
+        """Record silence, or what is said again; the leg `told` hears which."""
+        self.paused = paused
+        if told is not None:
+            self.notices[told] = PAUSED if paused else RECORDING
+
     def go_on_from(self, before: "Media") -> None:
         """Have the recording of `before`, with its clock."""
         self.recorder, self.began, self.paused = before.recorder, before.began, before.paused
+
+    def _notice(self, leg: int) -> bytes:
+        sound = self.notices.pop(leg, b"")
+        if len(sound) > _FRAME:
+            self.notices[leg] = sound[_FRAME:]
+        return sound[:_FRAME]
 
     def _said(self, leg: int, pcm: bytes) -> bytes:
         """What the other one hears of that leg."""

@@ -25,6 +25,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
     numbers, extensions: ...and one among ourselves when it goes to one of our own numbers, or of our users.
     record: whether calls are recorded. The mailbox always is.
+    record_key: keys by which our users pause the recording of their talk and go on; none when empty.
     trust_identity: believe P-Asserted-Identity in an INVITE before From. Only for a trunk that sets it.
     number_header: where the called number stands: `To`, or the trunk's own header such as `X-DID` or `Diversion`.
     username, password: what to answer when a trunk challenges our INVITE with 401 or 407.
@@ -50,6 +51,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     numbers: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     record: bool = True
+    record_key: str = ""
     trust_identity: bool = False
     number_header: str = "To"
     username: str = "switchhook"

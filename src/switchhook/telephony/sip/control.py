@@ -34,11 +34,13 @@ __all__ = ["CALLER", "CLOSE_SECONDS", "MAILBOX", "CallControl", "Stage"]
 class CallControl:
     """One call. `handle` takes events and says what to do; it never raises for an event that comes too late."""
 
-    def __init__(self, offered: Offered, *, record: bool = True, max_seconds: float = 4 * 3600.0) -> None:
+    def __init__(
+        self, offered: Offered, *, record: bool = True, max_seconds: float = 4 * 3600.0, record_key: str = ""
+    ) -> None:
         self.offered = offered
         self._legs = Legs(offered)
         self._reception = Reception(self._legs, max_seconds=max_seconds)
-        self._talk = Talk(self._legs, record=record, max_seconds=max_seconds)
+        self._talk = Talk(self._legs, record=record, max_seconds=max_seconds, record_key=record_key)
 
     @property
     def stage(self) -> Stage:

@@ -100,13 +100,17 @@ class Exchange:
         """Begin a call that somebody ordered; one that was begun already is left alone."""
         if not self._origin.take(offered.call):
             return
-        control = CallControl(offered, record=self._config.record, max_seconds=self._config.max_seconds)
-        live = Live(control)
-        self._live[offered.call] = live
+        control = self._control(offered)
+        live = self._live[offered.call] = Live(control)
         self._idle.clear()
         self._act(offered.call, live, control.begin())
         if self._closing or len(self._live) > self._config.max_calls:
             self.hang_up(offered.call)
+
+    def _control(self, offered: Offered) -> CallControl:
+        config = self._config
+        record, key = config.record and not offered.internal, config.record_key
+        return CallControl(offered, record=record, max_seconds=config.max_seconds, record_key=key)
 
     def set_recording(self, call: str, state: RecordingState) -> None:
         """Record the talk of a call, or silence, or nothing."""
@@ -153,10 +157,8 @@ class Exchange:
             self._spawn(self._backend.drop(invite.handle, 503))
             return
         offered = self._origin.offered(invite)
-        record = self._config.record and not offered.internal
-        control = CallControl(offered, record=record, max_seconds=self._config.max_seconds)
-        live = Live(control, handles={CALLER: invite.handle})
-        self._live[offered.call] = live
+        control = self._control(offered)
+        live = self._live[offered.call] = Live(control, handles={CALLER: invite.handle})
         self._idle.clear()
         self._legs[invite.handle] = (offered.call, CALLER)
         self._act(offered.call, live, control.begin())
@@ -271,13 +273,11 @@ class Exchange:
         match action:
             case m.Bridge(one, other):
                 self._hear(call, live, Media(live.handles[one], live.handles[other]))
-            case m.Hold(leg, held):
-                if live.media is not None:
-                    holding, handle = live.media.holding, live.handles[leg]
-                    holding.add(handle) if held else holding.discard(handle)
-            case m.PauseRecording(paused):
-                if live.media is not None:
-                    live.media.paused = paused
+            case m.Hold(leg, held) if live.media is not None:
+                holding, handle = live.media.holding, live.handles[leg]
+                holding.add(handle) if held else holding.discard(handle)
+            case m.PauseRecording(paused, told) if live.media is not None:
+                live.media.pause(paused, live.handles.get(told or ""))
             case m.DiscardRecording():
                 self._spawn(self._discard(live))
             case m.Play(greeting):

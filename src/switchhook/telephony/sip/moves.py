@@ -278,9 +278,10 @@ class Press:
 
 @dataclass(frozen=True)
 class PauseRecording:
-    """Lay silence into the recording from now on, or what is said again."""
+    """Lay silence into the recording from now on, or what is said again. The leg `told`, if any, hears which."""
 
     paused: bool
+    told: str | None = None
 
 
 @dataclass(frozen=True)

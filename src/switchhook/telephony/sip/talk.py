@@ -50,11 +50,15 @@ class _Transfer:
 class Talk:
     """What happens once somebody has the call (`Legs.winner`) and the caller is up."""
 
-    def __init__(self, legs: Legs, *, record: bool, max_seconds: float) -> None:
+    def __init__(self, legs: Legs, *, record: bool, max_seconds: float, record_key: str) -> None:
+        """`record_key` is what our users press to pause the recording and to go on; none when it is empty."""
         self._legs = legs
         self.record = record
         self.consent = ""  # what both are to hear before they are recorded
         self._announcing = False
+        self._record_key = record_key
+        self._pressed: dict[str, str] = {}  # the last keys of a leg, as many as that has
+        self._paused = False
         self._max_seconds = max_seconds
         self._parties: tuple[Leg, ...] = ()
         self._held: set[str] = set()  # legs whose telephones hold us
@@ -77,7 +81,7 @@ class Talk:
         if self._announcing:
             self._legs.do(m.Announce(self.consent))
         else:
-            self._legs.recording = True
+            self._legs.recording, self._paused = True, False
             self._legs.do(m.Record(voicemail=False))
 
     def on_played(self) -> None:
@@ -90,6 +94,19 @@ class Talk:
         """A key was pressed at one end: it is pressed at the other, since only sound is bridged."""
         if leg in self._parties and self._transfer is None:
             self._legs.do(m.Press(self.other(leg).name, digit))
+            if leg.kind is LegKind.USER and self._record_key:
+                self._on_key(leg, digit)
+
+    def _on_key(self, leg: Leg, digit: str) -> None:
+        pressed = (self._pressed.get(leg.name, "") + digit)[-len(self._record_key) :]
+        self._pressed[leg.name] = pressed
+        if pressed == self._record_key and self._legs.recording:
+            self._pressed[leg.name] = ""
+            self._pause(not self._paused, leg.name)
+
+    def _pause(self, paused: bool, told: str | None = None) -> None:
+        self._paused = paused
+        self._legs.do(m.PauseRecording(paused, told))
 
     def on_limit(self) -> None:
         """The longest time that a conversation may take is over."""
@@ -107,7 +124,7 @@ class Talk:
                 legs.recording = False
                 legs.do(m.DiscardRecording())
         elif legs.recording:
-            legs.do(m.PauseRecording(state == "paused"))
+            self._pause(state == "paused")
         elif state == "on" and not self._announcing:
             self._record()
 
