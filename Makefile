@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check site lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -20,11 +20,14 @@ test: $(VENV)/.test ## installs what the tests need and runs them all
 check: $(VENV)/.test ## formatting, lint, types, import directions
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+site: $(VENV)/.test ## the documentation as a site, in site/
+	@$(BIN)/zensical build --strict
+
 lock: ## pin every dependency anew, with hashes (needs uv)
 	scripts/lock.sh
 
 clean: ## remove what setup and the tests made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache node_modules
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .cache site node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Switchhook needs CPython 3.11, 3.12 or 3.13; this is %d.%d. Name another one: make PYTHON=python3.12 ..." % v)'
