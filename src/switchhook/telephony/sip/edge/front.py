@@ -48,7 +48,7 @@ class FrontedBackend(BaresipBackend):
         self._tokens: dict[int, str] = {}
         self._handles: dict[str, int] = {}
         self._timers: dict[str, Timer] = {}
-        self._saved: list[Binding] = []
+        self._saved = 0
         self._file: Path | None = None
         self._watch = Watch()
         self._trunk_said = ""
@@ -261,10 +261,10 @@ class FrontedBackend(BaresipBackend):
             return []
 
     def _save(self) -> None:
-        bindings = [one for one in self._registrar.all(self._clock.now()) if one.flow.kind == UDP]
-        if self._file is None or bindings == self._saved:
+        if self._file is None or self._registrar.changes == self._saved:
             return
-        self._saved = bindings
+        self._saved = self._registrar.changes
+        bindings = self._registrar.all(self._clock.now())
         part = self._file.with_suffix(".part")
         try:
             part.parent.mkdir(parents=True, exist_ok=True)

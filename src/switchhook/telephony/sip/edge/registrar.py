@@ -41,6 +41,7 @@ class Registrar:
 
     def __init__(self, keys: Iterable[str], bindings: Iterable[Binding] = ()) -> None:
         self._keys = iter(keys)
+        self.changes = 0  # that requests have made
         self._bindings: dict[str, dict[str, Binding]] = {}
         for one in bindings:
             self._bindings.setdefault(one.user, {})[one.contact] = one
@@ -76,6 +77,7 @@ class Registrar:
             del self._bindings[user][one.contact]
         contacts, default = request.all("Contact"), _seconds(request.get("Expires"), DEFAULT_EXPIRES)
         cseq = request.cseq[0]
+        self.changes += 1
         mine = self._bindings.setdefault(user, {})
         if "*" in contacts:
             if len(contacts) != 1 or request.get("Expires") is None or default != 0:
