@@ -1,10 +1,9 @@
 """Real calls, said aloud over real RTP, and what is told of them: result, sides, times, words, and how soon.
 
-    python -m bench.calls [NAME …] [--list] [--at-once N] [--keep DIR]
+    python -m bench.calls [NAME …] [--list] [--keep DIR]
 
 Every call is placed by telephones in processes of their own (one by a stack of other people, one by sipp) at a real
-`switchhook serve`; a receiver verifies its webhooks. `--at-once 20` places that many bridged calls side by side
-instead, and counts lost frames.
+`switchhook serve`; a receiver verifies its webhooks. `bench.calls.lost_frames` places many side by side instead.
 """
 
 import argparse
@@ -12,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.calls.at_once import at_once
 from bench.calls.running import run
 from bench.calls.scripts import SCRIPTS
 
@@ -22,7 +20,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.calls", description=__doc__)
     parser.add_argument("names", nargs="*", help="only calls whose names contain this")
     parser.add_argument("--list", action="store_true", help="what calls there are")
-    parser.add_argument("--at-once", type=int, default=0, metavar="N", help="N calls side by side")
     parser.add_argument("--keep", type=Path, help="where data and logs stay")
     asked = parser.parse_args()
     scripts = [one for one in SCRIPTS if not asked.names or any(name in one.name for name in asked.names)]
@@ -31,7 +28,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="calls-") as directory:
         place = asked.keep or Path(directory)
-        good = at_once(place, asked.at_once) if asked.at_once else run(place, scripts)
+        good = run(place, scripts)
     sys.exit(0 if good else 1)
 
 

@@ -1,6 +1,6 @@
 """Calls at once over the SIP line, recorded: whether a frame of sound is lost on the way.
 
-    python -m bench.calls [--calls 20] [--seconds 20] [--apart 0.5] [--codecs pcmu,pcma] [--srtp off]
+    python -m bench.calls.lost_frames [--calls 20] [--seconds 20] [--apart 0.5] [--codecs pcmu,pcma] [--srtp off]
 
 Callers (sipp) send a tone as RTP, the telephone (sipp too) sends back what it hears, so that the tone goes through the
 line twice and stands on both sides of the recording. Its period does not fit into a frame: where one was lost or
