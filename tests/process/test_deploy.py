@@ -32,7 +32,8 @@ def test_the_figures_that_are_drawn_and_watched_are_there(tmp_path: Path) -> Non
         assert {one.removesuffix("_bucket") for one in used} <= there
         assert len(used) > 5
     drawn = set(re.findall(r"switchhook_[a-z_]+[a-z]", (DEPLOY / "grafana.json").read_text()))
-    assert len(there - {one.removesuffix("_bucket") for one in drawn}) <= 8  # nearly all of them are drawn
+    undrawn = there - {one.removesuffix("_bucket") for one in drawn}
+    assert len(undrawn) < len(there) / 3, undrawn
 
 
 def test_the_dashboard_has_no_two_panels_in_one_place() -> None:

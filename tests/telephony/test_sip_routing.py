@@ -237,6 +237,11 @@ MENUS = st.builds(
 )
 
 
+def test_a_menu_that_nothing_leads_to_is_not_taken_along() -> None:
+    menus = (MenuConfig("a", "play x.wav", {"1": KeyConfig("x", ("voicemail",))}),)
+    assert routed(rung(), menus=menus, answer=("voicemail",), no_answer=("menu a",)) == BOX
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.fixed_dictionaries({}, optional=dict.fromkeys(("answer", "busy", "no_answer"), LISTS)),

@@ -194,7 +194,7 @@ def _success(route: Route) -> Json:
         return made
     content: Json = {"schema": _answer(route)}
     if route.content_type != "application/json":
-        binary = route.content_type == "audio/mpeg"
+        binary = route.content_type in ("audio/mpeg", "*/*")
         content = {} if binary else {"schema": {"type": "string"}}
     if route.content_type == "text/event-stream":
         # The schema of one event.

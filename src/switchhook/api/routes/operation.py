@@ -47,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
         "Opened by the signed link of `files`, or by an API key of the same workspace. Its type is that it came with.",
         access="link",
         scopes=(CONVERSATIONS_READ,),
-        content_type="application/octet-stream",
+        content_type="*/*",
         query=_LINK,
         codes=("FORBIDDEN", "FILE_NOT_FOUND"),
         tag="Recordings",

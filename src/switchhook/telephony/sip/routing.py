@@ -6,7 +6,7 @@ What a list of actions does not say at its end is `no_answer`'s to say, and what
 without an answer. After an announcement it is the end of the call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -189,7 +189,6 @@ class _Way:
         self._rules = routing.rules.get(number.number) or NumberConfig(number.number)
         self._call = call
         self._in_busy = False
-        self._wanted: dict[str, None] = {}  # menus that a step leads to
         self._no_answer: Step = Reject()  # after what is itself done when nobody answers
         self._no_answer = self._last_resort()
 
@@ -202,8 +201,13 @@ class _Way:
             answer = read_actions(rules.answer) or (Action(RING),)
             first = self._follow(answer, self._no_answer, "unconditional")
         menus: dict[str, Menu] = {}
-        while left := [name for name in self._wanted if name not in menus]:
-            menus |= {name: self._menu(self._routing.menus[name]) for name in left}
+        left = list(_leads_to(first))
+        while left:
+            name = left.pop()
+            if name not in menus:
+                menus[name] = menu = self._menu(self._routing.menus[name])
+                for step in (menu.otherwise, *(choice.then for choice in menu.choices.values())):
+                    left += _leads_to(step)
         return Script(first, menus) if menus else first
 
     def _last_resort(self) -> Step:
@@ -228,7 +232,6 @@ class _Way:
         if verb == AGENT:
             return self._agent(self._routing.agents[action.rest], rest)
         if verb == MENU:
-            self._wanted[action.rest] = None
             return Enter(action.rest)
         if verb == REPEAT:
             return Enter(menu)
@@ -312,6 +315,21 @@ class _Way:
 
     def _file(self, action: Action) -> str:
         return self._routing.file(action)
+
+
+def _leads_to(step: Step) -> Iterator[str]:
+    """The menus that a step may lead to."""
+    match step:
+        case Enter(menu=name):
+            yield name
+        case Announce(then=then):
+            yield from _leads_to(then)
+        case Ring(otherwise=otherwise, busy=busy):
+            yield from _leads_to(otherwise)
+            if busy is not None:
+                yield from _leads_to(busy)
+        case Forward(otherwise=otherwise):
+            yield from _leads_to(otherwise)
 
 
 def _telephones(users: Sequence[User]) -> tuple[str, ...]:
