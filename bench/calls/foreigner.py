@@ -19,7 +19,7 @@ FRAME = 160  # samples of 20 ms
 async def foreign_call(  # noqa: PLR0917 - what a call is
     line: int, number: str, here: str, say: Path, seconds: float, rtp: int
 ) -> float:
-    """Call a number, say what a file says, hang up so long after the answer; when that was (wall seconds)."""
+    """Call a number, say what a file says, hang up so long after; when it began to be said (wall seconds)."""
     port = free_port()
     transport = UdpSipTransport(local_addr=("127.0.0.1", port))
     uac = SipUAC(transport)
@@ -34,13 +34,12 @@ async def foreign_call(  # noqa: PLR0917 - what a call is
             address, f"sip:{number}@127.0.0.1:{line}", ("127.0.0.1", line), sdp_offer=offer
         )
         await call.wait_answered(30)
-        answered = time.time()
         assert call.sdp_answer is not None
         session = CallSession("127.0.0.1", rtp, call.sdp_answer, supported_codecs=[0])
         await session.start()
         samples = array("h", read_wav(say))
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        said, began = time.time(), loop.time()
         for frame in range(int(seconds * 50)):
             piece = samples[frame * FRAME : (frame + 1) * FRAME]
             piece.extend([0] * (FRAME - len(piece)))
@@ -48,7 +47,7 @@ async def foreign_call(  # noqa: PLR0917 - what a call is
             await asyncio.sleep(max(0.0, began + (frame + 1) * 0.02 - loop.time()))
         call.hangup(uac)
         await asyncio.sleep(0.3)
-        return answered
+        return said
     finally:
         if session is not None:
             await session.close()
