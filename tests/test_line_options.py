@@ -216,14 +216,14 @@ def test_what_is_no_action_says_so(text: str, says: str) -> None:
 
 
 def test_the_example_of_the_documentation_is_complete() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "telephony.md").read_text(encoding="utf-8")
-    section = page.partition("\n## Menus, hours, forwarding\n")[2]
-    Path("my.toml").write_text(section.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "menus.md").read_text(encoding="utf-8")
+    Path("my.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
     config = load({}, {}, Path("my.toml"))
     check_line(config, str)
     verbs = {action.verb for number in config.numbers for one in lists_of(number).values() for action in one}
     verbs |= {action.verb for menu in config.menus for one in menu.lists.values() for action in one}
-    assert {f"| `{verb}" for verb in verbs} <= set(re.findall(r"^\| `[a-z]+(?: up)?", section, re.MULTILINE))
+    assert len(verbs) > 5
+    assert {f"| `{verb}" for verb in verbs} <= set(re.findall(r"^\| `[a-z]+(?: up)?", page, re.MULTILINE))
 
 
 def test_users_of_a_ring() -> None:

@@ -29,7 +29,7 @@ async def examine_asterisk(config: Config, clock: Clock) -> AsyncIterator[Findin
     try:
         looked = await session.look()
     except Refused as error:
-        yield Finding("Asterisk", "error", str(error), "see docs/telephony.md, Asterisk")
+        yield Finding("Asterisk", "error", str(error), "see docs/asterisk.md")
         return
     except ConnectionLost as error:
         advice = (

@@ -43,7 +43,7 @@ async def examine_freeswitch(config: Config, clock: Clock) -> AsyncIterator[Find
         await session.open()
         looked = await _look(session, clock)
     except Refused as error:
-        yield Finding("FreeSWITCH", "error", str(error), "see docs/telephony.md, FreeSWITCH")
+        yield Finding("FreeSWITCH", "error", str(error), "see docs/freeswitch.md")
     except ConnectionLost as error:
         advice = "look whether it runs, at listen-ip and listen-port there, and the firewalls between"
         yield Finding("FreeSWITCH", "error", str(error), advice)

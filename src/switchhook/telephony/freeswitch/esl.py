@@ -87,7 +87,7 @@ class EslSession:
         if not answer.startswith("+OK"):
             raise Refused(
                 f"FreeSWITCH does not tell us of its channels ({answer or 'no reason'}); "
-                "give the user esl-allowed-events all, or those of docs/telephony.md"
+                "give the user esl-allowed-events all, or those of docs/freeswitch.md"
             )
         await self._ask("event json HEARTBEAT")  # who may not hear it is asked whether it is there
 
