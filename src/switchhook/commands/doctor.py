@@ -14,6 +14,7 @@ from switchhook.commands.settings import settings
 from switchhook.config import load
 from switchhook.examination import Finding, examine
 from switchhook.freeswitch_findings import examine_freeswitch
+from switchhook.smpp_findings import examine_smpp
 from switchhook.transcript_findings import examine_transcripts
 from switchhook.twilio_findings import examine_twilio
 
@@ -38,6 +39,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
             examine(config, clock),
             examine_transcripts(config, clock),
             examine_twilio(config, clock),
+            examine_smpp(config, clock),
             examine_asterisk(config, clock),
             examine_freeswitch(config, clock),
         ):

@@ -70,6 +70,10 @@ class Lost(Exception):
 class LoginRefused(Exception):
     """The carrier does not let us in; the text says what to change. To be tried again, seldom."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class Access(msgspec.Struct, frozen=True):
     """Where the carrier is and who we are to it."""
@@ -140,7 +144,9 @@ class Session:
             await self.close()
             why = f"it answers the bind of {access.system_id!r} with {status_name(header.status)}"
             if header.status in _WRONG_LOGIN:
-                raise LoginRefused(f"{why}; check system_id, password and system_type in [texts.smpp]")
+                raise LoginRefused(
+                    f"{why}; check system_id, password and system_type in [texts.smpp]", header.status
+                )
             raise Lost(why)
 
     async def ask(self, command: Command, body: bytes, *, wait: float = ANSWER_WAIT) -> tuple[Header, bytes]:
