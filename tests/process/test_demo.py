@@ -46,7 +46,13 @@ def test_what_was_said_comes_with_the_end_of_the_call(tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper", reason="pip install 'switchhook[transcripts]'")
     printed = demo(tmp_path, SWITCHHOOK_TRANSCRIPTS_ENGINE="whisper", SWITCHHOOK_TRANSCRIPTS_WAIT="600")
     line = next(line for line in printed.splitlines() if line.strip().startswith("transcriptions "))
-    said = {one["source"]: one["text"] for one in json.loads(line.partition("transcriptions ")[2])}
-    assert said["EXTERNAL"].startswith("Hello, this is Marie Dupont.")
-    assert said["USER"].startswith("Good afternoon.")
-    assert "I have a question about my last invoice." in printed
+    said = {"EXTERNAL": "", "USER": ""}
+    for one in json.loads(
+        line.partition("transcriptions ")[2]
+    ):  # one line or several: a pause may be heard or not
+        said[one["source"]] += one["text"].lower() + " "
+    # A word that each of them says clearly, and the other one does not: a busy machine may cost a syllable.
+    assert "invoice" in said["EXTERNAL"], said
+    assert "invoice" not in said["USER"], said
+    assert "afternoon" in said["USER"], said
+    assert "afternoon" not in said["EXTERNAL"], said
