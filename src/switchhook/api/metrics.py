@@ -96,7 +96,9 @@ class Metrics:
         for name, value in {**services.dispatcher.snapshot(), **services.chores()}.items():
             if figures.is_name(name):
                 kind = "counter" if name.endswith("_total") else "gauge"
-                found.append(_one(f"switchhook_{name}", kind, _HELP.get(name, "Of the dispatcher."), value))
+                found.append(
+                    _one(f"switchhook_{name}", kind, _HELP.get(name, "A figure of this process."), value)
+                )
         up = int(services.dispatcher.alive)
         found.append(_one("switchhook_dispatcher_up", "gauge", "1 while deliveries go out.", up))
         return found

@@ -38,7 +38,7 @@ from switchhook.workspace.texts import (
 
 log = logging.getLogger(__name__)
 
-FIX = 'name one in switchhook.toml: carrier = "twilio" in the section [texts]'
+FIX = 'name one in switchhook.toml: carrier = "twilio" or "smpp" in the section [texts]'
 
 
 class Texts:

@@ -2,10 +2,8 @@
 
 It answers or makes calls over real SIP and RTP, says what a WAV file says, presses keys, and prints what happens, one
 JSON object a line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `key` (one was pressed there),
-`closed` (with the SIP status, if any), `exit`.
-It answers or makes calls over real SIP and RTP, says what a WAV file says, and prints what happens, one JSON object a
-line: `ready`, `ringing`, `answered`, `heard` (once sound arrives), `closed` (with the SIP status, if any), `exit`; and
-where it was told to, `held` and `resumed`, `transferred` or `not transferred`.
+`closed` (with the SIP status, if any), `exit`; and where it was told to, `held` and `resumed`, `transferred` or `not
+transferred`.
 It ends by itself: after the number of calls it was told, on SIGTERM, or after `--lifetime` seconds.
 """
 
