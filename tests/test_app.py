@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from switchhook.app import serve
 from switchhook.clock import ManualClock, SystemClock
-from switchhook.config import ConfigError, load
+from switchhook.serving.app import serve
+from switchhook.settings.config import ConfigError, load
 
 
 @pytest.mark.parametrize(

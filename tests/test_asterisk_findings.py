@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from switchhook.asterisk_findings import examine_asterisk, judged
 from switchhook.clock import ManualClock
-from switchhook.config import load
-from switchhook.connectors import AsteriskConfig
-from switchhook.examination import Finding
-from switchhook.shown import shown
+from switchhook.findings.asterisk import examine_asterisk, judged
+from switchhook.findings.installation import Finding
+from switchhook.settings.asterisk import AsteriskConfig
+from switchhook.settings.config import load
+from switchhook.settings.shown import shown
 from switchhook.telephony.asterisk.happenings import Channel
 from switchhook.telephony.asterisk.session import Looked
 from tests.telephony.ari_peer import Ari

@@ -10,11 +10,11 @@ import apsw
 import pytest
 from click.testing import CliRunner, Result
 
-from switchhook.backups import back_up, restore
 from switchhook.cli import cli
 from switchhook.clock import ManualClock
-from switchhook.config import Config, load
-from switchhook.installation import InstallationError, ServeLock, open_store
+from switchhook.serving.backups import back_up, restore
+from switchhook.serving.installation import InstallationError, ServeLock, open_store
+from switchhook.settings.config import Config, load
 from switchhook.storage import keys
 from switchhook.storage.store import Store
 

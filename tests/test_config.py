@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from switchhook.config import (
+from switchhook.settings.asterisk import AsteriskConfig
+from switchhook.settings.config import (
     OPTIONS,
     SECTIONS,
     Config,
@@ -21,14 +22,13 @@ from switchhook.config import (
     is_shared,
     load,
 )
-from switchhook.connectors import AsteriskConfig
-from switchhook.dialplan import AgentConfig, KeyConfig, MenuConfig
-from switchhook.recording_options import check_recordings
-from switchhook.smpp_options import SmppConfig
-from switchhook.switches import FreeswitchConfig
-from switchhook.text_options import check_texts
-from switchhook.transcript_options import Field
-from switchhook.voice_options import TwilioConfig, check_voice
+from switchhook.settings.dialplan import AgentConfig, KeyConfig, MenuConfig
+from switchhook.settings.freeswitch import FreeswitchConfig
+from switchhook.settings.recordings import check_recordings
+from switchhook.settings.smpp import SmppConfig
+from switchhook.settings.texts import check_texts
+from switchhook.settings.transcripts import Field
+from switchhook.settings.twilio import TwilioConfig, check_voice
 
 # For every option: a value as the file writes it, as text, and what it becomes. Two each: one must not be the default.
 SMPP = {"host": "smsc.example", "system_id": "acme", "numbers": ["+33112345678"]}

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from switchhook.cli import cli
-from switchhook.config import OPTIONS, load
+from switchhook.settings.config import OPTIONS, load
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 from switchhook.cli import cli
 from switchhook.clock import SystemClock
-from switchhook.config import load
 from switchhook.delivery.address import AddressPolicy
-from switchhook.examination import reach
-from switchhook.installation import ServeLock, open_store
+from switchhook.findings.installation import reach
 from switchhook.media.transcription import models
 from switchhook.media.transcription.models import FILES
+from switchhook.serving.installation import ServeLock, open_store
+from switchhook.settings.config import load
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
 from tests.media.s3_server import BUCKET, serving

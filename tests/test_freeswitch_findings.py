@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.config import load
-from switchhook.examination import Finding
-from switchhook.freeswitch_findings import Looked, examine_freeswitch, judged
-from switchhook.shown import shown
-from switchhook.switches import FreeswitchConfig
+from switchhook.findings.freeswitch import Looked, examine_freeswitch, judged
+from switchhook.findings.installation import Finding
+from switchhook.settings.config import load
+from switchhook.settings.freeswitch import FreeswitchConfig
+from switchhook.settings.shown import shown
 from switchhook.telephony.freeswitch.happenings import Channel
 from tests.telephony.freeswitch_peer import Socket
 from tests.telephony.freeswitch_world import BEGAN, Switch

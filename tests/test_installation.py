@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.config import Config, load
-from switchhook.installation import (
+from switchhook.serving.installation import (
     InstallationError,
     ServeLock,
     create_key,
@@ -22,6 +21,7 @@ from switchhook.installation import (
     open_store,
     recording_key,
 )
+from switchhook.settings.config import Config, load
 from switchhook.storage import keys
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import StorageError, Store
@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[1]
 
 HOLDS_THE_LOCK = """
 import sys, time
-from switchhook.config import load
-from switchhook.installation import ServeLock
+from switchhook.settings.config import load
+from switchhook.serving.installation import ServeLock
 lock = ServeLock(load({"data": sys.argv[1]}, {}))
 lock.take()
 print("held", flush=True)

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.installation import InstallationError
-from switchhook.line import SIP, STANDBY, Line, OnFact
+from switchhook.serving.installation import InstallationError
+from switchhook.serving.line import SIP, STANDBY, Line, OnFact
 from switchhook.storage import keys, processes
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.store import Lane, StorageError

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from switchhook.config import Config, ConfigError, load
-from switchhook.dialplan import Action, read_action, read_actions
-from switchhook.line import check_telephony, ways
-from switchhook.line_options import check_line, files_of, lists_of, texts_of
+from switchhook.serving.line import check_telephony, ways
+from switchhook.settings.config import Config, ConfigError, load
+from switchhook.settings.dialplan import Action, read_action, read_actions
+from switchhook.settings.line import check_line, files_of, lists_of, texts_of
 
 BASE = """
 [sip]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from switchhook.lists import check_pattern, matches, refuses
+from switchhook.settings.lists import check_pattern, matches, refuses
 
 MARIE = "+33612345678"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from switchhook.opening import DAYS, HoursConfig, open_at, span
+from switchhook.settings.opening import DAYS, HoursConfig, open_at, span
 
 PARIS = ZoneInfo("Europe/Paris")
 OFFICE = HoursConfig(
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_says_how_it_is_written(
 
 
 def test_a_machine_without_time_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("switchhook.opening.available_timezones", set)
+    monkeypatch.setattr("switchhook.settings.opening.available_timezones", set)
     with pytest.raises(ValueError, match="install its package tzdata"):
         HoursConfig("Europe/Paris", ("mon 9:00-10:00",))
 

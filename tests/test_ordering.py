@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
-from switchhook.line import Line, OnFact
-from switchhook.ordering import Ordering
+from switchhook.serving.line import Line, OnFact
+from switchhook.serving.ordering import Ordering
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import keys
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore

@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 
 from switchhook.cli import cli
 from switchhook.clock import SystemClock
-from switchhook.config import ConfigError, load
-from switchhook.installation import InstallationError, ServeLock, open_store
+from switchhook.serving.installation import InstallationError, ServeLock, open_store
+from switchhook.settings.config import ConfigError, load
 from switchhook.storage import keys, outbox, processes, pruning
 from switchhook.storage.store import Lane
 from tests.storage.rows import WORKSPACE, an_outcome, subscribe

@@ -11,7 +11,7 @@ import pytest
 
 from switchhook.api.app import Api
 from switchhook.clock import ManualClock
-from switchhook.server import Door, HttpServer, Protocol, client_of
+from switchhook.serving.server import Door, HttpServer, Protocol, client_of
 from tests.delivery.receivers import on_both_loops
 
 PUBLIC_URL = "https://phone.example"

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from switchhook.clock import SystemClock
-from switchhook.config import load
-from switchhook.smpp_findings import examine_smpp
+from switchhook.findings.smpp import examine_smpp
+from switchhook.settings.config import load
 from switchhook.telephony.smpp.pdu import Command, Status
 from tests.telephony.smsc_peer import SmscPeer
 

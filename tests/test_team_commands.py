@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from switchhook.cli import cli
 from switchhook.commands.printing import cell
-from switchhook.installation import InstallationError
+from switchhook.serving.installation import InstallationError
 from tests.test_prune import options
 
 __all__ = ["options"]  # a fixture

@@ -9,16 +9,16 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted
 from switchhook.events.payloads import Speaker
 from switchhook.media.transcription import protocol as p
 from switchhook.media.transcription.attendant import CannotStart, Gone
 from switchhook.media.transcription.speech import Said
+from switchhook.serving.transcripts import DEATHS, LEASE, PAUSES, Transcripts
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import endpoints, transcripts
 from switchhook.storage.store import AcceptedEvent, Store
 from switchhook.storage.transcripts import Job
-from switchhook.transcribing import DEATHS, LEASE, PAUSES, Transcripts
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact
 from switchhook.workspace.switchboard import Switchboard

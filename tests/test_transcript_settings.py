@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from switchhook.config import ConfigError, load
 from switchhook.media.transcription import models
 from switchhook.media.transcription import protocol as p
-from switchhook.transcript_settings import check_transcripts, engine_of, settings_of
+from switchhook.serving.transcript_settings import check_transcripts, engine_of, settings_of
+from switchhook.settings.config import ConfigError, load
 
 REMOTE = {
     "transcripts_engine": "openai",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from switchhook.clock import SystemClock
-from switchhook.config import load
-from switchhook.examination import Finding
-from switchhook.twilio_findings import examine_twilio
+from switchhook.findings.installation import Finding
+from switchhook.findings.twilio import examine_twilio
+from switchhook.settings.config import load
 from tests.telephony.twilio_peer import SID, TOKEN, TwilioPeer
 
 OURS = "+33112345678"

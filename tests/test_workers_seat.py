@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from switchhook.config import ConfigError
-from switchhook.installation import InstallationError
-from switchhook.seat import Board, Seat
-from switchhook.workers import PAUSES, pause_after
+from switchhook.serving.installation import InstallationError
+from switchhook.serving.seat import Board, Seat
+from switchhook.serving.workers import PAUSES, pause_after
+from switchhook.settings.config import ConfigError
 
 
 @pytest.fixture

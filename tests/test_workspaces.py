@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from switchhook.cli import cli
 from switchhook.clock import ManualClock
-from switchhook.config import load
-from switchhook.installation import InstallationError, create_workspace, first_workspace, open_store
+from switchhook.serving.installation import InstallationError, create_workspace, first_workspace, open_store
+from switchhook.settings.config import load
 from switchhook.storage import keys
 from tests.test_prune import flags, options
 

@@ -27,8 +27,8 @@ from switchhook.commands.trigger import trigger_command
 from switchhook.commands.users import users_group
 from switchhook.commands.verify import verify_command
 from switchhook.commands.workspaces import workspaces_group
-from switchhook.config import ConfigError
-from switchhook.installation import InstallationError
+from switchhook.serving.installation import InstallationError
+from switchhook.settings.config import ConfigError
 from switchhook.storage.store import StorageError
 
 

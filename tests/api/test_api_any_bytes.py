@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from switchhook.api.errors import CODES
 from switchhook.api.routes import ROUTES
-from switchhook.server import HttpServer
+from switchhook.serving.server import HttpServer
 from tests.api.world import PUBLIC_URL, World
 
 T = TypeVar("T")

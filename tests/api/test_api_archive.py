@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from switchhook.api.app import build
-from switchhook.archive import AGAIN, AGAIN_MOST, UNHEARD, Archive, Step, delay, next_step
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.media.links import sign_path
 from switchhook.media.peaks import beside
 from switchhook.media.s3 import ANYWHERE, LIMITS, S3, Bucket
+from switchhook.serving.archive import AGAIN, AGAIN_MOST, UNHEARD, Archive, Step, delay, next_step
 from switchhook.storage import recordings, transcripts
 from switchhook.storage.recordings import Due
 from switchhook.storage.store import Row
@@ -356,7 +356,7 @@ async def test_those_from_before_there_was_a_bucket_move_too(shelf: Shelf) -> No
 async def test_a_file_that_nobody_sees_is_left_to_others_and_given_up_in_the_end(
     shelf: Shelf, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("switchhook.archive.LOST", LONG)
+    monkeypatch.setattr("switchhook.serving.archive.LOST", LONG)
     shelf.file.unlink()
     shared = shelf.world.store.shared
     with caplog.at_level(logging.ERROR):

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.workspace.directory import configure
 from switchhook.workspace.items import record
 from tests.api.world import World

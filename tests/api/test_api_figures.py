@@ -9,7 +9,7 @@ import pytest
 from switchhook.api import figures
 from switchhook.api.app import build
 from switchhook.api.figures import Family, page
-from switchhook.seat import SLOT, Board
+from switchhook.serving.seat import SLOT, Board
 from tests.api.world import World
 
 COUNT = Family("x_total", "counter", "How many.", [("", {}, 2), ("", {"of": "a"}, 3)])

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events.ids import check_id, normalise_id
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.workspace import orders
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.directory import configure

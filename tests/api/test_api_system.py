@@ -9,8 +9,8 @@ from switchhook.api.app import build
 from switchhook.api.figures import Family
 from switchhook.api.system import plain
 from switchhook.clock import iso_millis
-from switchhook.config import OPTIONS, load
-from switchhook.shown import SHOWN, shown
+from switchhook.settings.config import OPTIONS, load
+from switchhook.settings.shown import SHOWN, shown
 from tests.api.world import World
 
 SYSTEM = "/v2/api/system"

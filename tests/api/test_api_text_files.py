@@ -10,13 +10,13 @@ from switchhook.clock import SystemClock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.media.links import sign_path
+from switchhook.serving.texts import FILE_LIMITS
 from switchhook.storage import fetches
 from switchhook.telephony.twilio import files as filing
 from switchhook.telephony.twilio.files import Filer
 from switchhook.telephony.twilio.inbound import attached
 from switchhook.telephony.twilio.messages import Account
 from switchhook.telephony.twilio.rest import Rest
-from switchhook.texting import FILE_LIMITS
 from tests.api.test_api_twilio import CAME_IN, MESSAGES, Post
 from tests.api.world import LINK_KEY, PUBLIC_URL, Answer, World, call
 from tests.telephony.twilio_peer import SID, TOKEN, TwilioPeer

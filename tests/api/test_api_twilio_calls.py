@@ -10,8 +10,8 @@ from twilio.request_validator import RequestValidator  # type: ignore[import-unt
 
 from switchhook import events
 from switchhook.api.app import Api, build
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import fetches
 from switchhook.storage.store import StorageError
 from switchhook.telephony.twilio.door import Door

@@ -24,7 +24,7 @@ from bench.serving import Server
 from switchhook.clock import SystemClock
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.payloads import CallCompleted
-from switchhook.installation import first_workspace
+from switchhook.serving.installation import first_workspace
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.items import record
 

@@ -20,7 +20,7 @@ from switchhook.media.transcription.endpoint import Endpoint
 from switchhook.media.transcription.engine import Later, Never
 from switchhook.media.transcription.http import LIMITS, Place, Poster
 from switchhook.media.transcription.speech import RATE, Line, Said
-from switchhook.transcript_options import Field
+from switchhook.settings.transcripts import Field
 from tests.media.model_peer import GOOD, ModelPeer, completion
 
 LOUD = array("h", [3_000, -3_000] * (RATE * 2))  # four seconds

@@ -12,7 +12,7 @@ import pytest
 
 from bench.serving import Server
 from switchhook.clock import SystemClock
-from switchhook.installation import first_workspace
+from switchhook.serving.installation import first_workspace
 from switchhook.storage.sqlite import SqliteStore
 from tests.media.s3_server import S3Server, serving
 

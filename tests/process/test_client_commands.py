@@ -14,8 +14,8 @@ from standardwebhooks import Webhook
 
 from bench.serving import Server
 from switchhook.cli import cli
-from switchhook.config import ConfigError
 from switchhook.events import CATALOGUE
+from switchhook.settings.config import ConfigError
 
 pytestmark = pytest.mark.process
 

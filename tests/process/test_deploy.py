@@ -11,7 +11,7 @@ import pytest
 
 from bench.serving import Server
 from switchhook.api.metrics import _HELP
-from switchhook.config import OPTIONS
+from switchhook.settings.config import OPTIONS
 
 pytestmark = pytest.mark.process
 

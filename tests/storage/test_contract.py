@@ -283,7 +283,7 @@ async def test_recording_an_outcome_twice_changes_nothing(store: Store) -> None:
 
 
 async def test_keys_users_and_numbers_are_kept(store: Store) -> None:
-    from switchhook.config import NumberConfig, UserConfig
+    from switchhook.settings.config import NumberConfig, UserConfig
 
     await store.run(
         lambda tx: keys.add_key(

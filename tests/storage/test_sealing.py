@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from switchhook.installation import recording_key
+from switchhook.serving.installation import recording_key
 from switchhook.storage import answers, endpoints, keys, sealing
 from switchhook.storage.answers import Answer
 from switchhook.storage.endpoints import Endpoint, Header, SigningSecret

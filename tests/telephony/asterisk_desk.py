@@ -9,8 +9,8 @@ from typing import Any
 
 from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Reader, StorageError
 from switchhook.telephony.asterisk.connector import SOURCE, Connector

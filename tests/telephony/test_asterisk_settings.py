@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from switchhook.app import serve
 from switchhook.clock import SystemClock
-from switchhook.config import ConfigError, load
-from switchhook.connectors import address
-from switchhook.watched import telephones
+from switchhook.serving.app import serve
+from switchhook.serving.asterisk import telephones
+from switchhook.settings.asterisk import address
+from switchhook.settings.config import ConfigError, load
 from tests.telephony.ari_peer import Ari
 from tests.telephony.asterisk_peer import Manager
 from tests.telephony.asterisk_world import ari_capture, capture

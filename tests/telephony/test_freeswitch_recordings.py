@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from switchhook.clock import ManualClock, SystemClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.media.peaks import beside, sides
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import fetches
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import StorageError

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from switchhook.app import serve
 from switchhook.clock import SystemClock
-from switchhook.config import ConfigError, load
-from switchhook.switched import esl_access
-from switchhook.watched import telephones
+from switchhook.serving.app import serve
+from switchhook.serving.asterisk import telephones
+from switchhook.serving.freeswitch import esl_access
+from switchhook.settings.config import ConfigError, load
 from tests.telephony.freeswitch_peer import Socket
 from tests.telephony.freeswitch_world import capture
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchhook.members import NumberConfig
+from switchhook.settings.members import NumberConfig
 from switchhook.telephony.sip import Ring, routing
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.control import CALLER, CallControl

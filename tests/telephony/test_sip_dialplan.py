@@ -12,10 +12,10 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import SystemClock
-from switchhook.config import load
 from switchhook.events import CallCompleted, IvrChoice
-from switchhook.installation import InstallationError
-from switchhook.line import Line, check_telephony, sip_line
+from switchhook.serving.installation import InstallationError
+from switchhook.serving.line import Line, check_telephony, sip_line
+from switchhook.settings.config import load
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.collecting import collect
 from switchhook.workspace.switchboard import Switchboard

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from switchhook.clock import SystemClock
-from switchhook.config import load
-from switchhook.line import Line, sip_line
-from switchhook.ordering import Ordering
+from switchhook.serving.line import Line, sip_line
+from switchhook.serving.ordering import Ordering
+from switchhook.settings.config import load
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.orders import Begin, HangUp, Record, What
 from switchhook.workspace.switchboard import Switchboard

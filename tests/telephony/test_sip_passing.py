@@ -3,7 +3,7 @@
 import pytest
 
 from switchhook.clock import ManualClock
-from switchhook.dialplan import AgentConfig
+from switchhook.settings.dialplan import AgentConfig
 from switchhook.telephony.sip.backend import Invite
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.origin import Origin

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchhook.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.media.speech import spoken_file
-from switchhook.members import NumberConfig
-from switchhook.opening import HoursConfig
+from switchhook.settings.dialplan import AgentConfig, KeyConfig, MenuConfig
+from switchhook.settings.members import NumberConfig
+from switchhook.settings.opening import HoursConfig
 from switchhook.telephony.sip.plan import (
     Announce,
     Choice,

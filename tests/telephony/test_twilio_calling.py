@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from switchhook.calling import account, calling, telephones
 from switchhook.clock import ManualClock
-from switchhook.config import load
 from switchhook.delivery.address import AddressPolicy
+from switchhook.serving.twilio import account, calling, telephones
+from switchhook.settings.config import load
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.telephony.twilio.voice import CALLS_PATH, VoiceHooks
 from switchhook.workspace.directory import configure

@@ -11,11 +11,11 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import ManualClock, SystemClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, SystemResolver
 from switchhook.events import CallCompleted
 from switchhook.media.recording import to_mp3
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import fetches
 from switchhook.storage.conversations import find_item, silence_item
 from switchhook.storage.sqlite import SqliteStore

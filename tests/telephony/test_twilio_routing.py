@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchhook.members import NumberConfig
-from switchhook.opening import HoursConfig
+from switchhook.settings.members import NumberConfig
+from switchhook.settings.opening import HoursConfig
 from switchhook.telephony.twilio.routing import (
     LISTS,
     Forward,

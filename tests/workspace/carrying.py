@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switchhook import events
-from switchhook.config import NumberConfig, UserConfig
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import conversations, item_search
 from switchhook.storage.conversations import Item, ItemFilter
 from switchhook.storage.store import Store

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from switchhook.config import NumberConfig, UserConfig
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.telephony.sip.plan import Ring
 from switchhook.telephony.sip.routing import Routing, plan

@@ -8,8 +8,8 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted, CallResult
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.workspace.call_state import CallState
 from switchhook.workspace.calls import Limits, Over, Standing, apply, close, overdue

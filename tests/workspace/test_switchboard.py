@@ -12,8 +12,8 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted, CallReceived, CallResult
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import people
 from switchhook.storage.people import Company, Deal
 from switchhook.storage.sqlite import SqliteStore

@@ -8,8 +8,8 @@ import pytest
 
 from switchhook import events
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events import CallCompleted
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import conversations, endpoints, expunging, transcripts
 from switchhook.storage.conversations import Item
 from switchhook.storage.endpoints import Endpoint, SigningSecret

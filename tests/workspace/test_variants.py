@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchhook.clock import ManualClock
-from switchhook.config import NumberConfig, UserConfig
+from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import endpoints, history, outbox
 from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.outbox import Waiting

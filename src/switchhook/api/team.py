@@ -9,7 +9,7 @@ from switchhook.api.services import Services
 from switchhook.api.shapes.conversations import NewTag, NumberDetail, TagDetail, UserDetail, UserInItem
 from switchhook.api.shapes.v1 import NumberV1
 from switchhook.events.ids import USER, dashed, normalise_id
-from switchhook.members import NUMBER, ROLES, SENDER_ID, STATUSES
+from switchhook.settings.members import NUMBER, ROLES, SENDER_ID, STATUSES
 from switchhook.storage import conversations
 from switchhook.storage.conversations import Tag
 from switchhook.storage.store import Row, Transaction

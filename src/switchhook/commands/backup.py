@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from switchhook.backups import Manifest, back_up, check, dump_command, load_command, restore
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings
-from switchhook.config import is_shared, load
+from switchhook.serving.backups import Manifest, back_up, check, dump_command, load_command, restore
+from switchhook.settings.config import is_shared, load
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -14,8 +14,8 @@ import click
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import harmless
 from switchhook.commands.settings import settings, wait
-from switchhook.config import Config, ConfigError, load
-from switchhook.installation import ADMIN_KEY_FILE
+from switchhook.serving.installation import ADMIN_KEY_FILE
+from switchhook.settings.config import Config, ConfigError, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 

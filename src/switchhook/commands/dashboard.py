@@ -8,8 +8,8 @@ import click
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
-from switchhook.config import load
-from switchhook.installation import find_workspace, first_workspace
+from switchhook.serving.installation import find_workspace, first_workspace
+from switchhook.settings.config import load
 from switchhook.storage import sessions
 from switchhook.storage.store import Store
 

@@ -11,7 +11,7 @@ from switchhook.clock import SystemClock, iso_seconds
 from switchhook.commands.client import Client, part, server
 from switchhook.commands.printing import json_option, print_fields, print_json, print_rows
 from switchhook.commands.settings import wait
-from switchhook.parsers import duration
+from switchhook.settings.parsers import duration
 
 LOOK_SECONDS = 0.5  # between two looks at a job
 _COLUMNS = ("id", "status", "topic", "attempts", "last_response_status", "created_at", "next_attempt_at")

@@ -7,16 +7,16 @@ from typing import Any
 import click
 import msgspec
 
-from switchhook.asterisk_findings import examine_asterisk
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import cell, json_option, print_json
 from switchhook.commands.settings import settings
-from switchhook.config import load
-from switchhook.examination import Finding, examine
-from switchhook.freeswitch_findings import examine_freeswitch
-from switchhook.smpp_findings import examine_smpp
-from switchhook.transcript_findings import examine_transcripts
-from switchhook.twilio_findings import examine_twilio
+from switchhook.findings.asterisk import examine_asterisk
+from switchhook.findings.freeswitch import examine_freeswitch
+from switchhook.findings.installation import Finding, examine
+from switchhook.findings.smpp import examine_smpp
+from switchhook.findings.transcripts import examine_transcripts
+from switchhook.findings.twilio import examine_twilio
+from switchhook.settings.config import load
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 

@@ -9,8 +9,8 @@ from switchhook.api.scopes import parse_scopes
 from switchhook.clock import SystemClock, iso_seconds
 from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
-from switchhook.config import load
-from switchhook.installation import create_key, find_workspace, first_workspace
+from switchhook.serving.installation import create_key, find_workspace, first_workspace
+from switchhook.settings.config import load
 from switchhook.storage import keys
 from switchhook.storage.store import Store
 

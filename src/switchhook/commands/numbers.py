@@ -7,9 +7,9 @@ import click
 
 from switchhook.commands.printing import json_option, print_json, print_rows
 from switchhook.commands.settings import STORE_OPTIONS, explained, in_workspace, settings, workspace_option
-from switchhook.config import Config, load
 from switchhook.events.ids import USER, dashed
-from switchhook.members import CAPABILITIES, NUMBER, TYPES, NumberConfig
+from switchhook.settings.config import Config, load
+from switchhook.settings.members import CAPABILITIES, NUMBER, TYPES, NumberConfig
 from switchhook.workspace import administration
 from switchhook.workspace.directory import Number, read_directory, spell
 

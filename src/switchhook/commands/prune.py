@@ -8,9 +8,9 @@ import click
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
-from switchhook.config import ConfigError, is_shared, load
 from switchhook.delivery.retention import FOREVER, Retention, Run
-from switchhook.installation import ServeLock
+from switchhook.serving.installation import ServeLock
+from switchhook.settings.config import ConfigError, is_shared, load
 from switchhook.storage.store import Store
 from switchhook.workspace.mirror import Mirror
 

@@ -10,7 +10,7 @@ import click
 
 from switchhook.clock import SystemClock
 from switchhook.commands.settings import settings
-from switchhook.config import load
+from switchhook.settings.config import load
 
 
 @click.command("serve")
@@ -22,8 +22,8 @@ def serve_command(config_file: Path | None, **flags: Any) -> None:
     """
     import uvloop  # only who serves needs these, and they take a while to load
 
-    from switchhook import workers
-    from switchhook.app import serve
+    from switchhook.serving import workers
+    from switchhook.serving.app import serve
 
     config = load(flags, file=config_file)
     _log_to_stderr(config.log_level)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from switchhook.clock import Clock, SystemClock
-from switchhook.config import OPTIONS, Config, Option
-from switchhook.installation import find_workspace, first_workspace, open_store
+from switchhook.serving.installation import find_workspace, first_workspace, open_store
+from switchhook.settings.config import OPTIONS, Config, Option
 from switchhook.storage.store import Store, Transaction
 from switchhook.workspace.administration import Refused
 
@@ -28,7 +28,7 @@ def workspace_option(function: F) -> F:
 
 
 def settings(*names: str) -> Callable[[F], F]:
-    """Options out of the table of `switchhook.config`, and `--config`; all of them when none is named."""
+    """Options out of the table of `switchhook.settings.config`, and `--config`; all of them when none is named."""
 
     def add(function: F) -> F:
         for option in reversed([o for o in OPTIONS if not names or o.name in names]):

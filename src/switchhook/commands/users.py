@@ -7,9 +7,9 @@ import click
 
 from switchhook.commands.printing import json_option, print_json, print_rows
 from switchhook.commands.settings import STORE_OPTIONS, explained, in_workspace, settings, workspace_option
-from switchhook.config import load
 from switchhook.events.ids import USER, dashed
-from switchhook.members import ROLES, STATUSES, UserConfig
+from switchhook.settings.config import load
+from switchhook.settings.members import ROLES, STATUSES, UserConfig
 from switchhook.workspace import administration
 from switchhook.workspace.directory import User, read_directory
 

@@ -6,7 +6,7 @@ import msgspec
 
 from switchhook.events.faults import nearest
 from switchhook.events.ids import USER, dashed, normalise_id
-from switchhook.members import NUMBER, NumberConfig, UserConfig
+from switchhook.settings.members import NUMBER, NumberConfig, UserConfig
 from switchhook.storage.store import Transaction
 from switchhook.workspace.directory import (
     Directory,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from switchhook.config import NumberConfig, UserConfig
 from switchhook.events.ids import USER, new_id
-from switchhook.members import NUMBER, SENDER_ID
+from switchhook.settings.config import NumberConfig, UserConfig
+from switchhook.settings.members import NUMBER, SENDER_ID
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace.e164 import country, normalise
 

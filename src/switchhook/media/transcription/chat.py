@@ -14,7 +14,7 @@ from switchhook.events.payloads import Speaker
 from switchhook.media.transcription.engine import Later
 from switchhook.media.transcription.http import Poster
 from switchhook.media.transcription.speech import Said
-from switchhook.transcript_options import Field
+from switchhook.settings.transcripts import Field
 
 PATH = "/v1/chat/completions"
 TRIES = 2

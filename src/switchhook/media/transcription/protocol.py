@@ -13,7 +13,7 @@ import msgspec
 
 from switchhook.media.transcription.http import Place
 from switchhook.media.transcription.speech import Said
-from switchhook.transcript_options import Field
+from switchhook.settings.transcripts import Field
 
 LINE_LIMIT = 64 << 20
 """Longest line in bytes; a word takes about ten, and four hours hold under 50,000."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from switchhook.dialplan import (
+from switchhook.media.speech import spoken_file
+from switchhook.settings.dialplan import (
     AGENT,
     FORWARD,
     HANG_UP,
@@ -28,10 +29,9 @@ from switchhook.dialplan import (
     read_actions,
     read_sound,
 )
-from switchhook.lists import refuses
-from switchhook.media.speech import spoken_file
-from switchhook.members import IN_TURN, NumberConfig
-from switchhook.opening import open_at
+from switchhook.settings.lists import refuses
+from switchhook.settings.members import IN_TURN, NumberConfig
+from switchhook.settings.opening import open_at
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.plan import (
     CALL_HEADER,

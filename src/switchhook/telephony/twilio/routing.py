@@ -12,10 +12,19 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from switchhook.dialplan import FORWARD, HANG_UP, RING, SAY, VOICEMAIL, Action, read_actions, read_sound
-from switchhook.lists import refuses
-from switchhook.members import IN_TURN, NumberConfig
-from switchhook.opening import open_at
+from switchhook.settings.dialplan import (
+    FORWARD,
+    HANG_UP,
+    RING,
+    SAY,
+    VOICEMAIL,
+    Action,
+    read_actions,
+    read_sound,
+)
+from switchhook.settings.lists import refuses
+from switchhook.settings.members import IN_TURN, NumberConfig
+from switchhook.settings.opening import open_at
 from switchhook.telephony.twilio.twiml import MOST
 from switchhook.workspace.directory import ACTIVE, Directory, Number, User
 from switchhook.workspace.facts import Direction, EndCause, Offered

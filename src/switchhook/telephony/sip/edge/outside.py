@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from switchhook.members import REGISTERED
+from switchhook.settings.members import REGISTERED
 from switchhook.telephony.sip.address import Address, is_from, parse_uri
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge.flows import TCP, TLS, UDP, Flow

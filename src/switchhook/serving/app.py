@@ -1,0 +1,362 @@
+"""The composition root: the only place that knows everybody.
+
+    store ── dispatcher ── sender
+      │          ▲ commits
+      ├── api (uvicorn)
+      └── switchboard ◀── SIP line
+
+Started from the bottom up and stopped from the top down, so that nobody speaks to somebody who has gone.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Protocol
+
+from switchhook import __version__
+from switchhook.api.app import Api, build
+from switchhook.api.services import Limits, Services
+from switchhook.clock import Clock
+from switchhook.delivery import operational
+from switchhook.delivery.address import AddressPolicy
+from switchhook.delivery.dispatcher import Dispatcher
+from switchhook.delivery.handover import Handover
+from switchhook.delivery.http import Client, Proxy, SystemResolver
+from switchhook.delivery.recovery import Recoveries
+from switchhook.delivery.retention import Retention
+from switchhook.delivery.sending import Settings
+from switchhook.media.links import sign_path
+from switchhook.serving.archive import Archive
+from switchhook.serving.archiving import archive
+from switchhook.serving.asterisk import asterisk_line, telephones
+from switchhook.serving.freeswitch import freeswitch_line
+from switchhook.serving.installation import (
+    ADMIN_KEY_FILE,
+    InstallationError,
+    ServeLock,
+    first_admin_key,
+    first_workspace,
+    open_store,
+    recording_key,
+)
+from switchhook.serving.line import Line, check_telephony, sip_line
+from switchhook.serving.ordering import Ordering
+from switchhook.serving.seat import Seat
+from switchhook.serving.server import HttpServer
+from switchhook.serving.texts import Texting, texting
+from switchhook.serving.transcript_settings import engine_of
+from switchhook.serving.transcripts import Transcripts, transcribing
+from switchhook.serving.twilio import calling
+from switchhook.settings.config import API, DISPATCH, Config, database_path, is_shared
+from switchhook.settings.shown import shown
+from switchhook.settings.transcripts import OFF
+from switchhook.storage import answers, endpoints
+from switchhook.storage.sealing import seal_all
+from switchhook.storage.store import SharedStore, Store
+from switchhook.workspace import directory
+from switchhook.workspace.mirror import Mirror
+from switchhook.workspace.switchboard import Switchboard
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
+HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
+COLLECT_AFTER = 20_000  # new objects
+HOUSEKEEPING_ROWS = 2_000
+FIGURES = 1.0  # seconds between two tellings of a worker's figures
+
+
+async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: Seat | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `say` is given the lines for standard output.
+
+    With a `seat` this process is one of several workers: connections, and the sign to stop, come from its parent.
+
+    Raises:
+        ConfigError: a telephone, the trunk or the greeting cannot be used.
+        InstallationError: the port, the SIP line or the data directory cannot be used.
+        StorageError: the database cannot be used.
+    """
+    check_telephony(config)
+    stop = _asked_to_stop()
+    async with contextlib.AsyncExitStack() as stack:
+        if not is_shared(config):
+            _lock(config, stack)
+        # A taken port leaves no database behind.
+        listeners = [] if seat else [stack.enter_context(listen(config))]
+        address = seat.address if seat else address_of(listeners[0])
+        public_url = config.public_url or address
+        store = await open_store(config)
+        stack.push_async_callback(store.close)
+        await seal_all(store)
+        if seat and isinstance(store, SharedStore):
+            store.on_joined(seat.joined)
+        store.on_committed(operational.log_happened)
+        workspace = await first_workspace(store, clock)
+        admin_key = await first_admin_key(store, clock, workspace.id, config.data)
+        await store.run(
+            lambda tx: directory.configure(tx, workspace.id, config.users, config.numbers, config.region)
+        )
+        policy = AddressPolicy(config.allow_networks)
+        dispatcher = await _dispatcher(config, store, clock, policy, stack)
+        recoveries, texts, figures = _chores(
+            config, store, clock, dispatcher, stack, policy=policy, workspace=workspace.id
+        )
+        recordings = _archive(config, store, clock, stack)
+
+        link_key = await recording_key(store)
+
+        def link(recording: str) -> str:
+            expires = clock.now() // 1000 + int(config.recording_link_days * 86_400)
+            return public_url + sign_path(link_key, recording, expires)
+
+        switchboard = Switchboard(
+            store,
+            clock,
+            workspace.id,
+            config.region,
+            link,
+            telephones=telephones(config),
+            transcripts=None if engine_of(config) == OFF else config.transcripts_wait,
+        )
+        voice, twilio_line = calling(config, store, switchboard, clock, policy=policy, workspace=workspace.id)
+        lines = [
+            sip_line(config, store, switchboard, clock, workspace.id),
+            asterisk_line(config, store, switchboard, clock),
+            twilio_line,
+            freeswitch_line(config, store, switchboard, clock, policy=policy, workspace=workspace.id),
+        ]
+        transcripts = await _open(lines, transcribing(config, store, clock, switchboard), stack)
+        orders = Ordering(store, clock, switchboard, lines[0], trunk=bool(config.sip_trunk))
+        api = build(
+            Services(
+                store=store,
+                clock=clock,
+                policy=policy,
+                dispatcher=dispatcher,
+                region=config.region,
+                data_dir=config.data,
+                public_url=public_url,
+                recording_key=link_key,
+                objects=recordings.objects,
+                serves_api=API in config.role,
+                worker=str(seat.number) if seat else "",
+                others=seat.others if seat else dict,
+                chores=lambda: {**figures(), **recordings.snapshot(), **transcripts.snapshot()},
+                telephony=lambda: _states(*lines, texts),
+                texts=texts.texts,
+                orders=_started(orders, stack),
+                twilio=texts.twilio,
+                twilio_voice=voice,
+                disks=_disks(config),
+                settings=shown(config),
+                limits=_limits(config),
+            )
+        )
+        http = HttpServer(api, clock, public_url, config.max_connections, config.max_connections_per_client)
+        serving = asyncio.create_task(http.serve(sockets=listeners))
+        rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
+        await http.listening.wait()
+        if seat:
+            seat.begin(http.take, dispatcher.bury, stop.set)
+            stack.callback(seat.leave)
+            rounds.append(asyncio.create_task(_publish(api, seat, clock)))
+        _collect_seldom()
+        if admin_key is not None:
+            say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
+        say(f"ready {address}")
+        log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
+
+        await _first(stop.wait(), serving)
+        log.info("stopping")
+        http.should_exit = True
+        api.close()
+        for task in rounds:
+            task.cancel()
+        # Side by side: each may take seconds, and all of it together ten.
+        await asyncio.gather(serving, *(line.stop() for line in lines))
+
+
+def _lock(config: Config, stack: contextlib.AsyncExitStack) -> None:
+    """Be the one that serves from the file of `config`; `stack` lets it go."""
+    lock = ServeLock(config)
+    lock.take()
+    stack.callback(lock.release)
+
+
+async def _open(lines: list[Line], made: Transcripts, stack: contextlib.AsyncExitStack) -> Transcripts:
+    """Open the lines, one after the other, and begin to transcribe what they record; `stack` closes all."""
+    for line in lines:
+        stack.push_async_callback(line.stop)
+        await line.start()
+    stack.push_async_callback(made.stop)
+    await made.start()
+    return made
+
+
+class _Watched(Protocol):
+    def status(self) -> dict[str, str]:
+        """How what it looks after stands, by name."""
+
+
+def _states(*watched: _Watched) -> dict[str, str]:
+    return {name: said for one in watched for name, said in one.status().items()}
+
+
+def _started(ordering: Ordering, stack: contextlib.AsyncExitStack) -> Ordering:
+    """What takes orders for the SIP line, at work; `stack` stops it."""
+    stack.push_async_callback(ordering.stop)
+    ordering.start()
+    return ordering
+
+
+def _limits(config: Config) -> Limits:
+    free = config.min_free_mb * 1_000_000
+    if config.rate_limits:
+        return Limits(free_bytes=free)
+    return Limits(read_per_second=None, write_per_second=None, free_bytes=free)
+
+
+def _disks(config: Config) -> dict[str, Path]:
+    """The directories that grow."""
+    if is_shared(config):
+        return {"recordings": config.data}
+    database = database_path(config).resolve().parent
+    return (
+        {"database": database}
+        if database == config.data.resolve()
+        else {"database": database, "recordings": config.data}
+    )
+
+
+def _asked_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _first(wait: Coroutine[None, None, object], task: "asyncio.Task[None]") -> None:
+    """Until the one or the other is done."""
+    waiting = asyncio.create_task(wait)
+    await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _dispatcher(
+    config: Config, store: Store, clock: Clock, policy: AddressPolicy, stack: contextlib.AsyncExitStack
+) -> Dispatcher | Handover:
+    """The dispatcher, at work, or what stands for it in a process that delivers nothing; `stack` stops it."""
+    if DISPATCH not in config.role and isinstance(store, SharedStore):
+        handover = Handover(store, clock)
+        await handover.start()
+        stack.push_async_callback(handover.stop)
+        return handover
+    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
+    sender = Client(clock, policy, SystemResolver(clock), proxy=proxy)
+    stack.push_async_callback(sender.aclose)
+    settings = Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout)
+    dispatcher = Dispatcher(store, clock, sender, policy, settings)
+    await dispatcher.start()
+    stack.push_async_callback(dispatcher.stop, STOP_GRACE)
+    return dispatcher
+
+
+def _chores(
+    config: Config,
+    store: Store,
+    clock: Clock,
+    dispatcher: Dispatcher | Handover,
+    stack: contextlib.AsyncExitStack,
+    *,
+    policy: AddressPolicy,
+    workspace: str,
+) -> tuple[Recoveries, Texting, Callable[[], dict[str, float]]]:
+    """What is done in the background, at work, and the figures of it; `stack` stops it."""
+    recoveries = Recoveries(store, clock)
+    stack.push_async_callback(recoveries.stop)
+    recoveries.kick()
+    retention = Retention(store, clock, config.retention)
+    stack.push_async_callback(retention.stop)
+    retention.start()
+
+    def deliveries() -> float:
+        told = dispatcher.snapshot()
+        return told.get("deliveries_queued", 0) + told.get("deliveries_in_flight", 0)
+
+    mirror = Mirror(store, clock, config.region, deliveries)
+    stack.push_async_callback(mirror.stop)
+    mirror.start()
+    texts = texting(config, store, clock, policy, workspace)
+    stack.push_async_callback(texts.stop)
+    texts.start()
+    return recoveries, texts, lambda: {**retention.snapshot(), **mirror.snapshot(), **texts.snapshot()}
+
+
+def _archive(config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack) -> Archive:
+    """What looks after recordings, at work; `stack` stops it."""
+    made = archive(config, store, clock)
+    stack.push_async_callback(made.stop)
+    made.start()
+    return made
+
+
+def listen(config: Config) -> socket.socket:
+    """A socket on the address of `config`, not listening yet.
+
+    Raises:
+        InstallationError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except (OSError, socket.gaierror) as error:
+        listener.close()
+        raise InstallationError(
+            f"cannot serve on {config.host}:{config.port}: {error.strerror}; name another one with --port"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL under which a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _collect_seldom() -> None:
+    """Have the collector of cycles run less often, and not look again at what is there for good.
+
+    Events that wait in memory are no cycles; by default every seven hundred new objects have it look through them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
+async def _tidy(store: Store, clock: Clock, recoveries: Recoveries) -> None:
+    """Remove what nobody can ask for any more, a little at a time; go on with recoveries that a lost process left."""
+    while True:
+        await clock.sleep(HOUSEKEEPING)
+        recoveries.kick()
+        try:
+            await store.run(lambda tx: answers.forget_old_answers(tx, clock.now()))
+            while await store.run(lambda tx: endpoints.forget_deleted(tx, HOUSEKEEPING_ROWS)):
+                await clock.sleep(0.05)
+        except Exception:
+            log.exception("tidying up failed; it is tried again")
+
+
+async def _publish(api: Api, seat: Seat, clock: Clock) -> None:
+    """Let the other workers tell this one's figures."""
+    while True:
+        seat.publish(api.figures())
+        await clock.sleep(FIGURES)
