@@ -1,6 +1,7 @@
 """The command line. Standard output carries what was asked for, standard error what is said about it.
 
-Exit codes: 0 done, 1 it could not be done (the reason stands on standard error), 2 the call itself was wrong.
+Exit codes: 0 done, 1 it could not be done (the reason stands on standard error), 2 the call itself was wrong,
+130 ended with Ctrl-C.
 """
 
 import os
@@ -9,27 +10,50 @@ import sys
 import click
 
 from switchhook import __version__
-from switchhook.commands.backup import backup_command, restore_command
-from switchhook.commands.call import call_command
-from switchhook.commands.dashboard import dashboard_link
-from switchhook.commands.deliveries import deliveries_group, recover_command, retry_command
-from switchhook.commands.doctor import doctor_command
-from switchhook.commands.endpoints import endpoints_group
-from switchhook.commands.keys import keys_group
-from switchhook.commands.listen import listen_command
-from switchhook.commands.mcp import mcp_command
-from switchhook.commands.numbers import numbers_group
-from switchhook.commands.people import export_command, import_command
-from switchhook.commands.prune import prune_command
-from switchhook.commands.secrets import secrets_group
-from switchhook.commands.serve import serve_command
-from switchhook.commands.trigger import trigger_command
-from switchhook.commands.users import users_group
-from switchhook.commands.verify import verify_command
-from switchhook.commands.workspaces import workspaces_group
-from switchhook.serving.installation import InstallationError
-from switchhook.settings.config import ConfigError
-from switchhook.storage.store import StorageError
+from switchhook.commands.lazy import LazyGroup, Place
+
+SECTIONS = {
+    "A server": {
+        "serve": Place("serve:serve_command", "Serve the API, deliver events, run the SIP line"),
+        "doctor": Place("doctor:doctor_command", "See what is wrong with an installation, and what helps"),
+        "backup": Place("backup:backup_command", "Write database, recordings and keys to a file"),
+        "restore": Place("backup:restore_command", "Bring back what a backup holds"),
+        "prune": Place("prune:prune_command", "Remove what is older than the retention, now"),
+    },
+    "What is in its database": {
+        "workspaces": Place("workspaces:workspaces_group", "Make and list workspaces"),
+        "keys": Place("keys:keys_group", "Make, list and revoke API keys"),
+        "users": Place("users:users_group", "Set up who works in a workspace"),
+        "numbers": Place("numbers:numbers_group", "Set up the numbers of a workspace"),
+        "secrets": Place("secrets:secrets_group", "Make the key that seals secrets"),
+        "dashboard-link": Place("dashboard:dashboard_link", "Print a link that signs in on the page, once"),
+    },
+    "A running server, here or elsewhere": {
+        "endpoints": Place("endpoints:endpoints_group", "Make and look after webhooks"),
+        "deliveries": Place("deliveries:deliveries_group", "See what became of deliveries"),
+        "retry": Place("deliveries:retry_command", "Send deliveries again"),
+        "recover": Place("deliveries:recover_command", "Send a webhook what it missed since a time"),
+        "trigger": Place("trigger:trigger_command", "Publish the example of a topic"),
+        "listen": Place("listen:listen_command", "Print events as they happen, or post them to a URL here"),
+        "call": Place("call:call_command", "Order a call"),
+        "import": Place("people:import_command", "Bring people from a file (CSV, vCards)"),
+        "export": Place("people:export_command", "Write people to a file (CSV, vCards)"),
+        "mcp": Place("mcp:mcp_command", "Serve tools for an assistant"),
+    },
+    "By themselves": {
+        "verify": Place("verify:verify_command", "Say why a webhook request does not verify"),
+        "completion": Place("completion:completion_command", "Complete words in bash, zsh or fish"),
+    },
+}
+
+cli = LazyGroup(
+    SECTIONS,
+    name="switchhook",
+    help="Switchhook: what happens on your phones, as signed webhooks that never get lost.",
+    epilog="`switchhook COMMAND --help` says more of each.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+cli = click.version_option(__version__, prog_name="switchhook")(cli)
 
 
 def main() -> None:
@@ -44,39 +68,20 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (ConfigError, InstallationError, StorageError) as error:
+    except Exception as error:
+        code = _known(error)
+        if code is None:
+            raise
         click.echo(f"switchhook: {error}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        sys.exit(code)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="switchhook")
-def cli() -> None:
-    """Switchhook: what happens on your phones, as signed webhooks that never get lost."""
+def _known(error: Exception) -> int | None:
+    """The exit code of what is the user's to mend; None for a defect of ours."""
+    from switchhook.serving.installation import InstallationError  # whoever raised these has imported them
+    from switchhook.settings.config import ConfigError
+    from switchhook.storage.store import StorageError
 
-
-for _command in (
-    serve_command,
-    prune_command,
-    doctor_command,
-    backup_command,
-    restore_command,
-    workspaces_group,
-    keys_group,
-    users_group,
-    numbers_group,
-    secrets_group,
-    dashboard_link,
-    trigger_command,
-    call_command,
-    endpoints_group,
-    deliveries_group,
-    retry_command,
-    recover_command,
-    import_command,
-    export_command,
-    listen_command,
-    mcp_command,
-    verify_command,
-):
-    cli.add_command(_command)
+    if isinstance(error, ConfigError):
+        return 2
+    return 1 if isinstance(error, InstallationError | StorageError) else None

@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def run(server: Server, *args: str, **environment: str | None) -> Result:
     env = {"SWITCHHOOK_URL": server.url, "SWITCHHOOK_KEY": server.key, "SWITCHHOOK_CONFIG": None}
-    return CliRunner().invoke(cli, list(args), env=env | environment)
+    return CliRunner().invoke(cli, list(args), env=env | environment, prog_name="switchhook")
 
 
 def shown(server: Server, *args: str) -> Any:
@@ -134,6 +134,21 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     assert (job["kind"], job["status"]) == ("recover", "completed")
     assert run(server, "endpoints", "delete", id_, "--yes").exit_code == 0
     assert run(server, "deliveries", "list", id_).exit_code == 1
+
+
+def test_ids_of_webhooks_are_completed(server: Server, receiver: Receiver) -> None:
+    ids = [text(server, "endpoints", "create", f"{receiver.url}/{n}").split("\t")[0] for n in range(2)]
+    typed = {"COMP_CWORD": "3", "_SWITCHHOOK_COMPLETE": "zsh_complete"}
+    for words in ("endpoints show", "deliveries list", "recover"):
+        line = f"switchhook {words} {ids[1]}"
+        typed |= {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        told = run(server, **typed).stdout
+        assert told.splitlines() == ["plain", ids[1], f"{receiver.url}/1"]
+    typed |= {"COMP_WORDS": "switchhook retry --endpoint ep_", "COMP_CWORD": "3"}
+    assert set(ids) <= set(run(server, **typed).stdout.splitlines())
+    assert run(server, **typed, SWITCHHOOK_KEY="ak_live_wrong").stdout == "\n"
+    for id_ in ids:
+        assert run(server, "endpoints", "delete", id_, "--yes").exit_code == 0
 
 
 def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, receiver: Receiver) -> None:

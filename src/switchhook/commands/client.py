@@ -14,8 +14,7 @@ import click
 from switchhook.clock import SystemClock
 from switchhook.commands.printing import harmless
 from switchhook.commands.settings import settings, wait
-from switchhook.serving.installation import ADMIN_KEY_FILE
-from switchhook.settings.config import Config, ConfigError, load
+from switchhook.settings.config import ADMIN_KEY_FILE, Config, ConfigError, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -178,9 +177,7 @@ def server(function: F) -> F:
     def run(
         *args: Any, url: str | None, key: str | None, config_file: Path | None, data: str | None, **given: Any
     ) -> Any:
-        config = load({"data": data}, file=config_file)
-        url = url or f"http://{_reached(config.host)}:{config.port or 8080}"
-        return function(*args, client=Client(url, key or _admin_key(config, url)), **given)
+        return function(*args, client=reached(url, key, config_file, data), **given)
 
     for add in (
         settings("data"),
@@ -201,6 +198,17 @@ def server(function: F) -> F:
     ):
         run = add(run)
     return run  # type: ignore[return-value]
+
+
+def reached(url: str | None, key: str | None, config_file: Path | None, data: str | None) -> Client:
+    """The server of these options.
+
+    Raises:
+        ConfigError: the settings are faulty, or there is no key for it.
+    """
+    config = load({"data": data}, file=config_file)
+    url = url or f"http://{_reached(config.host)}:{config.port or 8080}"
+    return Client(url, key or _admin_key(config, url))
 
 
 def part(text: str) -> str:

@@ -9,6 +9,8 @@ import click
 
 from switchhook.clock import SystemClock, iso_seconds
 from switchhook.commands.client import Client, part, server
+from switchhook.commands.completing import endpoint_ids
+from switchhook.commands.completing import topics as topic_names
 from switchhook.commands.printing import json_option, print_fields, print_json, print_rows
 from switchhook.commands.settings import wait
 from switchhook.settings.parsers import duration
@@ -25,7 +27,7 @@ def deliveries_group() -> None:
 
 
 @deliveries_group.command("list")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @click.option("--status", type=click.Choice(_STATUS), default=None, help="Only these.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, newest first."
@@ -69,9 +71,21 @@ def deliveries_show(delivery_id: str, as_json: bool, client: Client) -> None:
 
 @click.command("retry")
 @click.argument("delivery_ids", nargs=-1)
-@click.option("--endpoint", metavar="ID", default=None, help="Instead of ids: deliveries of this webhook.")
+@click.option(
+    "--endpoint",
+    metavar="ID",
+    default=None,
+    shell_complete=endpoint_ids,
+    help="Instead of ids: deliveries of this webhook.",
+)
 @click.option("--status", type=click.Choice([*_STATUS, "any"]), default=None, help="Failed ones without it.")
-@click.option("--topic", "topics", multiple=True, help="Only this topic, again for more.")
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    shell_complete=topic_names,
+    help="Only this topic, again for more.",
+)
 @click.option("--since", metavar="TIME", default=None, help="Events from then on: 2h, 3d, or ISO 8601.")
 @click.option("--until", metavar="TIME", default=None, help="Events before it.")
 @click.option(
@@ -110,7 +124,7 @@ def retry_command(
 
 
 @click.command("recover")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @click.option(
     "--since", metavar="TIME", required=True, help="From when on: 2h, 3d, or ISO 8601 (UTC without a zone)."
 )

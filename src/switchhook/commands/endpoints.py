@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from switchhook.commands.client import Client, part, server
+from switchhook.commands.completing import endpoint_ids
+from switchhook.commands.completing import topics as topic_names
 from switchhook.commands.printing import json_option, print_fields, print_json, print_rows
 from switchhook.events import CATALOGUE
 
@@ -32,7 +34,7 @@ def endpoints_list(as_json: bool, client: Client) -> None:
 
 
 @endpoints_group.command("show")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @click.option("--secret", is_flag=True, help="Also the signing secret and the headers.")
 @json_option
 @server
@@ -47,7 +49,11 @@ def endpoints_show(endpoint_id: str, secret: bool, as_json: bool, client: Client
 @endpoints_group.command("create")
 @click.argument("endpoint_url", metavar="ENDPOINT")
 @click.option(
-    "--topic", "topics", multiple=True, help="A topic it wants, again for more; all nine without it."
+    "--topic",
+    "topics",
+    multiple=True,
+    shell_complete=topic_names,
+    help="A topic it wants, again for more; all nine without it.",
 )
 @click.option("--description", default=None)
 @json_option
@@ -64,7 +70,7 @@ def endpoints_create(
 
 
 @endpoints_group.command("pause")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @json_option
 @server
 def endpoints_pause(endpoint_id: str, as_json: bool, client: Client) -> None:
@@ -73,7 +79,7 @@ def endpoints_pause(endpoint_id: str, as_json: bool, client: Client) -> None:
 
 
 @endpoints_group.command("resume")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @json_option
 @server
 def endpoints_resume(endpoint_id: str, as_json: bool, client: Client) -> None:
@@ -85,7 +91,7 @@ def endpoints_resume(endpoint_id: str, as_json: bool, client: Client) -> None:
 
 
 @endpoints_group.command("rotate")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @click.option("--overlap", type=click.IntRange(0), metavar="SECONDS", default=None, help="A day without it.")
 @json_option
 @server
@@ -97,8 +103,14 @@ def endpoints_rotate(endpoint_id: str, overlap: int | None, as_json: bool, clien
 
 
 @endpoints_group.command("test")
-@click.argument("endpoint_id")
-@click.option("--topic", default="call.received", show_default=True, help="Whose example is sent.")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
+@click.option(
+    "--topic",
+    default="call.received",
+    show_default=True,
+    shell_complete=topic_names,
+    help="Whose example is sent.",
+)
 @json_option
 @server
 def endpoints_test(endpoint_id: str, topic: str, as_json: bool, client: Client) -> None:
@@ -108,7 +120,7 @@ def endpoints_test(endpoint_id: str, topic: str, as_json: bool, client: Client) 
 
 
 @endpoints_group.command("delete")
-@click.argument("endpoint_id")
+@click.argument("endpoint_id", shell_complete=endpoint_ids)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @server

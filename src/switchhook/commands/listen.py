@@ -16,6 +16,7 @@ import click
 
 from switchhook.clock import SystemClock
 from switchhook.commands.client import Client, Connection, part, server
+from switchhook.commands.completing import topics as topic_names
 from switchhook.commands.printing import cell, json_option
 from switchhook.commands.settings import wait
 from switchhook.webhooks import Secret, sign
@@ -34,7 +35,13 @@ RECEIVER = 20.0  # seconds that the receiver has
     default=None,
     help="Sign with this one [SWITCHHOOK_LISTEN_SECRET]; without it with a new one, which is printed.",
 )
-@click.option("--topic", "topics", multiple=True, help="Only this topic, again for more.")
+@click.option(
+    "--topic",
+    "topics",
+    multiple=True,
+    shell_complete=topic_names,
+    help="Only this topic, again for more.",
+)
 @click.option("--recent", type=click.IntRange(0, 100), default=0, help="How many that were there already.")
 @click.option("--count", type=click.IntRange(1), default=None, help="End after so many.")
 @json_option

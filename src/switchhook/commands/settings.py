@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from switchhook.clock import Clock, SystemClock
-from switchhook.serving.installation import find_workspace, first_workspace, open_store
 from switchhook.settings.config import OPTIONS, Config, Option
-from switchhook.storage.store import Store, Transaction
-from switchhook.workspace.administration import Refused
+
+if TYPE_CHECKING:
+    from switchhook.storage.store import Store, Transaction
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,6 +59,10 @@ def _default(option: Option) -> str:
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """What cannot be done becomes exit code 1, a value that cannot be becomes 2; each with its text."""
+    from switchhook.workspace.administration import (
+        Refused,
+    )  # here and below: clients of a server need no store
+
     try:
         yield
     except Refused as error:
@@ -72,13 +76,15 @@ def wait(clock: Clock, seconds: float) -> None:
     asyncio.run(clock.sleep(seconds))
 
 
-def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
+def with_store(config: Config, work: Callable[["Store"], Awaitable[T]]) -> T:
     """What `work` makes of the store of `config`, which is open only meanwhile.
 
     Raises:
         InstallationError: the data directory cannot be used.
         StorageError: the database cannot be used.
     """
+
+    from switchhook.serving.installation import open_store
 
     async def run() -> T:
         store = await open_store(config)
@@ -91,7 +97,7 @@ def with_store(config: Config, work: Callable[[Store], Awaitable[T]]) -> T:
 
 
 def in_workspace(
-    config: Config, workspace: str | None, work: Callable[[Transaction, str], Awaitable[T]]
+    config: Config, workspace: str | None, work: Callable[["Transaction", str], Awaitable[T]]
 ) -> T:
     """What `work` makes in one transaction, in the workspace of a name or id, or in the first one.
 
@@ -100,7 +106,9 @@ def in_workspace(
         StorageError: the database cannot be used.
     """
 
-    async def run(store: Store) -> T:
+    from switchhook.serving.installation import find_workspace, first_workspace
+
+    async def run(store: "Store") -> T:
         opened = await (
             first_workspace(store, SystemClock()) if workspace is None else find_workspace(store, workspace)
         )

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from switchhook.commands.client import Client, server
+from switchhook.commands.completing import topics
 from switchhook.commands.printing import json_option, print_json
 from switchhook.events import CATALOGUE, FURTHER
 from switchhook.events.faults import nearest
@@ -15,7 +16,7 @@ _TOPICS = CATALOGUE | FURTHER
 
 
 @click.command("trigger")
-@click.argument("topic")
+@click.argument("topic", shell_complete=topics)
 @click.option(
     "--set",
     "changes",

@@ -19,9 +19,16 @@ from switchhook.delivery.http import SystemResolver
 from switchhook.delivery.http.dial import default_ssl_context
 from switchhook.delivery.http.resolver import Resolver
 from switchhook.serving.archiving import probe
-from switchhook.serving.installation import ADMIN_KEY_FILE, InstallationError, ServeLock, open_store
+from switchhook.serving.installation import InstallationError, ServeLock, open_store
 from switchhook.serving.line import check_telephony
-from switchhook.settings.config import TELEPHONY, Config, ConfigError, database_path, is_shared
+from switchhook.settings.config import (
+    ADMIN_KEY_FILE,
+    TELEPHONY,
+    Config,
+    ConfigError,
+    database_path,
+    is_shared,
+)
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
 from switchhook.storage.sqlite_connection import connect_to_read

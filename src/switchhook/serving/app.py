@@ -36,7 +36,6 @@ from switchhook.serving.archiving import archive
 from switchhook.serving.asterisk import asterisk_line, telephones
 from switchhook.serving.freeswitch import freeswitch_line
 from switchhook.serving.installation import (
-    ADMIN_KEY_FILE,
     InstallationError,
     ServeLock,
     first_admin_key,
@@ -52,7 +51,14 @@ from switchhook.serving.texts import Texting, texting
 from switchhook.serving.transcript_settings import engine_of
 from switchhook.serving.transcripts import Transcripts, transcribing
 from switchhook.serving.twilio import calling
-from switchhook.settings.config import API, DISPATCH, Config, database_path, is_shared
+from switchhook.settings.config import (
+    ADMIN_KEY_FILE,
+    API,
+    DISPATCH,
+    Config,
+    database_path,
+    is_shared,
+)
 from switchhook.settings.shown import shown
 from switchhook.settings.transcripts import OFF
 from switchhook.storage import answers, endpoints

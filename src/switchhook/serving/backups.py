@@ -22,8 +22,8 @@ import msgspec
 
 from switchhook import __version__
 from switchhook.clock import Clock, iso_seconds
-from switchhook.serving.installation import ADMIN_KEY_FILE, InstallationError, ServeLock
-from switchhook.settings.config import Config, database_path, is_shared
+from switchhook.serving.installation import InstallationError, ServeLock
+from switchhook.settings.config import ADMIN_KEY_FILE, Config, database_path, is_shared
 from switchhook.storage.sql import migrations
 from switchhook.storage.sqlite_connection import APPLICATION, connect_to_read, describe
 

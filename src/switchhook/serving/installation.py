@@ -9,14 +9,13 @@ from typing import IO
 from switchhook.clock import Clock
 from switchhook.events.faults import nearest
 from switchhook.events.ids import API_KEY, new_id
-from switchhook.settings.config import DISPATCH, Config, database_path, is_shared
+from switchhook.settings.config import ADMIN_KEY_FILE, DISPATCH, Config, database_path, is_shared
 from switchhook.storage import keys
 from switchhook.storage.sealing import RECORDING_KEY
 from switchhook.storage.sqlite import SqliteStore
 from switchhook.storage.store import Store, Transaction
 from switchhook.storage.vault import Vault
 
-ADMIN_KEY_FILE = "admin.key"
 WORKSPACE_NAME_MAX = 100
 _WORKSPACE = "wsp"  # what the ids of workspaces begin with
 

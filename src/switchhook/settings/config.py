@@ -39,6 +39,7 @@ from switchhook.settings.transcripts import TRANSCRIPT_OPTIONS, TranscriptSettin
 from switchhook.settings.twilio import VOICE_OPTIONS, TwilioConfig
 
 __all__ = [
+    "ADMIN_KEY_FILE",
     "OPTIONS",
     "SECTIONS",
     "Config",
@@ -51,6 +52,7 @@ __all__ = [
     "load",
 ]
 
+ADMIN_KEY_FILE = "admin.key"  # in the data directory
 SHARED_SCHEMES = ("postgresql://", "postgres://")
 API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
 
