@@ -152,8 +152,8 @@ def test_every_command_that_tells_something_takes_json() -> None:
             return [one for key, inner in command.commands.items() for one in without(inner, f"{name} {key}")]
         return [] if any("--json" in parameter.opts for parameter in command.params) else [name.strip()]
 
-    # Two that serve, one that writes a file, and one whose output is a key and nothing else.
-    assert without(cli, "") == ["serve", "secrets new-key", "export", "mcp"]
+    # Two that serve, one that writes a file, and two whose output is a key or a script and nothing else.
+    assert without(cli, "") == ["serve", "secrets new-key", "export", "mcp", "completion"]
 
 
 def test_small_commands_tell_json(options: list[str]) -> None:
