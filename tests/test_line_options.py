@@ -226,6 +226,34 @@ def test_the_example_of_the_documentation_is_complete() -> None:
     assert {f"| `{verb}" for verb in verbs} <= set(re.findall(r"^\| `[a-z]+(?: up)?", page, re.MULTILINE))
 
 
+@pytest.mark.parametrize(
+    ("greeting", "leads", "says"),
+    [
+        ("say Press 1.", "menu main", ""),
+        ("play hello.wav", "menu main", "menu 'main', greeting: Twilio cannot play a file"),
+        ("say Press 1.", "ring", "nothing leads here"),
+    ],
+)
+def test_menus_and_agents_without_a_sip_line_are_for_twilio(greeting: str, leads: str, says: str) -> None:
+    menu = {"name": "main", "greeting": greeting, "keys": {"1": {"label": "Bot", "do": "agent bot"}}}
+    values = {
+        "numbers": json.dumps([{"number": "+33199999901", "answer": leads}]),
+        "menus": json.dumps([menu]),
+        "agents": json.dumps([{"name": "bot", "uri": "sip:bot@ai.example"}]),
+        "twilio": json.dumps({"account_sid": "AC1", "auth_token": "t"}),
+        "public_url": "https://x.example",
+    }
+    config = load(values, {})
+    if not says:
+        check_line(config, str)
+        del values["twilio"]
+        with pytest.raises(ConfigError, match="there is no SIP line"):
+            check_line(load(values, {}), str)
+        return
+    with pytest.raises(ConfigError, match=says):
+        check_line(config, str)
+
+
 def test_users_of_a_ring() -> None:
     assert read_action("ring a@b.example, c@d.example").users == ("a@b.example", "c@d.example")
 

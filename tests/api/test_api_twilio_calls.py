@@ -12,12 +12,14 @@ from switchhook import events
 from switchhook.api.app import Api, build
 from switchhook.events import CallCompleted
 from switchhook.settings.config import NumberConfig, UserConfig
+from switchhook.settings.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.storage import fetches
 from switchhook.storage.store import StorageError
 from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.fetching import Shelf
 from switchhook.telephony.twilio.routing import VoiceSettings
 from switchhook.telephony.twilio.voice import VoiceHooks
+from switchhook.workspace.calls import Limits, Standing
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact
 from switchhook.workspace.switchboard import Fence, Switchboard
@@ -40,7 +42,7 @@ from tests.workspace.telling import OUTSIDE
 TOKEN = "the token of the account"
 VOICE = "/hooks/twilio/voice"
 STATUS, LEG, DIALLED = f"{VOICE}/status", f"{VOICE}/leg", f"{VOICE}/dialled"
-LEFT, RECORDING = f"{VOICE}/left", f"{VOICE}/recording"
+LEFT, RECORDING, KEYS = f"{VOICE}/left", f"{VOICE}/recording", f"{VOICE}/keys"
 TELEPHONES = {"anna@example.com": (ANNA,), "ben@example.com": (BEN,)}
 
 
@@ -246,6 +248,104 @@ async def test_the_lists_of_a_number_are_followed_until_somebody_takes_the_call(
         assert tags(await post(f"{DIALLED}{nonsense}", dialled("no-answer"))) == ["Hangup"]
 
 
+MENU = MenuConfig(
+    "main",
+    "say For sales press 1.",
+    {"1": KeyConfig("Sales", ("ring ben@example.com", "agent bot")), "9": KeyConfig("Again", "repeat")},
+    wrong="say No such choice.",
+    tries=2,
+    otherwise="hang up",
+)
+
+
+def with_menu(post: Post, *, record: bool = True) -> Post:
+    return Post(
+        post.world,
+        rules={OURS: NumberConfig(OURS, answer="menu main", no_answer="hang up")},
+        menus={"main": MENU},
+        agents={"bot": AgentConfig("bot", "sip:bot@ai.example;transport=tls", 9)},
+        record=record,
+    )
+
+
+def heard(answer: Answer) -> tuple[list[str | None], str]:
+    """What a menu says, and where its keys go."""
+    (gather,) = document(answer)
+    assert (gather.tag, gather.get("numDigits"), gather.get("input")) == ("Gather", "1", "dtmf")
+    return [one.text for one in gather.iter("Say")], gather.get("action", "")
+
+
+async def test_a_menu_asks_and_the_keys_are_told_with_the_end(post: Post) -> None:
+    post, talking = with_menu(post), comes_in(CallStatus="in-progress")
+    said, keys = heard(await post(VOICE, comes_in()))
+    assert (said, await post.topics()) == (["For sales press 1."], ["call.received"])
+    await post.world.clock.advance(5)
+    said, again = heard(await post(keys, {**talking, "Digits": "5"}))
+    assert said == ["No such choice.", "For sales press 1."]
+    await post.world.clock.advance(5)
+    for _ in range(2):  # Twilio repeats itself: one choice
+        said, keys = heard(await post(again, {**talking, "Digits": "9"}))
+        assert said == ["For sales press 1."]
+        await post.world.clock.advance(1)
+    (dial,) = document(await post(keys, {**talking, "Digits": "1"}))
+    assert [(one.tag, one.text) for one in dial] == [("Client", "ben")]
+    (dial,) = document(await post(dial.get("action", ""), dialled("no-answer")))
+    (agent,) = dial
+    state = await post.board.find("twilio", CALL)
+    assert state is not None
+    assert (agent.tag, agent.text) == (
+        "Sip",
+        f"sip:bot@ai.example;transport=tls?X-Switchhook-Call={state.id}",
+    )
+    callback = agent.get("statusCallback", "")
+    await post(callback, progress("sip:bot@ai.example", "in-progress", 30))
+    await post(callback, progress("sip:bot@ai.example", "completed", 50, 20))
+    await post(STATUS, is_over("completed", 50, 50))
+    await post(RECORDING, recording("absent"))
+    done = await post.completed()
+    assert [(one.dtmf_key, one.text_key) for one in done.ivr_result] == [("9", "Again"), ("1", "Sales")]
+    assert (done.result, done.length) == ("TRANSFERRED_AI", "20s")
+
+
+async def test_who_hangs_up_in_a_menu_was_not_answered(post: Post) -> None:
+    post = with_menu(post)
+    await post(VOICE, comes_in())
+    await post(STATUS, is_over("completed", 9, 9))
+    assert await post.topics() == ["call.received"]  # that a telephone answered may still be said
+    await post.world.clock.advance(30)
+
+    async def ask(_: str) -> Standing:
+        return "unknown"
+
+    await post.board.sweep("twilio", ask, Limits(settle=24))
+    done = await post.completed()
+    assert (done.result, done.ivr_result, done.recording_url) == ("FAILED", [], None)
+
+
+async def test_what_a_telephone_did_after_a_menu_may_be_told_late(post: Post) -> None:
+    post = with_menu(post, record=False)
+    _, keys = heard(await post(VOICE, comes_in()))
+    (dial,) = document(await post(keys, comes_in(CallStatus="in-progress", Digits="1")))
+    await post(STATUS, is_over("completed", 29, 29))
+    assert await post.topics() == ["call.received"]
+    await post(dial[0].get("statusCallback", ""), progress(BEN, "completed", 29, 20))
+    done = await post.completed()
+    assert (done.result, done.user_email) == ("ANSWERED", "ben@example.com")
+
+
+async def test_a_menu_that_is_not_understood_ends(post: Post) -> None:
+    post, talking = with_menu(post), comes_in(CallStatus="in-progress")
+    _, keys = heard(await post(VOICE, comes_in()))
+    said, keys = heard(await post(keys, talking))
+    assert said == ["For sales press 1."]  # silence is not called wrong
+    assert tags(await post(keys, {**talking, "Digits": "7"})) == ["Hangup"]
+    assert tags(await post(keys, is_over("completed", 9, 9))) == []
+    for nonsense in ("", "?menu=x&tries=1", "?menu=main&tries=%C2%B2", "?menu=main&tries=9999999999"):
+        answer = await post(f"{KEYS}{nonsense}", {**talking, "Digits": "\u0661w\0"})
+        assert tags(answer) in (["Hangup"], ["Gather"])
+    assert tags(await post(KEYS, comes_in(To="+33788888888"))) == ["Hangup"]
+
+
 async def test_a_number_without_telephones_takes_messages(post: Post) -> None:
     assert tags(await post(VOICE, comes_in(To="+33123456780"))) == ["Record"]
     assert await post.topics() == ["call.received"]
@@ -340,7 +440,7 @@ async def test_what_is_not_signed_for_this_address_is_refused_and_the_log_says_w
 
 async def test_nonsense_that_is_signed_changes_nothing(post: Post) -> None:
     await post(VOICE, comes_in())
-    for path in (VOICE, STATUS, LEG, DIALLED, LEFT, RECORDING):
+    for path in (VOICE, STATUS, LEG, DIALLED, KEYS, LEFT, RECORDING):
         for form in (
             {},
             {"CallSid": "CA1"},
@@ -352,6 +452,6 @@ async def test_nonsense_that_is_signed_changes_nothing(post: Post) -> None:
 
 
 async def test_without_a_section_there_is_nothing_at_these_addresses(world: World) -> None:
-    for path in (VOICE, STATUS, LEG, DIALLED, LEFT, RECORDING):
+    for path in (VOICE, STATUS, LEG, DIALLED, KEYS, LEFT, RECORDING):
         answer = await world.call("POST", path, body=b"CallSid=x")
         assert (answer.status, answer.code) == (404, "ENDPOINT_NOT_FOUND")

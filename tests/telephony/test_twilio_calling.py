@@ -14,7 +14,7 @@ from switchhook.delivery.address import AddressPolicy
 from switchhook.serving.twilio import account, calling, telephones
 from switchhook.settings.config import load
 from switchhook.storage.sqlite import SqliteStore
-from switchhook.telephony.twilio.voice import CALLS_PATH, VoiceHooks
+from switchhook.telephony.twilio.voice import CALLS_PATH, KEYS_PATH, VoiceHooks
 from switchhook.workspace.directory import configure
 from switchhook.workspace.switchboard import Switchboard
 from tests.telephony.twilio_calls import ANNA, OURS, SID, comes_in
@@ -37,13 +37,14 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await opened.close()
 
 
-async def hooks(store: SqliteStore, **twilio: Any) -> VoiceHooks:
+async def hooks(store: SqliteStore, more: dict[str, str] | None = None, **twilio: Any) -> VoiceHooks:
     given = {"account_sid": SID, "auth_token": "token", "telephones": {"anna@example.com": [ANNA]}, **twilio}
-    values = {
+    values: dict[str, Any] = {
         "public_url": PUBLIC,
         "twilio": json.dumps(given),
         "numbers": json.dumps(NUMBERS),
         "users": json.dumps([{"email": "anna@example.com"}]),
+        **(more or {}),
     }
     config, clock = load(values, {}), ManualClock()
     await store.run(lambda tx: configure(tx, "wsp_a", config.users, config.numbers, "FR"))
@@ -73,9 +74,36 @@ async def take(made: VoiceHooks, key: str, header: str) -> bytes | None:
 async def test_whose_key_signs(
     store: SqliteStore, twilio: dict[str, str], key: str, header: str, taken: bool
 ) -> None:
-    answer = await take(await hooks(store, **twilio), key, header)
+    answer = await take(await hooks(store, None, **twilio), key, header)
     assert (answer is not None) is taken
     assert answer is None or b"Welcome." in answer  # the rules of the number hold
+
+
+async def test_menus_extensions_and_agents_of_the_settings(store: SqliteStore) -> None:
+    menu = {
+        "name": "main",
+        "greeting": "say Press 1.",
+        "keys": {"1": {"label": "Bot", "do": "agent bot"}},
+        "extensions": True,
+    }
+    settings = {
+        "numbers": json.dumps([{"number": OURS, "users": ["anna@example.com"], "answer": "menu main"}]),
+        "users": json.dumps([{"email": "anna@example.com", "extension": "22"}]),
+        "menus": json.dumps([menu]),
+        "agents": json.dumps([{"name": "bot", "uri": "sip:bot@ai.example"}]),
+    }
+    made = await hooks(store, settings)
+    answer = await take(made, "token", "x-twilio-signature")
+    assert answer is not None
+    assert b"Press 1." in answer
+    for keys, dialled in (("1", b"sip:bot@ai.example?X-Switchhook-Call="), ("22", ANNA.encode())):
+        form = comes_in(Digits=keys, CallStatus="in-progress")
+        query = urlencode({"menu": "main", "tries": "0", "asked": keys})
+        signed = RequestValidator("token").compute_signature(f"{PUBLIC}{KEYS_PATH}?{query}", form)
+        body = urlencode(form).encode()
+        answer = await made.take(KEYS_PATH, query, body, {b"x-twilio-signature": signed.encode()})
+        assert answer is not None
+        assert dialled in answer
 
 
 def test_without_an_account_of_its_own_it_is_that_of_texts() -> None:

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchhook.settings.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.settings.members import NumberConfig
 from switchhook.settings.opening import HoursConfig
 from switchhook.telephony.twilio.routing import (
     LISTS,
+    Agent,
+    Ask,
     Forward,
     Lists,
     Mailbox,
@@ -107,7 +110,7 @@ END = Refuse(EndCause.NO_ANSWER)
             {"answer": (f"forward {OTHER}", f"forward {OUTSIDE}")},
             [Mailbox()],
         ),  # neither to us, nor to who calls
-        ({"answer": ("play x.wav", "menu main")}, [Mailbox()]),  # what only the SIP line does
+        ({"answer": ("play x.wav", "menu main")}, [Mailbox()]),  # what only the SIP line has
         ({"greeting": "say Leave a word."}, [Ring(ALL, 25, Place("answer", 1)), Mailbox("Leave a word.")]),
         (
             {"busy": "say All are talking.", "call_is": "busy"},
@@ -163,3 +166,92 @@ def test_who_is_kept_out() -> None:
     assert blocked(call("anonymous"), known, everywhere)
     assert blocked(call(), known, here)
     assert plan(call(), known, here) == Refuse(EndCause.BLOCKED)
+
+
+MAIN_MENU = MenuConfig(
+    "main",
+    "say For sales press 1.",
+    {
+        "1": KeyConfig("Sales", ("ring ben@x", "agent bot")),
+        "12": KeyConfig("Hours", ("say Nine to five.", "repeat")),
+        "2": KeyConfig("Away", f"forward {AWAY}"),
+        "3": KeyConfig("Nobody", "hang up"),
+        "4": KeyConfig("More", "menu more"),
+        "5": KeyConfig("Address", "say Harbour Street."),
+        "6": KeyConfig("Sound", "menu played"),
+        "7": KeyConfig("All", "ring"),
+    },
+    tries=2,
+    otherwise="voicemail",
+    extensions=True,
+)
+MORE = MenuConfig("more", "say Back is star.", {"*": KeyConfig("Back", "menu main")})
+PLAYED = MenuConfig("played", "play hello.wav", {"1": KeyConfig("One", "ring")})
+CHOICES = {"101": "Ben", "1": "Sales", "12": "Hours", "2": "Away", "3": "Nobody", "4": "More"} | {
+    "5": "Address",
+    "6": "Sound",
+    "7": "All",
+}
+
+
+def in_menu(**rules: Any) -> Lists:
+    known = directory()
+    settings = VoiceSettings(
+        telephones=TELEPHONES,
+        rules={MAIN: NumberConfig(MAIN, answer="menu main", **rules)},
+        menus={"main": MAIN_MENU, "more": MORE, "played": PLAYED},
+        agents={"bot": AgentConfig("bot", "sip:bot@ai.example", 7)},
+        extensions={"101": "ben@x"},
+    )
+    assert plan(call(), known, settings) == Ask(MAIN_MENU, CHOICES)
+    return Lists(known.numbers[0], known, settings, OUTSIDE)
+
+
+BENS = ("client:both", "client:ben")
+
+
+@pytest.mark.parametrize(
+    ("menu", "typed", "tries", "key", "step"),
+    [
+        ("main", "1", 0, "1", Ring(BENS, 25, Place("key 1", 1, "main"))),
+        ("main", "12", 0, "12", Say("Nine to five.", Place("key 12", 1, "main"))),
+        ("main", "101", 1, "101", Ring(BENS, 25, Place("key 101", 1, "main"))),
+        ("main", "2", 0, "2", Forward(AWAY, Place("key 2", 1, "main"))),
+        ("main", "3", 0, "3", END),
+        ("main", "4", 1, "4", Ask(MORE, {"*": "Back"})),
+        ("more", "*", 2, "*", Ask(MAIN_MENU, CHOICES)),
+        ("main", "6", 0, "6", Mailbox()),  # a menu that cannot be heard here is passed over
+        ("main", "", 0, None, Ask(MAIN_MENU, CHOICES, 1)),
+        ("main", "9", 0, None, Ask(MAIN_MENU, CHOICES, 1, True)),
+        ("main", "9", 1, None, Mailbox()),
+        ("more", "", 2, None, Mailbox()),  # it says nothing of otherwise, so that nobody answered
+        ("gone", "1", 0, None, Mailbox()),
+    ],
+)
+def test_what_a_key_leads_to(menu: str, typed: str, tries: int, key: str | None, step: Step) -> None:
+    assert in_menu().pressed(menu, typed, tries) == (key, step)
+
+
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [
+        (Place("key 1", 1, "main"), Agent("sip:bot@ai.example", 7, Place("key 1", 2, "main"))),
+        (Place("key 1", 2, "main"), Mailbox()),
+        (Place("key 12", 1, "main"), Ask(MAIN_MENU, CHOICES)),
+        (Place("key 5", 1, "main"), END),  # after the last announcement the call is over
+        (Place("key 8", 0, "main"), Mailbox()),
+        (Place("key 1", 0, "gone"), Mailbox()),
+    ],
+)
+def test_what_follows_in_a_menu_when_nobody_answers(place: Place, step: Step) -> None:
+    assert in_menu().follow(place) == step
+
+
+def test_who_is_busy_in_a_menu_has_what_the_number_does_then() -> None:
+    lists = in_menu(busy="say All are talking.")
+    assert lists.was_busy(Place("key 7", 1, "main")) == Say("All are talking.", Place("busy", 1))
+    assert lists.was_busy(Place("no_answer", 1)) == END
+
+
+def test_no_answer_may_be_a_menu() -> None:
+    assert in_menu(no_answer="menu more").follow(Place("key 1", 2, "main")) == Ask(MORE, {"*": "Back"})

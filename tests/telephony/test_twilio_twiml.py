@@ -2,6 +2,7 @@
 
 from xml.etree.ElementTree import Element, canonicalize, fromstring
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]
@@ -76,6 +77,39 @@ def test_a_message_is_taken_after_a_greeting() -> None:
             recording_status_callback_event="completed absent",
         )
         same(twiml.leave_message(greeting, "fr-FR", 120, ACTION, Keeping(KEPT)), theirs)
+
+
+@pytest.mark.parametrize(
+    ("keys", "waits", "attributes", "silence"),
+    [
+        (("1", "2", "*"), (6, 2), (1, 6, "#"), 0),
+        (("1", "101"), (6, 2), (3, 2, "#"), 4),  # 1 is taken two seconds later, and silence after six
+        (("1", "#9"), (6.4, 2), (2, 2, ""), 4),
+        (("1", "12"), (2, 3), (2, 3, "#"), 0),
+        (("1",), (0.2, 0.2), (1, 1, "#"), 0),
+    ],
+)
+def test_a_menu_asks_for_keys(
+    keys: tuple[str, ...], waits: tuple[float, float], attributes: tuple[int, int, str], silence: int
+) -> None:
+    digits, timeout, finish = attributes
+    theirs = VoiceResponse()
+    gather = theirs.gather(
+        input="dtmf",
+        num_digits=digits,
+        timeout=timeout,
+        finish_on_key=finish,
+        action=ACTION,
+        method="POST",
+        action_on_empty_result=True,
+    )
+    gather.say("No <such> choice.", language="en-GB")
+    gather.say("Press 1.", language="en-GB")
+    if silence:
+        gather.pause(length=silence)
+    texts, (seconds, digit_seconds) = ["No <such> choice.", "Press 1."], waits
+    ours = twiml.ask(texts, "en-GB", ACTION, keys=keys, seconds=seconds, digit_seconds=digit_seconds)
+    same(ours, theirs)
 
 
 def test_the_short_ones() -> None:

@@ -7,6 +7,7 @@ from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.serving.line import Line, OnFact
 from switchhook.settings.config import TELEPHONY, Config
+from switchhook.settings.line import menus_of
 from switchhook.storage.store import Store
 from switchhook.telephony.twilio.door import Door
 from switchhook.telephony.twilio.fetching import Shelf
@@ -96,6 +97,9 @@ def calling(
             telephones=settings.telephones,
             rules={normalise(one.number, config.region): one for one in config.numbers},
             block=settings.block,
+            menus={name: menu for name, (menu, _) in menus_of(config).items()},
+            agents={agent.name: agent for agent in config.agents},
+            extensions={user.extension: user.email for user in config.users if user.extension},
             record=settings.record,
             greeting=settings.greeting,
             language=settings.language,

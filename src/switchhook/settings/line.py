@@ -176,11 +176,8 @@ def check_line(config: "Config", spell: Callable[[str], str]) -> None:
     ruled = [number for number in config.numbers if _has_rules(number)]
     if not config.sip_listen and "telephony" in config.role:  # a process without it has the same file
         elsewhere = config.twilio is not None
-        unused = [
-            n
-            for n in ("menus", "sip_menus", "agents", "sip_speak", "sip_block", "sip_consent")
-            if getattr(config, n)
-        ]
+        lines = () if elsewhere else ("menus", "sip_menus", "agents")
+        unused = [n for n in (*lines, "sip_speak", "sip_block", "sip_consent") if getattr(config, n)]
         for name in (*unused, *(["numbers"] if ruled and not elsewhere else [])):
             what = f"{ruled[0].number} has rules of a line, and " if name == "numbers" else ""
             raise ConfigError(

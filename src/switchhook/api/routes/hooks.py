@@ -13,6 +13,7 @@ TWILIO_CALLS = {
     "take_twilio_call_status": ("/status", "What became of a call"),
     "take_twilio_leg": ("/leg", "What became of a telephone that was dialled"),
     "take_twilio_dialled": ("/dialled", "Telephones have rung; what is to be done now"),
+    "take_twilio_keys": ("/keys", "Keys were pressed in a menu, or none in time"),
     "take_twilio_left": ("/left", "A message was left"),
     "take_twilio_recording": ("/recording", "A recording is ready"),
 }

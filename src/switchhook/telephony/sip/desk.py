@@ -8,8 +8,8 @@ OPENING ──caller is up──▶ PROMPT ──over──▶ LISTENING ──a
 
 from collections.abc import Callable, Mapping
 
+from switchhook.telephony.keys import Heard, settle, understand
 from switchhook.telephony.sip import moves as m
-from switchhook.telephony.sip.keys import Heard, settle, understand
 from switchhook.telephony.sip.legs import MENU, Legs, Stage
 from switchhook.telephony.sip.plan import Menu, Reject, Step
 from switchhook.workspace.facts import Chose, EndCause, LegKind

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from switchhook.clock import Clock
+from switchhook.telephony.keys import KEYS
 from switchhook.telephony.sip import moves as m
 from switchhook.telephony.sip.backend import Backend, BackendError, Invite, Referral
 from switchhook.telephony.sip.bridge import Media, Pump
@@ -16,7 +17,6 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.consultation import consultation
 from switchhook.telephony.sip.control import CALLER, CallControl
 from switchhook.telephony.sip.journal import Journal
-from switchhook.telephony.sip.keys import KEYS
 from switchhook.telephony.sip.live import Live
 from switchhook.telephony.sip.origin import Origin
 from switchhook.telephony.sip.plan import RecordingState, Reject, RingPlan, Taping, TransferPlan

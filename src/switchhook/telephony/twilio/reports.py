@@ -22,6 +22,7 @@ from switchhook.workspace.e164 import is_e164
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
+    Chose,
     Direction,
     EndCause,
     Ended,
@@ -33,6 +34,7 @@ from switchhook.workspace.facts import (
 
 SOURCE = "twilio"
 MAILBOX = "mailbox"
+MENU = "menu"
 CALLED_BY_API = "outbound-api"
 
 _CAUSES = {
@@ -201,6 +203,17 @@ def mailbox_answers(call: str, at: int) -> Answered:
     return Answered(
         source=SOURCE, call=call, id=MAILBOX, at=at, leg=MAILBOX, kind=LegKind.MAILBOX, target=MAILBOX
     )
+
+
+def menu_answers(call: str, at: int) -> Answered:
+    """A menu or an announcement of ours takes the call."""
+    return Answered(source=SOURCE, call=call, id=MENU, at=at, leg=MENU, kind=LegKind.MENU, target=MENU)
+
+
+def chose(call: str, at: int, asked: str, key: str, label: str | None) -> Chose:
+    """A choice in a menu. `asked` tells one time that it was asked for from the others, so that a repetition counts
+    once."""
+    return Chose(source=SOURCE, call=call, id=f"chose {asked}", at=at, key=key, label=label)
 
 
 def moment(value: Any, now: int) -> int:

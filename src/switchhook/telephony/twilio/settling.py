@@ -20,7 +20,9 @@ def nothing_more(state: CallState, *, records: bool, absent: bool = False) -> bo
     """
     if state.ended_at is None or state.completed or state.direction is None:
         return False
-    answered = [leg for leg in state.legs.values() if leg.answered_at is not None]
+    answered = [
+        leg for leg in state.legs.values() if leg.answered_at is not None and leg.kind is not LegKind.MENU
+    ]
     if not answered:
         # Several telephones may ring for a call that comes in, and what was said of the one that answered may be late.
         outside = [leg for leg in state.legs.values() if leg.kind is LegKind.OUTSIDE]

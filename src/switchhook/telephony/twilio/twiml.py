@@ -3,12 +3,13 @@
 ring           the telephones of a number ring; who answers first has the call
 call_out       a number outside is called for one of our users
 say            something is read out
+ask            something is read out, and keys are waited for
 leave_message  a greeting, a beep, and a message is recorded
 reject, hang_up, nothing
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
@@ -80,6 +81,45 @@ def say(text: str, language: str, then: str) -> bytes:
     response = Element("Response")
     _say(response, text, language)
     SubElement(response, "Redirect", {"method": "POST"}).text = _clean(then)
+    return _written(response)
+
+
+def ask(
+    texts: Sequence[str],
+    language: str,
+    action: str,
+    *,
+    keys: Collection[str],
+    seconds: float,
+    digit_seconds: float,
+) -> bytes:
+    """Read out the texts, and tell `action` which of the `keys` were pressed, and also when none was.
+
+    `seconds` is the wait for the first key once all is said, `digit_seconds` for each further one. Twilio knows one
+    wait only: where a key may be followed by another one, the rest of the first wait is silence, which a key ends as it
+    ends the texts. A number sign ends what is typed, unless it is part of a key.
+    """
+    longest = max((len(key) for key in keys), default=1)
+    wait = max(1, round(digit_seconds if longest > 1 else seconds))
+    response = Element("Response")
+    gather = SubElement(
+        response,
+        "Gather",
+        {
+            "input": "dtmf",
+            "numDigits": str(longest),
+            "timeout": str(wait),
+            "finishOnKey": "" if any("#" in key for key in keys) else "#",
+            "action": _clean(action),
+            "method": "POST",
+            "actionOnEmptyResult": "true",
+        },
+    )
+    for text in texts:
+        _say(gather, text, language)
+    silence = round(seconds) - wait
+    if silence > 0:
+        SubElement(gather, "Pause", {"length": str(silence)})
     return _written(response)
 
 

@@ -3,6 +3,7 @@
     a call comes in  ─▶ Offered, durable ─▶ ring, call out, take a message, or refuse
     legs, the call   ─▶ facts
     nobody answered  ─▶ a greeting and a message
+    keys in a menu   ─▶ Chose, and what the key stands for
     a recording      ─▶ written down as to be fetched (`keeper.py`)
 
 What Twilio posts may come to any process, twice, and in any order: each fact has an id of its own, and counts once in
@@ -18,6 +19,8 @@ from urllib.parse import parse_qs, urlencode
 import msgspec
 
 from switchhook.clock import Clock
+from switchhook.settings.dialplan import SAY, read_sound
+from switchhook.telephony.keys import KEYS
 from switchhook.telephony.twilio import reports, twiml
 from switchhook.telephony.twilio.door import Door, Form, Headers
 from switchhook.telephony.twilio.fetching import FetchRecording, Side
@@ -25,6 +28,8 @@ from switchhook.telephony.twilio.reports import SOURCE, Report
 from switchhook.telephony.twilio.routing import (
     LISTS,
     NO_ANSWER,
+    Agent,
+    Ask,
     CallOut,
     Forward,
     Lists,
@@ -51,8 +56,11 @@ CALLS_PATH = "/hooks/twilio/voice"
 STATUS_PATH = "/hooks/twilio/voice/status"
 LEG_PATH = "/hooks/twilio/voice/leg"
 DIALLED_PATH = "/hooks/twilio/voice/dialled"
+KEYS_PATH = "/hooks/twilio/voice/keys"
 LEFT_PATH = "/hooks/twilio/voice/left"
 RECORDING_PATH = "/hooks/twilio/voice/recording"
+MOST_KEYS = 32  # that are looked at
+CALL_HEADER = "X-Switchhook-Call"  # holds our id of the call, for an agent to name it by
 
 
 class Keep(Protocol):
@@ -82,6 +90,7 @@ class VoiceHooks:
             STATUS_PATH: self._status,
             LEG_PATH: self._leg,
             DIALLED_PATH: self._dialled,
+            KEYS_PATH: self._pressed,
             LEFT_PATH: self._left,
             RECORDING_PATH: self._recording,
         }
@@ -138,6 +147,12 @@ class VoiceHooks:
                 return twiml.ring(
                     rung, seconds, self._url(DIALLED_PATH), self._keeping(Side.USER, keeps), caller
                 )
+            case Agent(uri, seconds, then):
+                agent = self._telephone(call, LegKind.AI, uri)
+                dialled = msgspec.structs.replace(agent, address=await self._naming(call, uri))
+                return twiml.ring([dialled], seconds, self._next(then), self._keeping(Side.OUTSIDE, keeps))
+            case Ask():
+                return await self._ask(call, way)
             case Say(text, then):
                 return twiml.say(text, settings.language, self._next(then))
             case Mailbox(greeting):
@@ -155,7 +170,7 @@ class VoiceHooks:
     async def _leg(self, form: Form, ours: dict[str, str]) -> bytes:
         report = reports.posted(form, self._clock.now())
         call, kind = ours.get("call", ""), ours.get("kind", "")
-        if call and kind in {LegKind.USER, LegKind.OUTSIDE, LegKind.FORWARD}:
+        if call and kind in {LegKind.USER, LegKind.OUTSIDE, LegKind.FORWARD, LegKind.AI}:
             for fact in reports.of_leg(report, call, LegKind(kind), ours.get("to", report.to)):
                 await self._switchboard.report(fact)
             await self._settle(call)
@@ -169,16 +184,61 @@ class VoiceHooks:
             return twiml.nothing()
         if outcome in ("completed", "answered") or report.by_telephone or not report.sid:
             return twiml.hang_up()
-        directory = self._switchboard.directory
-        number = directory.number(directory.spell(report.to))
+        number = self._number_of(report)
         if number is None:
             return twiml.hang_up()
-        lists = Lists(number, directory, self._settings, report.sender)
+        lists = self._lists(number, report)
         name, _, step = ours.get("then", "").partition(".")
-        known = name in LISTS and step.isascii() and step.isdigit()
-        place = Place(name, int(step[:4])) if known else Place(NO_ANSWER, 0)
+        menu = ours.get("menu", "")
+        known = (menu or name in LISTS) and step.isascii() and step.isdigit()
+        place = Place(name, int(step[:4]), menu) if known else Place(NO_ANSWER, 0)
         busy = outcome == "busy"
         return await self._follow(report.sid, lists.was_busy(place) if busy else lists.follow(place), number)
+
+    async def _pressed(self, form: Form, ours: dict[str, str]) -> bytes:
+        """Keys were pressed in a menu, or none in time: what follows."""
+        report: Report = reports.posted(form, self._clock.now())
+        if report.over:
+            return twiml.nothing()
+        number = self._number_of(report)
+        if number is None or not report.sid:
+            return twiml.hang_up()
+        lists, menu, tries = self._lists(number, report), ours.get("menu", ""), ours.get("tries", "")
+        typed = "".join(key for key in form.get("Digits", "") if key in KEYS)[:MOST_KEYS]
+        known = tries.isascii() and tries.isdigit()
+        key, step = lists.pressed(menu, typed, int(tries[:4]) if known else 0)
+        if key is not None:
+            label = lists.label(menu, key)
+            await self._switchboard.report(
+                reports.chose(report.sid, report.at, ours.get("asked", ""), key, label)
+            )
+        return await self._follow(report.sid, step, number)
+
+    async def _ask(self, call: str, asks: Ask) -> bytes:
+        menu, now = asks.menu, self._clock.now()
+        await self._switchboard.report(reports.menu_answers(call, now))
+        said = [read_sound(text) for text in ((menu.wrong,) if asks.wrong and menu.wrong else ())]
+        said.append(read_sound(menu.greeting))
+        return twiml.ask(
+            [sound.rest for sound in said if sound.verb == SAY],
+            self._settings.language,
+            self._url(KEYS_PATH, menu=menu.name, tries=str(asks.tries), asked=str(now)),
+            keys=asks.choices,
+            seconds=menu.seconds,
+            digit_seconds=menu.digit_seconds,
+        )
+
+    async def _naming(self, call: str, uri: str) -> str:
+        """The address of an agent that is told our id of the call, in a header, as Twilio sends one."""
+        state = await self._switchboard.find(SOURCE, call)
+        return uri if state is None else f"{uri}{'&' if '?' in uri else '?'}{CALL_HEADER}={state.id}"
+
+    def _number_of(self, report: Report) -> Number | None:
+        directory = self._switchboard.directory
+        return directory.number(directory.spell(report.to))
+
+    def _lists(self, number: Number, report: Report) -> Lists:
+        return Lists(number, self._switchboard.directory, self._settings, report.sender)
 
     async def _left(self, form: Form, _: dict[str, str]) -> bytes:
         """A message was left, or none."""
@@ -227,7 +287,8 @@ class VoiceHooks:
         return Telephone(address, self._url(LEG_PATH, call=call, kind=kind, to=address))
 
     def _next(self, place: Place) -> str:
-        return self._url(DIALLED_PATH, then=f"{place.name}.{place.step}")
+        where = {"menu": place.menu} if place.menu else {}
+        return self._url(DIALLED_PATH, then=f"{place.name}.{place.step}", **where)
 
     def _keeping(self, first: Side, keeps: bool) -> Keeping | None:
         return Keeping(self._url(RECORDING_PATH, first=first)) if keeps and self._settings.record else None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchhook.telephony.sip.keys import Heard, settle, understand
+from switchhook.telephony.keys import Heard, hear, settle, understand
 
 CHOICES = ("1", "2", "10", "12", "104", "*", "#9", "5#")
 
@@ -47,3 +47,35 @@ def test_every_choice_can_be_made_and_no_choice_is_made_too_early(
         assert heard is Heard.MORE, "somebody typed on and was cut off"
     heard = understand(wanted, choices)
     assert heard == wanted or (heard is Heard.MORE and settle(wanted, choices) == wanted)
+
+
+@pytest.mark.parametrize(
+    ("typed", "heard"),
+    [
+        ("2", "2"),
+        ("22", "2"),
+        ("1", "1"),
+        ("10", "10"),
+        ("104", "104"),
+        ("1049", "104"),
+        ("105", Heard.WRONG),
+        ("", Heard.WRONG),
+        ("#", Heard.WRONG),
+        ("#9", "#9"),
+        ("1#", "1"),
+        ("7", Heard.WRONG),
+        ("72", Heard.WRONG),
+    ],
+)
+def test_what_is_made_of_keys_that_come_all_at_once(typed: str, heard: str | Heard) -> None:
+    assert hear(typed, CHOICES) == heard
+
+
+@given(st.sets(KEYS, min_size=1, max_size=6), st.text("0123456789*#", max_size=6))
+def test_keys_all_at_once_are_the_keys_one_after_the_other(choices: set[str], typed: str) -> None:
+    one_by_one: str | Heard = Heard.MORE
+    for end in range(1, len(typed) + 1):
+        one_by_one = understand(typed[:end], choices)
+        if one_by_one is not Heard.MORE:
+            break
+    assert hear(typed, choices) == (settle(typed, choices) if one_by_one is Heard.MORE else one_by_one)

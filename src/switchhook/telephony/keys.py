@@ -34,3 +34,13 @@ def settle(typed: str, choices: Collection[str]) -> str | Heard:
     if typed.endswith("#") and typed[:-1] in choices:
         return typed[:-1]
     return Heard.WRONG
+
+
+def hear(typed: str, choices: Collection[str]) -> str | Heard:
+    """What keys that came all at once mean, one after the other: what follows a choice that no longer one begins like
+    is not looked at."""
+    for end in range(1, len(typed) + 1):
+        heard = understand(typed[:end], choices)
+        if heard is not Heard.MORE:
+            return heard
+    return settle(typed, choices)
