@@ -55,7 +55,7 @@ class Process:
         self.child.send_signal(signal.SIGKILL)
         self.reap()
 
-    def stop(self, seconds: float = 15) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """SIGTERM, and the exit code."""
         self.child.send_signal(signal.SIGTERM)
         try:
@@ -123,7 +123,7 @@ class Server(Process):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 

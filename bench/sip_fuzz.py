@@ -35,7 +35,7 @@ class Fuzz:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.random = folder, random.Random(seed)
-        self.port, self.tcp = free_port(), free_port("tcp")
+        self.port, self.tcp = free_port(), free_port()
         self.facts: list[AnyFact] = []
         self.sent: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()

@@ -144,7 +144,7 @@ class Crowd:
         """The ids of everything accepted."""
         return {id_ for publisher in self.members for id_ in publisher.accepted.values()}
 
-    def until(self, events: int, seconds: float = 60) -> None:
+    def until(self, events: int, seconds: float = 120) -> None:
         """Return when so many were accepted.
 
         Raises:
@@ -156,7 +156,7 @@ class Crowd:
                 raise TimeoutError(f"{self.count} of {events} events were accepted in {seconds} s")
             time.sleep(0.001)
 
-    def finish(self, seconds: float = 120) -> set[str]:
+    def finish(self, seconds: float = 240) -> set[str]:
         """Wait until everything is accepted, or for `seconds`; the ids of what was."""
         deadline = time.monotonic() + seconds
         for publisher in self.members:
@@ -166,7 +166,7 @@ class Crowd:
         return self.accepted
 
 
-def wait_for(sink: Sink, accepted: set[str], quiet: float = 15.0) -> list[Arrival]:
+def wait_for(sink: Sink, accepted: set[str], quiet: float = 60.0) -> list[Arrival]:
     """What arrived when everything has, or when nothing new came for `quiet` seconds."""
     last, since = -1, time.monotonic()
     while True:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.sqlite import SqliteStore
@@ -14,6 +15,21 @@ from tests import postgres
 
 # Servers that tests start would transcribe what they record; the tests that want that say so.
 os.environ.setdefault("SWITCHHOOK_TRANSCRIPTS_ENGINE", "off")
+
+# Laws are tried on the same examples in every run, so that none fails by bad luck, and judged by results, not speed.
+# `EXPLORE=20 python -m pytest tests/x` tries others, twenty times as many; what that finds is mended and kept.
+EXPLORE = int(os.environ.get("EXPLORE", "0"))
+settings.register_profile(
+    "steady",
+    settings(),
+    derandomize=not EXPLORE,
+    database=None,
+    deadline=None,
+    max_examples=100 * (EXPLORE or 1),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +25,7 @@ import pytest
 
 from switchhook.storage.pg_connection import Connection
 from switchhook.storage.postgres import PostgresStore
+from tests.ports import free_port
 
 T = TypeVar("T")
 
@@ -64,9 +64,7 @@ class Cluster:
         self._bin = bin_
         self._names = itertools.count()
         self._user = _other_user() if os.geteuid() == 0 else None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.settings: dict[str, str] = {}  # of the server, beyond those of `start`
         folder.chmod(0o755)
@@ -126,7 +124,7 @@ class Cluster:
             stderr=log,
         )
         log.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.execute("SELECT 1", database="postgres")
@@ -142,7 +140,7 @@ class Cluster:
         """End the server: SIGINT disconnects everybody first, SIGQUIT is a crash."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def url(self, database: str) -> str:
@@ -226,7 +224,7 @@ async def sever(store: PostgresStore) -> None:
     store._closed = True
     connection = await asyncpg.connect(store._url)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ):

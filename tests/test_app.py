@@ -43,7 +43,7 @@ async def test_the_head_of_a_request_is_bounded(tmp_path: Path) -> None:
     config = load({"data": str(tmp_path / "data"), "port": 0}, {})
     serving = asyncio.create_task(serve(config, SystemClock(), said.append))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not any(line.startswith("ready") for line in said):
                 await asyncio.sleep(0.02)
             port = int(said[-1].rpartition(":")[2])
@@ -68,5 +68,5 @@ async def test_the_head_of_a_request_is_bounded(tmp_path: Path) -> None:
             writer.close()
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await serving

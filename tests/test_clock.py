@@ -109,7 +109,7 @@ async def test_the_machines_clock_calls_and_sleeps_on_the_loop() -> None:
     clock.call_later(-1, lambda: None).cancel()
     clock.call_later(-1, called.set)
     await clock.sleep(-1)
-    await asyncio.wait_for(called.wait(), 10)
+    await asyncio.wait_for(called.wait(), 30)
     assert abs(clock.now() - datetime.now(UTC).timestamp() * 1000) < 60_000
     assert clock.monotonic() <= clock.monotonic()
 

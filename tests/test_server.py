@@ -91,7 +91,7 @@ class Rig:
         return reader, writer
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0)
 
@@ -122,7 +122,7 @@ async def serving(application: Any = None, most: int = 100, most_each: int = 100
 
 async def the_rest(reader: asyncio.StreamReader) -> bytes:
     """Everything up to the end of the connection, however it ends."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         try:
             return await reader.read()
         except ConnectionError:
@@ -131,7 +131,7 @@ async def the_rest(reader: asyncio.StreamReader) -> bytes:
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
     """The body of one answer."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
@@ -418,9 +418,7 @@ async def test_an_answer_that_nobody_reads_is_given_up_and_one_that_is_read_slow
             await rig.until(lambda: connection.flow.write_paused)
         await rig.clock.advance(70)
         await rig.until(endless.ended.is_set)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not rig.connections
+        await rig.until(lambda: not rig.connections)
         writer.transport.abort()
 
 

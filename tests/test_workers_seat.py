@@ -16,7 +16,7 @@ from switchhook.settings.config import ConfigError
 @pytest.fixture
 def channel() -> Iterator[tuple[socket.socket, socket.socket]]:
     parent, worker = socket.socketpair()
-    parent.settimeout(10)
+    parent.settimeout(30)
     yield parent, worker
     parent.close()
     worker.close()
@@ -43,7 +43,7 @@ async def test_a_connection_comes_to_the_worker_whole(parent: socket.socket, sea
         client, server = socket.socketpair()
         socket.send_fds(parent, [b"take\n"], [server.fileno()])
         server.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             connection = await taken.get()
         connection.send(b"%d" % n)
         assert client.recv(10) == b"%d" % n
@@ -65,7 +65,7 @@ async def test_the_dead_are_buried_one_after_the_other_and_an_error_stops_nothin
     seat.begin(lambda _: None, bury, lambda: None)
     parent.send(b"dead 7\ndead")
     parent.send(b" 8\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert [await buried.get(), await buried.get()] == [7, 8]
 
 
@@ -75,7 +75,7 @@ async def test_the_end_of_the_channel_is_the_sign_to_stop(parent: socket.socket,
     await asyncio.sleep(0)
     assert not stopped.is_set()
     parent.shutdown(socket.SHUT_WR)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await stopped.wait()
 
 

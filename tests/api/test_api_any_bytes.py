@@ -130,7 +130,7 @@ class Rig:
         """Everything that is answered until the server closes, which it does in time whatever came."""
         transport, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", self.port)
         try:
-            async with asyncio.timeout(20):  # of this machine; on the server's clock, as long as that takes
+            async with asyncio.timeout(30):  # of this machine; on the server's clock, as long as that takes
                 for piece in sent:
                     transport.write(piece.replace(KEY, self.key.encode()))
                     await self.world.clock.advance(0)

@@ -39,7 +39,7 @@ def test_a_key_is_made_shown_once_and_revoked(page: Page, house: House, browser:
 
     other = opened(browser, house)
     sign_in(other, house, key)
-    assert other.get_by_role("navigation").get_by_role("link").all_inner_texts() == ["Calls"]
+    expect(other.get_by_role("navigation").get_by_role("link")).to_have_text(["Calls"])
     row.get_by_role("button", name="Revoke").click()
     form.get_by_role("button", name="Revoke").click()
     expect(row.get_by_text("revoked")).to_be_visible()
@@ -69,12 +69,9 @@ def test_somebody_with_few_scopes_is_offered_no_more(browser: Browser, house: Ho
     page = opened(browser, house)
     sign_in(page, house, key)
     page.get_by_role("button", name="New key").click()
-    assert set(
-        page.get_by_role("dialog").get_by_role("checkbox").evaluate_all("all => all.map(one => one.name)")
-    ) == {
-        "KEYS_READ_WRITE",
-        "TAGS_READ",
-    }
+    offered = page.get_by_role("dialog").get_by_role("checkbox")
+    expect(offered).to_have_count(2)
+    assert set(offered.evaluate_all("all => all.map(one => one.name)")) == {"KEYS_READ_WRITE", "TAGS_READ"}
     page.context.close()
 
 

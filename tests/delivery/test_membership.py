@@ -140,7 +140,7 @@ async def test_a_process_leaves_in_time_while_its_database_stands_still(
     rig = await rigs(lambda _: 204)
     with monkeypatch.context() as patch:
         patch.setattr(store_of(rig), "run", lambda *_, **__: asyncio.Event().wait())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await membership_of(rig).leave()
 
 

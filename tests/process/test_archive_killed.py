@@ -19,7 +19,7 @@ from tests.media.s3_server import S3Server, serving
 pytestmark = pytest.mark.process
 
 SOUND = b"sound" * 50_000
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 async def keep_recording(data: Path) -> None:

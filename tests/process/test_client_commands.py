@@ -99,7 +99,7 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     assert text(server, "endpoints", "resume", id_) == f"{id_}\tenabled"
 
     delivery = text(server, "endpoints", "test", id_, "--topic", "tag.added")
-    headers, body = receiver.caught.get(timeout=20)
+    headers, body = receiver.caught.get(timeout=60)
     Webhook(secret).verify(body, headers)
     assert until(server, delivery, "succeeded")["attempts"][0]["status_code"] == 204
     newer = text(server, "endpoints", "rotate", id_)
@@ -108,7 +108,7 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
 
     receiver.status = 500
     event = text(server, "trigger", "tag.added", "--set", "tag_name=VIP", "--set", "user_email=null")
-    _, body = receiver.caught.get(timeout=20)
+    _, body = receiver.caught.get(timeout=60)
     assert json.loads(body)["data"]["tag_name"] == "VIP"
     assert json.loads(body)["data"]["user_email"] is None
     waiting: list[dict[str, Any]] = []
@@ -126,10 +126,10 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     filtered = ("retry", "--endpoint", id_, "--status", "pending", "--response", "5xx", "--since", "1h")
     assert text(server, *filtered, "--dry-run") == "would retry 1 deliveries"
     assert "\tcompleted\t1 queued of " in text(server, *filtered)
-    receiver.caught.get(timeout=20)
+    receiver.caught.get(timeout=60)
     until(server, one["id"], "succeeded")
     assert text(server, "retry", one["id"]).startswith(one["id"])
-    receiver.caught.get(timeout=20)
+    receiver.caught.get(timeout=60)
     job = shown(server, "recover", id_, "--since", "1d")
     assert (job["kind"], job["status"]) == ("recover", "completed")
     assert run(server, "endpoints", "delete", id_, "--yes").exit_code == 0
@@ -170,7 +170,7 @@ def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, re
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert [line[1:] for line in lines] == [["call.completed", id_, "→ 204"] for id_ in ids]
     for id_ in ids:
-        headers, body = receiver.caught.get(timeout=20)
+        headers, body = receiver.caught.get(timeout=60)
         assert headers["webhook-id"] == id_
         Webhook(secret).verify(body, headers)
     nobody = "http://127.0.0.1:1/hook"

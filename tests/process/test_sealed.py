@@ -67,7 +67,7 @@ def new_key(folder: Path) -> str:
 
 def deliver(server: Server, catcher: Catcher, secret: str) -> None:
     made = server.call("POST", "/v2/api/events", {"topic": "tag.added", "data": TAG})["data"]
-    headers, body = catcher.caught.get(timeout=20)
+    headers, body = catcher.caught.get(timeout=60)
     assert headers["webhook-id"] == made["id"]
     Webhook(secret).verify(body, headers)
 

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from bench.serving import Server, Sink
 from bench.traffic import Crowd, reconcile, wait_for
+from tests.ports import free_port
 from tests.postgres import Cluster, name_of
 from tests.process.test_shared import SCHEDULE
 
@@ -28,7 +28,7 @@ def serve(folder: Path, database: str, **more: Any) -> Server:
     return Server(folder / "data", database=database, retry_schedule=SCHEDULE, log_level="info", **more)
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
+def until(true: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -45,7 +45,7 @@ def lives(pid: int) -> bool:
 
 def figures(server: Server, name: str) -> dict[str, float]:
     """A figure of all workers, by worker."""
-    text = urllib.request.urlopen(server.url + "/metrics", timeout=10).read().decode()
+    text = urllib.request.urlopen(server.url + "/metrics", timeout=60).read().decode()
     found = re.findall(rf'^switchhook_{name}\{{worker="(\d+)"\}} ([\d.]+)$', text, re.MULTILINE)
     return {worker: float(value) for worker, value in found}
 
@@ -65,10 +65,9 @@ def test_workers_share_the_port_evenly_and_show_one_page_of_figures(tmp_path: Pa
         assert min(figures(server, "events_accepted_total").values()) >= 20
         until(lambda: sum(figures(server, "deliveries_succeeded_total").values()) == 120)
         workers = server.workers()
-        began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 10
         assert not any(lives(pid) for pid in workers)
+        assert "does not end" not in (tmp_path / "data" / "serve.log").read_text()  # nobody had to be killed
     finally:
         for process in (server, sink):
             if process.child.poll() is None:
@@ -114,7 +113,7 @@ def test_workers_end_with_their_parent_and_nothing_is_lost(tmp_path: Path, datab
         crowd.until(300)
         workers = server.workers()
         server.kill()
-        until(lambda: not any(lives(pid) for pid in workers), 12)
+        until(lambda: not any(lives(pid) for pid in workers))
         server = serve(tmp_path, database, workers=2, port=port)
         accepted = crowd.finish()
         count = reconcile(accepted, wait_for(sink, accepted))
@@ -144,7 +143,7 @@ def refused(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
         cwd=folder,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -193,7 +192,7 @@ def test_a_dispatch_process_answers_its_operators_only(tmp_path: Path, database:
     server = serve(tmp_path, database, role="dispatch")
     try:
         for path in ("/healthz", "/readyz", "/metrics"):
-            assert urllib.request.urlopen(server.url + path, timeout=10).status == 200
+            assert urllib.request.urlopen(server.url + path, timeout=60).status == 200
         with pytest.raises(urllib.error.HTTPError) as caught:
             server.call("POST", "/v2/api/events", {"topic": "tag.added", "data": {}})
         assert caught.value.code == 503
@@ -206,9 +205,7 @@ def test_a_dispatch_process_answers_its_operators_only(tmp_path: Path, database:
 def test_the_line_is_open_in_one_server_and_another_takes_over_when_it_is_gone(
     tmp_path: Path, database: str
 ) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        line = {"sip_listen": f"127.0.0.1:{probe.getsockname()[1]}"}
+    line = {"sip_listen": f"127.0.0.1:{free_port()}"}
 
     def sip(server: Server) -> str:
         found: str = server.call("GET", "/readyz")["telephony"]["sip"]

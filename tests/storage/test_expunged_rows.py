@@ -55,7 +55,7 @@ async def expunge(store: SqliteStore, id_: str) -> None:
 
 async def quiet(store: SqliteStore) -> None:
     """The store has done what it does in the background."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while store._checkpointing or store._erase or store.pending:
             await asyncio.sleep(0.001)
 
@@ -72,16 +72,17 @@ async def test_what_was_expunged_is_in_no_file_any_more(store: SqliteStore, path
 
 async def test_a_long_read_puts_it_off_and_it_is_done_all_the_same(store: SqliteStore, path: Path) -> None:
     await fill(store)
+    store._connection.set_busy_timeout(600_000)  # who waits for the reader waits longer than this test does
     reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     reader.execute("BEGIN; SELECT count(*) FROM events").fetchall()
     for id_ in ("msg_1", "msg_3"):
         await expunge(store, id_)
     await asyncio.sleep(0.05)
     assert traces(path) > 0
-    async with asyncio.timeout(3):  # nobody waits for the reader
+    async with asyncio.timeout(30):  # nobody waits for the reader
         await store.run(lambda tx: tx.execute("set_meta", "checked", "2"))
     reader.execute("COMMIT")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while traces(path):  # with what is written next
             await store.run(lambda tx: tx.execute("set_meta", "checked", "3"))
     reader.close()

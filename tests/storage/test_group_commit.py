@@ -175,7 +175,7 @@ async def test_a_listener_that_fails_keeps_nobody_waiting(
 
     store.on_committed(fails)
     store.on_committed(lambda committed: heard.extend(event.id for event in committed.events))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.gather(accept(store, "msg_1"), accept(store, "msg_2"))
     assert heard == ["msg_1", "msg_2"]
     assert "listener" in caplog.text

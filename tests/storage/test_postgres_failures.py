@@ -80,7 +80,7 @@ async def test_the_listener_comes_back(heard: Heard, database: str, monkeypatch:
     monkeypatch.setattr("switchhook.storage.postgres.LISTEN_AGAIN", 0.01)
     told = asyncio.Event()
     heard.store.on_committed(lambda committed: told.set() if committed.schedule else None)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (
             not told.is_set()
         ):  # what was said while nobody listened is made up for by a look at the schedule
@@ -142,7 +142,7 @@ async def test_events_of_a_commit_in_doubt_are_told_of_when_it_is_known(
     assert heard.ids == [first]
     assert heard.store.horizon() == 1
     line.open = True
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while heard.store.horizon() is not None:
             await asyncio.sleep(0.01)
     assert sorted(heard.ids) == await durable(cluster, database)
@@ -164,7 +164,7 @@ async def test_a_store_closes_in_time_while_its_database_stands_still(
 
     asked = asyncio.create_task(heard.store.run(work, lane=Lane.ACCEPTS))
     await stuck.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         await heard.store.close()
         with pytest.raises(StorageError, match="ends"):
             await asked

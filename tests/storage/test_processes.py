@@ -127,7 +127,7 @@ async def test_what_was_asked_for_before_joining_again_does_not_slip_through_aft
         return await connect()
 
     lane._connect, lane._connection = connect_slowly, None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await reached.wait()  # the lane has the outcome in hand
         later = asyncio.ensure_future(settle(lost, settlement(id_)))  # and this one waits behind it
         await asyncio.sleep(0)
@@ -231,7 +231,7 @@ async def test_processes_hear_of_each_others_changes(processes_of: Opener) -> No
     heard: asyncio.Queue[Committed] = asyncio.Queue()
     second.on_committed(heard.put_nowait)
     await first.run(lambda tx: endpoints.disable_endpoint(tx, WORKSPACE, "ep_a", "why", NOW))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await heard.get()).endpoints == {(WORKSPACE, "ep_a")}
 
 

@@ -26,7 +26,7 @@ async def main(port: str, rtp: str, data: str, telephone: str, uncommitted: str)
 
     config = SipConfig(listen=f"127.0.0.1:{port}", rtp_ports=rtp)
     await SipLine(config, on_fact, route, SystemClock(), Path(data)).start()
-    await asyncio.sleep(60)
+    await asyncio.sleep(180)
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ class Socket(asyncio.DatagramProtocol):
 
 
 @pytest.mark.sip
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 async def test_a_trunk_that_demands_a_password_has_it_for_registrations_and_calls(
     server: Open, programs: Programs
 ) -> None:

@@ -125,7 +125,7 @@ def test_what_cannot_be_played_is_no_consent(tmp_path: Path, caplog: pytest.LogC
 
 
 @pytest.mark.sip
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_the_recording_of_a_real_call_begins_after_it(
     server: Open, programs: Programs, tmp_path: Path
 ) -> None:
@@ -141,4 +141,4 @@ async def test_the_recording_of_a_real_call_begins_after_it(
     assert (ended.at - answered.at) / 1000 - s.recorded.seconds > 0.8
     for side in tracks(tmp_path / "kept.wav"):
         assert power(side, 800.0) < 0.02
-        assert max(power(side, 440.0), power(side, 1250.0)) > 0.1
+        assert max(power(side, 440.0), power(side, 1250.0)) > 0.05

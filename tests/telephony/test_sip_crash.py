@@ -13,7 +13,7 @@ from switchhook.workspace.facts import EndCause, Ended, Recorded
 from tests.telephony.conftest import Open
 from tests.telephony.sip_world import PATIENCE, Programs, tone_ulaw, tone_wav
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 
 async def _recording(data: Path, seconds: float) -> None:
@@ -30,7 +30,9 @@ async def test_what_the_dead_server_did_not_hear_the_next_one_does(
     victim, port = programs.victim(next_server.data, anna, "ringing")
     caller = programs.calls(port, "caller_waits", SPEECH=str(tone_ulaw(tmp_path / "c.ulaw", 440)))
     # `ringing` is never committed, so that nothing after it is: the caller must not be answered...
-    await asyncio.sleep(1.0)
+    async with asyncio.timeout(PATIENCE):
+        while not any(b'"answered:leg1"' in path.read_bytes() for path in journals(next_server.data)):
+            await asyncio.sleep(0.02)
     os.kill(victim.pid, signal.SIGKILL)
     # ...and when the server is gone, the worker refuses him, writes down what happened, and ends.
     assert await asyncio.to_thread(caller.wait, PATIENCE) != 0

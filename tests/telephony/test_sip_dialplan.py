@@ -21,7 +21,7 @@ from switchhook.workspace.collecting import collect
 from switchhook.workspace.switchboard import Switchboard
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, free_port, rtp_ports, tone_ulaw, tone_wav
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 WORKSPACE = "wsp_a"
 SAYS = f"{sys.executable} {Path(__file__).parent / 'says.py'}"

@@ -14,7 +14,7 @@ from switchhook.telephony.sip import Ring
 from tests.telephony.conftest import Open
 from tests.telephony.sip_world import OURS, PATIENCE, free_port, power, rtp_ports
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 
 class Foreigner:

@@ -14,9 +14,19 @@ from switchhook.clock import SystemClock
 from switchhook.telephony.sip import Dial, LineError, LineState, Mailbox, Reject, Ring, SipLine
 from switchhook.workspace.facts import Answered, AnyFact, Direction, EndCause, LegKind, Offered
 from tests.telephony.conftest import Open
-from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, power, tone_ulaw, tone_wav
+from tests.telephony.sip_world import (
+    OURS,
+    PATIENCE,
+    Programs,
+    Server,
+    free_port,
+    power,
+    rtp_ports,
+    tone_ulaw,
+    tone_wav,
+)
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 CALLER_HZ, OUR_HZ = 440.0, 1250.0
 
@@ -68,7 +78,7 @@ async def test_a_call_is_answered_bridged_and_recorded_in_stereo(
     assert len(left) == len(right) == round(s.recorded.seconds * 8000)
     assert power(left, CALLER_HZ) > 20 * power(left, OUR_HZ)
     assert power(right, OUR_HZ) > 20 * power(right, CALLER_HZ)
-    assert min(power(left, CALLER_HZ), power(right, OUR_HZ)) > 0.1
+    assert min(power(left, CALLER_HZ), power(right, OUR_HZ)) > 0.05
     mp3 = s.data / s.recorded.path
     assert abs(mp3_seconds(mp3) - s.recorded.seconds) < 0.3
     assert not list((s.data / "recordings").glob("*.part.wav"))
@@ -101,7 +111,7 @@ async def test_all_telephones_ring_and_the_first_wins(
 
 
 async def test_many_calls_at_once_are_kept_apart(server: Open, programs: Programs, tmp_path: Path) -> None:
-    s = server(Ring((programs.phone("--answer", "0.2"),), 10), rtp_ports="9000-9199")
+    s = server(Ring((programs.phone("--answer", "0.2"),), 10), rtp_ports=rtp_ports(200))
     await s.line.start()
     ulaw = str(tone_ulaw(tmp_path / "c", 440))
     callers = [programs.calls(s.port, "caller", "-d", "800", SPEECH=ulaw) for _ in range(6)]
@@ -167,7 +177,7 @@ async def test_nobody_answers_and_the_mailbox_takes_the_message(
     assert {"answered:mailbox", "leg_ended:leg1=no_answer", "leg_ended:mailbox=hangup"} <= set(s.story)
     assert s.recorded.voicemail
     left, right = tracks(tmp_path / "kept.wav")
-    assert power(left, CALLER_HZ) > 0.1
+    assert power(left, CALLER_HZ) > 0.05
     assert not any(right)
 
 

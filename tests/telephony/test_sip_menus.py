@@ -15,7 +15,7 @@ from tests.telephony.conftest import Open
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, power, tone_ulaw, tone_wav
 from tests.telephony.test_sip_line import keep_part, tracks
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 CALLER_HZ, OUR_HZ = 440.0, 1250.0
 CALLER = "+33612345678"

@@ -19,7 +19,7 @@ from switchhook.workspace.switchboard import Switchboard
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, free_port, rtp_ports, tone_ulaw, tone_wav
 from tests.workspace.test_switchboard import accepted
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 MARIE, OUTSIDE = "+33612345678", "+33699000000"
 NOBODY = {"number": None, "user_email": None, "user_name": None}

@@ -14,7 +14,7 @@ from tests.telephony.conftest import Open
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, tone_ulaw
 from tests.telephony.test_sip_transfer import told
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 
 class Telephone:

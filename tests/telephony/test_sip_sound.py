@@ -19,7 +19,7 @@ from tests.telephony.conftest import Open
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, free_port, power, tone_ulaw, tone_wav
 from tests.telephony.test_sip_line import keep_part, tracks
 
-pytestmark = [pytest.mark.sip, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 
 CALLER_HZ, OUR_HZ = 440.0, 1250.0
 SILENCE = {0xFF, 0x7F}  # of PCMU
@@ -50,7 +50,7 @@ async def test_a_telephone_talks_to_a_plain_trunk_and_both_are_recorded(
     assert len(left) == len(right) == round(s.recorded.seconds * 8000)
     assert power(left, CALLER_HZ) > 20 * power(left, OUR_HZ)
     assert power(right, OUR_HZ) > 20 * power(right, CALLER_HZ)
-    assert min(power(left, CALLER_HZ), power(right, OUR_HZ)) > 0.1
+    assert min(power(left, CALLER_HZ), power(right, OUR_HZ)) > 0.05
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("require", "off"), ("off", "require")])

@@ -1,14 +1,10 @@
-"""What the tests of the toolkit share. Hypothesis judges results and not speed: a busy machine must fail no law."""
+"""What the tests of the toolkit share."""
 
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 from tests.webhooks.stores import redis_server
-
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def _ask(script: str, asked: dict[str, Any], wanted: str | None = None) -> dict[
         text=True,
         encoding="utf-8",
         cwd=ROOT,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

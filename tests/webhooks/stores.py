@@ -71,7 +71,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     ]
     process = subprocess.Popen([program, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
@@ -84,7 +84,7 @@ def redis_server(folder: Path) -> Iterator[str]:
         yield str(path)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @asynccontextmanager
