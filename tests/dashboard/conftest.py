@@ -8,7 +8,9 @@ import http.server
 import json
 import os
 import shutil
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +25,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bench.serving import Server
 from switchhook.clock import SystemClock
 from switchhook.events.catalogue import CATALOGUE
-from switchhook.events.payloads import CallCompleted
+from switchhook.events.payloads import CallCompleted, MessageType, SmsReceived
 from switchhook.serving.installation import first_workspace
+from switchhook.storage import text_files
 from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.store import Transaction
+from switchhook.storage.text_files import TextFile
 from switchhook.workspace.items import record
 
 expect.set_options(timeout=30_000)
@@ -104,7 +109,58 @@ async def keep_calls(data: Path) -> None:
             "add_recording", workspace.id, "rec_drawn", "cll_drawn", "recordings/two.mp3", seconds, 1
         )
     )
+    await keep_picture_message(store, workspace.id, data)
     await store.close()
+
+
+async def keep_picture_message(store: SqliteStore, workspace: str, data: Path) -> None:
+    """A text with a picture, what is no picture, a sound, a card, and a file that is not here yet."""
+    made = msgspec.json.decode(CATALOGUE["sms.received"].example, type=SmsReceived)
+    text = msgspec.structs.replace(made, id="msg_files", type=MessageType.MMS, content="See here")
+    await store.run(lambda tx: record(tx, workspace, text, 0))
+    contents = {
+        "image/png": PICTURE,
+        "image/jpeg": b"no picture",
+        "audio/mpeg": (data / "recordings" / "one.mp3").read_bytes(),
+        "text/vcard": b"BEGIN:VCARD",
+        "application/pdf": None,
+    }
+
+    for position, (type_, content) in enumerate(contents.items()):
+        id_ = f"fil_{position}"
+        file = TextFile(id_, "msg_files", f"ME{position}", type_, None, None, 0)
+
+        async def keep(tx: Transaction, file: TextFile = file, at: int = position) -> None:
+            await text_files.add(tx, workspace, file, position=at, now=0)
+
+        await store.run(keep)
+        if content is not None:
+            path = f"recordings/{id_}"
+            (data / path).write_bytes(content)
+
+            async def here(
+                tx: Transaction, id_: str = id_, path: str = path, size: int = len(content)
+            ) -> None:
+                await text_files.kept(tx, workspace, id_, path, size)
+
+            await store.run(here)
+
+
+def png(width: int, height: int) -> bytes:
+    """A red picture."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    rows = (b"\0" + b"\xff\0\0" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+PICTURE = png(40, 30)
 
 
 def encode_tone(path: Path) -> float:
@@ -143,7 +199,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home.publish("call.completed")
     home.publish("sms.received", content=HOSTILE)
     yield home
-    server.stop()
+    home.server.stop()  # a test may have put another one in its place
     receiver.shutdown()
     receiver.server_close()
     thread.join()

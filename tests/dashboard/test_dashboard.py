@@ -140,7 +140,7 @@ def test_a_call_opens_to_its_recording_transcript_and_summary(page: Page, house:
     expect(page.locator(".calls > li").nth(1)).to_be_visible()
     page.get_by_label("Search calls").fill("nothing-like-it")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_text("No calls yet.")).to_be_visible()
+    expect(page.get_by_text("No call is like this.")).to_be_visible()
     goto(page, house, "calls/cll-ours")
     expect(page.get_by_text("billing issue")).to_be_visible()
     sound = page.locator("audio")

@@ -1,6 +1,6 @@
 // Where the page begins: who is signed in, which view is shown, theme, language and keys.
 import { ask, get, post, whenSignedOut } from "./api.js";
-import { button, dialog, h, show, toast } from "./dom.js";
+import { button, dialog, doing, h, show, toast } from "./dom.js";
 import { language, speak, t } from "./words.js";
 import * as calls from "./calls.js";
 import * as contacts from "./contacts.js";
@@ -120,7 +120,7 @@ function frame() {
       h("span", { class: "team" }, me.team?.name ?? ""),
       tools,
       button("?", help, { class: "quiet wide", title: t("shortcuts"), "aria-label": t("shortcuts") }),
-      button(t("sign out"), signOut, { class: "quiet" }),
+      doing(t("sign out"), signOut, { class: "quiet" }),
     ),
     h("main", { id: "main", tabindex: "-1" }),
     toasts,
@@ -140,7 +140,7 @@ function help() {
 }
 
 async function signOut() {
-  await ask("DELETE", "dashboard/session").catch(() => {});
+  await ask("DELETE", "dashboard/session");
   me = null;
   frame();
 }
@@ -160,8 +160,22 @@ document.addEventListener("keydown", (event) => {
 });
 
 window.addEventListener("hashchange", route);
+let asked = null; // the dialog that asks for a key again
+
+// Goes on where it was for the same key; another one may not see what is there.
+async function goOn() {
+  const now = (await get("v2/api/me")).data;
+  const same = now.api_key_id === me.api_key_id;
+  me = now;
+  if (!same) setTimeout(frame);
+}
+
 whenSignedOut(() => {
-  if (!me) return;
+  if (!me || asked?.open) return;
+  if (document.querySelector("dialog[open] form")) {
+    asked = signin.again(goOn);
+    return;
+  }
   me = null;
   frame();
   toast(t("session over"), "bad");

@@ -1,8 +1,9 @@
 // Calls that are over: the list, and one of them with its player, transcript, summary, tags and events.
 import { get, ownRecording, post, remove } from "./api.js";
-import { button, h, show, toast } from "./dom.js";
+import { button, doing, h, show, toast } from "./dom.js";
 import { fillEvent } from "./event.js";
 import { exact, length, result, when } from "./format.js";
+import { pages } from "./pages.js";
 import { player as play } from "./player.js";
 import { t } from "./words.js";
 
@@ -15,28 +16,13 @@ export function open(place, id, me) {
 const other = (one) => one.contacts.map((contact) => contact.name).filter(Boolean).join(", ") || one.contact_number || t("unknown");
 
 function openList(place) {
-  let page = 1;
   const rows = h("ul", { class: "calls" });
   const foot = h("div", { class: "row pager" });
   const words = h("input", { type: "search", placeholder: t("search calls"), "aria-label": t("search calls") });
-  const form = h("form", { role: "search", class: "row", onsubmit: (event) => (event.preventDefault(), (page = 1), load()) }, words, h("button", { type: "submit" }, t("search")));
+  const form = h("form", { role: "search", class: "row", onsubmit: (event) => (event.preventDefault(), load(1)) }, words, h("button", { type: "submit" }, t("search")));
   show(place, h("div", { class: "head" }, h("h1", null, t("calls")), h("span", { class: "space" }), form), rows, foot);
-
-  async function load() {
-    const asked = { type: "CALL", page, size: SIZE };
-    if (words.value.trim()) asked.search = words.value.trim();
-    try {
-      const found = await post("v2/api/conversations/items/search", asked);
-      const { total_count: total, total_pages: pages } = found.pagination;
-      show(rows, found.data.length ? found.data.map(row) : h("li", { class: "empty" }, h("p", null, t("no calls")), h("p", null, t("no calls next"))));
-      show(foot, total > SIZE && [
-        button("←", () => (page--, load()), { disabled: page <= 1, "aria-label": t("previous page") }),
-        h("span", null, `${page} / ${pages}`),
-        button("→", () => (page++, load()), { disabled: page >= pages, "aria-label": t("next page") })]);
-    } catch (error) {
-      show(rows, h("li", { class: "fault" }, error.message));
-    }
-  }
+  const asked = (page) => ({ type: "CALL", page, size: SIZE, search: words.value.trim() || undefined });
+  const load = pages(rows, foot, (page) => post("v2/api/conversations/items/search", asked(page)), row, () => (words.value.trim() ? t("no such call") : [h("p", null, t("no calls")), h("p", null, t("no calls next"))]));
   load();
 }
 
@@ -86,23 +72,22 @@ function tagging(one, may) {
   const place = h("span", { class: "chips" });
   const path = `v2/api/conversations/items/${encodeURIComponent(one.id)}/tags`;
   let tags = [...one.tags];
-  const act = (todo, after) => async () => {
-    try {
-      await todo();
-      tags = after(tags);
-      draw();
-    } catch (error) {
-      toast(error.message, "bad");
-    }
+  const act = (todo, after, said) => async () => {
+    await todo();
+    tags = after(tags);
+    toast(t(said));
+    draw();
   };
-  const off = (tag) => act(() => remove(`${path}/${encodeURIComponent(tag)}`), (all) => all.filter((each) => each !== tag));
-  const on = (tag) => act(() => post(path, { tags: [tag] }), (all) => [...all, tag]);
+  const off = (tag) => act(() => remove(`${path}/${encodeURIComponent(tag)}`), (all) => all.filter((each) => each !== tag), "tag off");
+  const on = (tag) => act(() => post(path, { tags: [tag] }), (all) => [...all, tag], "tag on");
 
   async function draw() {
-    show(place, tags.map((tag) => h("span", { class: "tag" }, tag, may("TAGS_WRITE") && button("×", off(tag), { class: "quiet off", "aria-label": `${t("take off")} ${tag}` }))));
+    show(place, tags.map((tag) => h("span", { class: "tag" }, tag, may("TAGS_WRITE") && doing("×", off(tag), { class: "quiet off", "aria-label": `${t("take off")} ${tag}` }))));
     if (!may("TAGS_WRITE") || !may("TAGS_READ")) return;
-    const known = (await get("v2/api/tags").catch(() => ({ data: [] }))).data.filter((tag) => !tags.includes(tag.id));
-    const choice = h("select", { "aria-label": t("add tag"), onchange: () => choice.value && on(choice.value)() },
+    const found = await get("v2/api/tags").catch((error) => (toast(error.message, "bad"), null));
+    if (!found) return;
+    const known = found.data.filter((tag) => !tags.includes(tag.id));
+    const choice = h("select", { "aria-label": t("add tag"), onchange: () => choice.value && on(choice.value)().catch((error) => ((choice.value = ""), toast(error.message, "bad"))) },
       h("option", { value: "" }, `+ ${t("add tag")}`), known.map((tag) => h("option", { value: tag.id }, tag.name)));
     place.append(known.length ? choice : h("span", { class: "hint" }, tags.length ? "" : t("no tags")));
   }

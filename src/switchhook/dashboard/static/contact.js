@@ -1,10 +1,11 @@
 // One person: what is known of them, and everything that was said with them.
 import { get, post } from "./api.js";
-import { button, field, h, show, toast } from "./dom.js";
+import { button, doing, field, h, show, toast } from "./dom.js";
 import { exact, length, result, when } from "./format.js";
 import { edit } from "./contact_form.js";
 import { named } from "./contacts.js";
-import { confirm } from "./webhook_form.js";
+import { filesOf } from "./files.js";
+import { confirm } from "./form.js";
 import { t } from "./words.js";
 
 const NUMBERS = 5; // of one person that are asked for what was said
@@ -46,7 +47,7 @@ export function open(place, id, me) {
     ].filter(([, value]) => value !== null && value !== undefined && value !== "");
     return [
       h("div", { class: "head" }, h("h1", null, named(one)), h("span", { class: "space" }),
-        may("CRM_WRITE") && [button(t("edit"), () => edit(one, load), { class: "first" }), button(t("merge"), () => merge(one))]),
+        may("CRM_WRITE") && [doing(t("edit"), () => edit(one, load), { class: "first" }), button(t("merge"), () => merge(one))]),
       h("div", { class: "columns two" },
         h("section", null, h("h2", null, t("conversation")), talk),
         h("section", null, h("h2", null, t("facts")), h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])), deals)),
@@ -61,16 +62,20 @@ export function open(place, id, me) {
     async function look() {
       chosen = null;
       if (!words.value.trim()) return show(list);
-      const found = (await post("v2/api/crm/people/search", { search: words.value.trim(), size: 6 }).catch(() => ({ data: [] }))).data.filter((other) => other.id !== one.id);
-      show(list, found.length ? found.map(pick) : h("li", { class: "hint" }, t("no such contact")));
+      try {
+        const found = (await post("v2/api/crm/people/search", { search: words.value.trim(), size: 6 })).data.filter((other) => other.id !== one.id);
+        show(list, found.length ? found.map(pick) : h("li", { class: "hint" }, t("no such contact")));
+      } catch (error) {
+        show(list, h("li", { class: "fault" }, error.message));
+      }
     }
     function pick(other) {
       const radio = h("input", { type: "radio", name: "other", onchange: () => (chosen = other.id) });
       return h("li", null, h("label", { class: "check grow" }, radio, h("span", null, `${named(other)} · ${other.numbers.join(", ")}`)));
     }
-    confirm(t("merge"), t("merge hint"), async () => {
+    confirm(t("merge"), t("merge hint"), async (once) => {
       if (!chosen) throw new Error(t("choose a contact"));
-      await post(`${path}/merge`, { person_id: chosen });
+      await once(`${path}/merge`, { person_id: chosen });
       toast(t("merged"));
       load();
     }, field(t("search contacts"), words), list);
@@ -96,7 +101,7 @@ function item(one) {
     return h("li", { class: ours ? "ours" : "theirs" }, h("a", { href: `#/calls/${one.id}`, class: "bubble" },
       h("strong", null, `${ours ? "↗" : "↙"} ${result(one.result)}`), h("span", null, ` · ${length(one.duration)} · `), time, one.summary && h("p", null, one.summary)));
   }
-  return h("li", { class: ours ? "ours" : "theirs" }, h("div", { class: "bubble" }, h("p", null, one.content ?? t("expunged")), h("p", { class: "hint" }, time, one.status && ` · ${one.status.toLowerCase()}`)));
+  return h("li", { class: ours ? "ours" : "theirs" }, h("div", { class: "bubble" }, h("p", null, one.content ?? t("expunged")), filesOf(one), h("p", { class: "hint" }, time, one.status && ` · ${one.status.toLowerCase()}`)));
 }
 
 async function fillDeals(place, company) {

@@ -1,6 +1,7 @@
 // Making and changing a person.
 import { get, post, put } from "./api.js";
-import { button, dialog, field, h, toast } from "./dom.js";
+import { field, h, toast } from "./dom.js";
+import { form } from "./form.js";
 import { t } from "./words.js";
 
 const PLAIN = ["name", "last_name", "job_title", "website", "address"];
@@ -8,50 +9,35 @@ const LABELS = { name: "first name", last_name: "last name", job_title: "job tit
 const lines = (input) => input.value.split(/[\n,;]+/).map((one) => one.trim()).filter(Boolean);
 
 export async function edit(given, done) {
-  const found = await Promise.all([get("v2/api/crm/properties"), post("v2/api/crm/companies/search", { size: 100, sort: "NAME_ASC" })]).catch((error) => (toast(error.message, "bad"), null));
-  if (!found) return;
-  const [{ data: defined }, { data: companies }] = found;
+  const [{ data: defined }, { data: companies }] = await Promise.all([get("v2/api/crm/properties"), post("v2/api/crm/companies/search", { size: 100, sort: "NAME_ASC" })]);
   const plain = Object.fromEntries(PLAIN.map((name) => [name, h("input", { value: given?.[name] ?? "", maxlength: 500 })]));
   const numbers = h("textarea", { rows: 2, required: true, spellcheck: "false", placeholder: "+33 6 12 34 56 78" }, (given?.numbers ?? []).join("\n"));
   const emails = h("textarea", { rows: 2, spellcheck: "false" }, (given?.emails ?? []).join("\n"));
   const company = h("input", { list: "companies", value: given?.company?.name ?? "", maxlength: 500, autocomplete: "off" });
   const properties = defined.map((one) => [one, input(one, given?.custom_properties[one.key])]);
-  const fault = h("p", { class: "fault", role: "alert" });
 
   // The id of what is written in the company's field; somebody new is made.
-  async function companyId() {
+  async function companyId(once) {
     const name = company.value.trim();
     if (!name) return null;
     if (name === given?.company?.name) return given.company.id;
     const known = companies.find((one) => one.name.toLowerCase() === name.toLowerCase());
-    return known?.id ?? (await post("v2/api/crm/companies", { name })).data.id;
+    return known?.id ?? (await once("v2/api/crm/companies", { name })).data.id;
   }
 
-  const submit = async (event) => {
-    event.preventDefault();
-    fault.textContent = "";
-    try {
-      const asked = { ...Object.fromEntries(PLAIN.map((name) => [name, plain[name].value.trim() || null])), numbers: lines(numbers), emails: lines(emails), company_id: await companyId() };
-      const own = properties.map(([one, field_]) => [one.key, read(one, field_)]).filter(([key, value]) => value !== (given?.custom_properties[key] ?? null));
-      if (own.length) asked.custom_properties = Object.fromEntries(own);
-      const made = (given ? await put(`v2/api/crm/people/${encodeURIComponent(given.id)}`, asked) : await post("v2/api/crm/people", asked)).data;
-      box.close();
-      toast(t("saved"));
-      done(made);
-    } catch (error) {
-      fault.textContent = error.message;
-      fault.scrollIntoView({ block: "nearest" });
-    }
+  const act = async (once) => {
+    const asked = { ...Object.fromEntries(PLAIN.map((name) => [name, plain[name].value.trim() || null])), numbers: lines(numbers), emails: lines(emails), company_id: await companyId(once) };
+    const own = properties.map(([one, field_]) => [one.key, read(one, field_)]).filter(([key, value]) => value !== (given?.custom_properties[key] ?? null));
+    if (own.length) asked.custom_properties = Object.fromEntries(own);
+    return (given ? await put(`v2/api/crm/people/${encodeURIComponent(given.id)}`, asked) : await once("v2/api/crm/people", asked)).data;
   };
-  const box = dialog(t(given ? "edit contact" : "new contact"), h("form", { onsubmit: submit },
+  form(t(given ? "edit contact" : "new contact"), [
     h("div", { class: "columns" }, field(t("first name"), plain.name), field(t("last name"), plain.last_name)),
     field(t("numbers"), numbers, t("one on a line")), field(t("emails"), emails, t("one on a line")),
     h("div", { class: "columns" }, field(t("company"), company), field(t("job title"), plain.job_title)),
     h("datalist", { id: "companies" }, companies.map((one) => h("option", { value: one.name }))),
     ["website", "address"].map((name) => field(t(LABELS[name]), plain[name])),
-    properties.map(([one, made]) => field(one.label, made)),
-    fault,
-    h("div", { class: "row end" }, button(t("cancel"), () => box.close()), h("button", { type: "submit", class: "first" }, t("save")))));
+    properties.map(([one, made]) => field(one.label, made))], act, { then: (made) => (toast(t("saved")), done(made)) });
   plain.name.focus();
 }
 

@@ -1,9 +1,10 @@
 // People: the list, files in and out.
 import { get, post, send } from "./api.js";
-import { button, dialog, field, h, show, toast } from "./dom.js";
+import { button, dialog, doing, field, h, show, toast } from "./dom.js";
 import { count, exact, when } from "./format.js";
 import * as contact from "./contact.js";
 import { edit } from "./contact_form.js";
+import { pages } from "./pages.js";
 import { t } from "./words.js";
 
 const SIZE = 30;
@@ -18,37 +19,23 @@ export function open(place, id, me) {
 
 function openList(place, me) {
   const may = me.scopes.includes("ALL") || me.scopes.includes("CRM_WRITE");
-  let page = 1;
   const rows = h("ul", { class: "rows people" });
   const foot = h("div", { class: "row pager" });
   const words = h("input", { type: "search", placeholder: t("search contacts"), "aria-label": t("search contacts") });
-  const sort = h("select", { "aria-label": t("sort"), onchange: () => ((page = 1), load()) }, SORTS.map((one) => h("option", { value: one }, t(`sort ${one}`))));
-  const form = h("form", { role: "search", class: "row", onsubmit: (event) => (event.preventDefault(), (page = 1), load()) }, words, sort, h("button", { type: "submit" }, t("search")));
+  const sort = h("select", { "aria-label": t("sort"), onchange: () => load(1) }, SORTS.map((one) => h("option", { value: one }, t(`sort ${one}`))));
+  const form = h("form", { role: "search", class: "row", onsubmit: (event) => (event.preventDefault(), load(1)) }, words, sort, h("button", { type: "submit" }, t("search")));
   const add = () => edit(null, (made) => (location.hash = `#/contacts/${made.id}`));
   show(place,
     h("div", { class: "head" }, h("h1", null, t("contacts")), h("span", { class: "space" }), form),
     h("div", { class: "row actions", role: "group", "aria-label": t("actions") },
-      may && button(t("new contact"), add, { class: "first" }), may && button(t("import"), () => takeIn(load)),
+      may && doing(t("new contact"), add, { class: "first" }), may && button(t("import"), () => takeIn(() => load())),
       h("a", { class: "button", href: `${PEOPLE}/export`, download: "people.csv" }, `${t("export")} CSV`),
       h("a", { class: "button", href: `${PEOPLE}/export/vcard`, download: "people.vcf" }, `${t("export")} vCard`)),
     rows, foot);
 
-  async function load() {
-    const asked = { page, size: SIZE, sort: sort.value };
-    if (words.value.trim()) asked.search = words.value.trim();
-    try {
-      const found = await post(`${PEOPLE}/search`, asked);
-      const { total_count: total, total_pages: pages } = found.pagination;
-      const none = asked.search ? h("p", null, t("no such contact")) : [h("p", null, t("no contacts")), h("p", null, t("no contacts next"))];
-      show(rows, found.data.length ? found.data.map(row) : h("li", { class: "empty" }, none));
-      show(foot, total > SIZE && [
-        button("←", () => (page--, load()), { disabled: page <= 1, "aria-label": t("previous page") }),
-        h("span", null, `${page} / ${count(pages)} · ${count(total)}`),
-        button("→", () => (page++, load()), { disabled: page >= pages, "aria-label": t("next page") })]);
-    } catch (error) {
-      show(rows, h("li", { class: "fault" }, error.message));
-    }
-  }
+  const asked = (page) => ({ page, size: SIZE, sort: sort.value, search: words.value.trim() || undefined });
+  const none = () => (words.value.trim() ? h("p", null, t("no such contact")) : [h("p", null, t("no contacts")), h("p", null, t("no contacts next"))]);
+  const load = pages(rows, foot, (page) => post(`${PEOPLE}/search`, asked(page)), row, none);
   load();
 }
 

@@ -2,14 +2,14 @@
 import { get } from "./api.js";
 import { button, h, show } from "./dom.js";
 import { fillDelivery, state } from "./event.js";
-import { count, exact, until, when } from "./format.js";
+import { exact, until, when } from "./format.js";
+import { pages } from "./pages.js";
 import { t } from "./words.js";
 
 const SIZE = 50;
 
 // Shows them in `place`; what is given back reads them anew.
 export function openDeliveries(place, path, changed) {
-  let page = 1;
   let status = "";
   const rows = h("ul", { class: "deliveries" });
   const foot = h("div", { class: "row pager" });
@@ -19,29 +19,8 @@ export function openDeliveries(place, path, changed) {
 
   function choose(one) {
     status = one;
-    page = 1;
     tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab.dataset.status === one)));
-    load();
-  }
-
-  async function load() {
-    try {
-      const found = await get(`${path}/deliveries?size=${SIZE}&page=${page}${status && `&status=${status}`}`);
-      const { total_count: total, total_pages: pages } = found.pagination;
-      show(rows, found.data.length ? found.data.map(row) : h("li", { class: "empty" }, t(status ? "no deliveries of status" : "no deliveries")));
-      show(foot, total > 0 && [
-        button("←", () => turn(-1), { disabled: page <= 1, "aria-label": t("previous page") }),
-        h("span", null, `${page} / ${count(pages)} · ${count(total)}`),
-        button("→", () => turn(1), { disabled: page >= pages, "aria-label": t("next page") }),
-      ]);
-    } catch (error) {
-      show(rows, h("li", { class: "fault" }, error.message));
-    }
-  }
-
-  function turn(by) {
-    page += by;
-    load();
+    load(1);
   }
 
   function row(one) {
@@ -55,6 +34,7 @@ export function openDeliveries(place, path, changed) {
     return h("li", null, details);
   }
 
+  const load = pages(rows, foot, (page) => get(`${path}/deliveries?size=${SIZE}&page=${page}${status && `&status=${status}`}`), row, () => t(status ? "no deliveries of status" : "no deliveries"));
   load();
-  return load;
+  return () => load();
 }

@@ -1,6 +1,7 @@
 // One event, opened: its payload and its deliveries; and one delivery with its attempts.
 import { get, post } from "./api.js";
-import { button, h, show, toast } from "./dom.js";
+import { doing, h, show, toast } from "./dom.js";
+import { filesOf } from "./files.js";
 import { exact, until, when } from "./format.js";
 import { t } from "./words.js";
 
@@ -16,8 +17,11 @@ export async function fillEvent(place, id) {
   show(place, h("p", { class: "hint" }, t("loading")));
   try {
     const event = (await get(`v2/api/events/${encodeURIComponent(id)}`)).data;
+    const files = h("div");
+    if (event.topic.startsWith("sms.") && event.payload?.data?.type === "MMS") fillFiles(files, event.payload.data.id);
     show(
       place,
+      files,
       h("h4", null, t("deliveries")),
       event.deliveries.length
         ? h("ul", { class: "plain" }, event.deliveries.map(deliveryLine))
@@ -28,6 +32,12 @@ export async function fillEvent(place, id) {
   } catch (error) {
     show(place, h("p", { class: "fault" }, error.message));
   }
+}
+
+// For who may read what was said.
+async function fillFiles(place, text) {
+  const found = await get(`v2/api/conversations/items/${encodeURIComponent(text)}`).catch(() => null);
+  if (found) show(place, filesOf(found.data));
 }
 
 function deliveryLine(one) {
@@ -56,18 +66,15 @@ export async function fillDelivery(place, id, changed = () => {}) {
   try {
     const one = (await get(`v2/api/deliveries/${encodeURIComponent(id)}`)).data;
     const again = async () => {
-      try {
-        await post(`v2/api/deliveries/${encodeURIComponent(id)}/retry`);
-        toast(t("queued again"));
-        await tried(id, one.attempts.length);
-        changed();
-      } catch (error) {
-        toast(error.message, "bad");
-      }
+      await post(`v2/api/deliveries/${encodeURIComponent(id)}/retry`);
+      toast(t("queued again"));
+      await tried(id, one.attempts.length);
+      changed();
+      await fillDelivery(place, id, changed);
     };
     show(
       place,
-      h("div", { class: "row" }, button(t("retry"), again), h("code", null, one.event_id)),
+      h("div", { class: "row" }, doing(t("retry"), again), h("code", null, one.event_id)),
       one.attempts.length ? one.attempts.map(attempt).reverse() : h("p", { class: "hint" }, t("not attempted")),
       h("details", null, h("summary", null, t("request")), one.payload === null ? h("p", { class: "hint" }, t("expunged")) : json(one.payload)),
     );

@@ -44,6 +44,7 @@ export function result(name) {
 }
 
 export function bytes(number) {
+  if (number < 1000) return new Intl.NumberFormat(language(), { style: "unit", unit: "byte", unitDisplay: "long" }).format(number);
   const [unit, size] = [["terabyte", 1e12], ["gigabyte", 1e9], ["megabyte", 1e6]].find(([, least]) => number >= least) ?? ["kilobyte", 1e3];
   return new Intl.NumberFormat(language(), { style: "unit", unit, maximumFractionDigits: 1 }).format(number / size);
 }

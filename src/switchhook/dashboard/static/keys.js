@@ -1,8 +1,8 @@
 // API keys: who may do what here. A new key is on the page only while its dialog is open.
 import { get, post, remove } from "./api.js";
-import { button, dialog, field, h, show, toast } from "./dom.js";
+import { button, field, h, show, toast } from "./dom.js";
+import { confirm, form, reveal } from "./form.js";
 import { exact, when } from "./format.js";
-import { confirm } from "./webhook_form.js";
 import { t } from "./words.js";
 
 const PATH = "v2/api/keys";
@@ -54,38 +54,20 @@ function make(me, done) {
   const whole = all && h("input", { type: "checkbox", name: "ALL", onchange: (event) => boxes.forEach((box) => (box.disabled = event.target.checked)) });
   const others = h("input", { spellcheck: "false", placeholder: "NOTES_READ, THREADS_READ" });
   const check = (input, label) => h("label", { class: "check" }, input, h("span", null, label));
-  const fault = h("p", { class: "fault", role: "alert" });
 
-  const submit = async (event) => {
-    event.preventDefault();
+  // Sent without a key of idempotency: an answer with a secret is kept nowhere. What was made for an answer that was
+  // lost stands in the list, and can be revoked.
+  const act = async () => {
     const chosen = whole && whole.checked ? ["ALL"] : [...boxes.filter((box) => box.checked).map((box) => box.name), ...others.value.split(/[\s,]+/).filter(Boolean)];
-    if (!chosen.length) {
-      fault.textContent = t("choose a scope");
-      return;
-    }
-    try {
-      const { data } = await post(PATH, { name: name.value.trim(), scopes: chosen });
-      box.close();
-      done();
-      showKey(data.key);
-    } catch (error) {
-      fault.textContent = error.message;
-    }
+    if (!chosen.length) throw new Error(t("choose a scope"));
+    return (await post(PATH, { name: name.value.trim(), scopes: chosen })).data.key;
   };
-  const box = dialog(t("new key"), h("form", { onsubmit: submit },
+  form(t("new key"), [
     field(t("name"), name),
     h("fieldset", null, h("legend", null, t("scopes")), whole && check(whole, t("scope all")), usual.map((scope, index) => check(boxes[index], scope))),
-    field(t("other scopes"), others, t("scopes hint")),
-    fault,
-    h("div", { class: "row end" }, button(t("cancel"), () => box.close()), h("button", { type: "submit", class: "first" }, t("create")))));
+    field(t("other scopes"), others, t("scopes hint"))], act, { label: t("create"), then: (key) => {
+    done();
+    reveal(t("new key"), h("p", { class: "warning" }, t("key once")), t("api key"), key);
+  } });
   name.focus();
-}
-
-function showKey(key) {
-  const input = h("input", { readonly: true, value: key, class: "secret", onfocus: (event) => event.target.select() });
-  const copy = button(t("copy"), async () => {
-    input.select();
-    await navigator.clipboard?.writeText(key).then(() => toast(t("copied")), () => {});
-  });
-  const box = dialog(t("new key"), h("p", { class: "warning" }, t("key once")), field(t("api key"), input), h("div", { class: "row end" }, copy, button(t("close"), () => box.close(), { class: "first" })));
 }

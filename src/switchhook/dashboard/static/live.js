@@ -6,6 +6,8 @@ import { fillEvent } from "./event.js";
 import { t } from "./words.js";
 
 const MOST = 200; // rows kept; what is older lies with the webhooks
+const SOON = 300; // ms, in which all that is told of calls leads to one look at them
+const AGAIN = 3000; // ms, until a connection that was refused is made anew
 
 export function open(place, _, me) {
   const list = h("ol", { class: "events", "aria-live": "polite", "aria-relevant": "additions", "aria-label": t("events") });
@@ -48,8 +50,12 @@ export function open(place, _, me) {
   function add(event) {
     if (seen.has(event.id)) return;
     seen.add(event.id);
+    put(row(event));
+  }
+
+  function put(line) {
     empty.hidden = true;
-    list.prepend(row(event));
+    list.prepend(line);
     while (list.children.length > MOST) {
       seen.delete(list.lastChild.dataset.id);
       list.lastChild.remove();
@@ -66,16 +72,29 @@ export function open(place, _, me) {
     return h("li", { "data-topic": event.topic, "data-id": event.id, hidden: !fits(event.topic) }, details);
   }
 
-  const source = new EventSource(url("v2/api/events/stream?recent=50"));
-  source.addEventListener("open", () => light("good", t("connected")));
-  source.addEventListener("error", () => light("bad", t("reconnecting")));
-  source.addEventListener("event", (message) => {
-    const event = JSON.parse(message.data);
-    if (held) held = [...held.slice(1 - MOST), event];
-    else add(event);
-    if (event.topic.startsWith("call.")) look();
-  });
-  source.addEventListener("gap", () => list.prepend(h("li", { class: "gap", "data-topic": "", "data-id": "" }, t("gap"))));
+  let source = null;
+  let again = null;
+  let soon = null;
+
+  function connect() {
+    source = new EventSource(url("v2/api/events/stream?recent=50"));
+    source.addEventListener("open", () => light("good", t("connected")));
+    source.addEventListener("error", () => {
+      light("bad", t("reconnecting"));
+      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again
+      // Refused: it may be over with the session, which the look at who is signed in tells.
+      get("v2/api/me").catch(() => {});
+      again = setTimeout(connect, AGAIN);
+    });
+    source.addEventListener("event", (message) => {
+      const event = JSON.parse(message.data);
+      if (held) held = [...held.slice(1 - MOST), event];
+      else add(event);
+      if (event.topic.startsWith("call.")) soon ??= setTimeout(look, SOON);
+    });
+    source.addEventListener("gap", () => put(h("li", { class: "gap", "data-topic": "", "data-id": "" }, t("gap"))));
+  }
+  connect();
 
   function light(kind, text) {
     status.className = `link ${kind}`;
@@ -83,15 +102,23 @@ export function open(place, _, me) {
   }
 
   async function look() {
+    clearTimeout(soon);
+    soon = null;
     if (!mayCalls) return;
-    const found = (await get("v2/api/calls/active").catch(() => ({ data: [] }))).data;
-    show(ringing, found.length ? found.map(call) : h("li", { class: "hint" }, t("no ringing")));
+    try {
+      const found = (await get("v2/api/calls/active")).data;
+      show(ringing, found.length ? found.map(call) : h("li", { class: "hint" }, t("no ringing")));
+    } catch (error) {
+      show(ringing, h("li", { class: "fault" }, error.message));
+    }
   }
 
   look();
   const timer = setInterval(look, 3000);
   return () => {
     source.close();
+    clearTimeout(again);
+    clearTimeout(soon);
     clearInterval(timer);
   };
 }

@@ -1,9 +1,9 @@
 // The list of endpoints, each with its health at a glance.
 import { get } from "./api.js";
-import { button, h, show } from "./dom.js";
+import { doing, h, show } from "./dom.js";
 import { count, exact, percent, until } from "./format.js";
 import { latencyPlot, successPlot } from "./plots.js";
-import { edit } from "./webhook_form.js";
+import { edit, ofFirstVersion } from "./webhook_form.js";
 import { t } from "./words.js";
 
 export function condition(one) {
@@ -15,19 +15,21 @@ export function condition(one) {
 export function open(place) {
   const list = h("ul", { class: "cards" });
   const add = () => edit(null, (made) => (location.hash = `#/webhooks/${made.id}`));
-  show(place, h("div", { class: "head" }, h("h1", null, t("webhooks")), h("span", { class: "space" }), button(t("new webhook"), add, { class: "first" })), list);
+  show(place, h("div", { class: "head" }, h("h1", null, t("webhooks")), h("span", { class: "space" }), doing(t("new webhook"), add, { class: "first" })), list);
 
   // Only what is in sight asks for its health.
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       watch.unobserve(entry.target);
       fillHealth(entry.target.querySelector(".health"), entry.target.dataset.id);
+      if (entry.target.dataset.version) fillCondition(entry.target);
     }
   });
 
-  get("v2/api/webhooks").then(({ data }) => {
+  Promise.all([get("v2/api/webhooks"), get("v1/api/webhooks")]).then((lists) => {
+    const data = lists.flatMap((one) => one.data);
     if (!data.length) {
-      show(list, h("li", { class: "empty" }, h("p", null, t("no webhooks")), h("p", null, t("no webhooks next")), button(t("new webhook"), add, { class: "first" })));
+      show(list, h("li", { class: "empty" }, h("p", null, t("no webhooks")), h("p", null, t("no webhooks next")), doing(t("new webhook"), add, { class: "first" })));
       return;
     }
     show(list, data.map(card));
@@ -38,12 +40,27 @@ export function open(place) {
 
 function card(one) {
   const [kind, text] = condition(one);
-  return h("li", { class: "card", "data-id": one.id },
+  return h("li", { class: "card", "data-id": one.id, "data-version": ofFirstVersion(one) ? "v1" : null },
     h("div", { class: "about" },
       h("a", { href: `#/webhooks/${one.id}`, class: "name" }, one.description || one.url),
       one.description && h("code", { class: "address" }, one.url),
-      h("p", { class: "row" }, h("span", { class: `state ${kind}` }, text), h("span", { class: "hint" }, one.topics.length > 3 ? `${one.topics.length} ${t("topics")}` : one.topics.join(", ")))),
+      h("p", { class: "row" }, h("span", { class: `state ${kind}` }, text), version(one), h("span", { class: "hint" }, one.topics.length > 3 ? `${one.topics.length} ${t("topics")}` : one.topics.join(", ")))),
     h("div", { class: "health" }));
+}
+
+// The list of the first version does not say whether an endpoint is paused.
+async function fillCondition(card) {
+  const found = await get(`v2/api/webhooks/${card.dataset.id}`).catch(() => null);
+  if (!found) return;
+  const [kind, text] = condition(found.data);
+  const place = card.querySelector(".state");
+  place.className = `state ${kind}`;
+  place.textContent = text;
+}
+
+// What tells an endpoint of the first version from the others.
+export function version(one) {
+  return ofFirstVersion(one) && [h("span", { class: "tag", title: t("v1 hint") }, "v1"), h("span", { class: "hint" }, one.allo_number)];
 }
 
 export async function fillHealth(place, id, hours = 24) {
