@@ -1,9 +1,13 @@
 """Recordings: two voices on one clock, whole after a crash."""
 
 import array
+from collections import defaultdict
+from itertools import groupby
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from switchhook.media.recording import Recorder, Track, interleave, part_seconds, to_mp3
 from switchhook.media.tones import RATE, beep, read_wav, silence, sound, tone
@@ -101,3 +105,66 @@ def test_a_file_that_cannot_be_played_says_why(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_bytes(b"RIFFnothing")
     with pytest.raises(ValueError, match="not a WAV file"):
         read_wav(tmp_path / "x.wav")
+
+
+FRAME = RATE // 50
+
+
+def heard(lost: set[int], delays: list[int], phase: int, count: int) -> list[int]:
+    """The number of the frame at each sample of a track, 0 where there is silence.
+
+    Frame n is whole at 20 + 20 n ms and comes `delays[n]` ms later, in order, the last ones at once; every
+    20 ms what has come is laid.
+    """
+    track, due = Track(), 0
+    ticks: dict[int, list[int]] = defaultdict(list)
+    for number in range(count):
+        due = max(due, 20 + number * 20 + (delays[number % len(delays)] if number < 200 else 0))
+        if number not in lost:
+            ticks[max(0, -((phase - due) // 20))].append(number + 1)
+    for tick, come in ticks.items():
+        samples = array.array("h", [number for number in come for _ in range(FRAME)])
+        track.lay(samples.tobytes(), (20 * tick + phase) / 1000)
+    return list(track.take(track.pending))
+
+
+@settings(deadline=None)
+@given(
+    lost=st.sets(st.integers(1, 399), max_size=40),
+    delays=st.lists(st.integers(0, 60), min_size=1, max_size=50),
+    phase=st.integers(0, 19),
+)
+def test_what_the_network_has_lost_and_delayed_moves_no_voice(
+    lost: set[int], delays: list[int], phase: int
+) -> None:
+    samples = heard(lost, delays, phase, 450)
+    numbers = [number for number, _ in groupby(samples) if number]
+    assert numbers == sorted(numbers)
+    assert lost.isdisjoint(number - 1 for number in numbers)
+    assert len(numbers) >= 450 - len(lost) - 4  # what came too late at first gives way
+    assert {450 - number for number in range(10)} <= set(numbers)
+    begins = {number: samples.index(number) - (number - 1) * FRAME for number in range(441, 451)}
+    assert all(abs(off) <= 2 * FRAME for off in begins.values()), begins
+
+
+def test_silence_comes_where_the_frame_was_lost() -> None:
+    samples = heard({30, 31, 32}, [0], 0, 100)
+    assert samples[30 * FRAME : 34 * FRAME] == [0] * 3 * FRAME + [34] * FRAME
+
+
+def test_who_is_early_gives_up_a_quiet_moment() -> None:
+    track = Track()
+    track.lay(pcm(1000, 0.02), 0.05)  # the first frame was late by 30 ms
+    for frame in range(2, 100):
+        track.lay(pcm(0 if frame == 60 else 1000, 0.02), frame * 0.02)
+    assert track.end == pytest.approx(99 * FRAME, abs=FRAME)
+    assert 0 not in list(track.take(track.pending))[FRAME * 3 :]
+
+
+def test_what_is_not_settled_is_not_written_yet() -> None:
+    track = Track()
+    for frame in range(1, 11):
+        track.lay(pcm(1, 0.02), frame * 0.02)
+    assert track.settled == track.pending == 10 * FRAME
+    track.lay(pcm(2, 0.02), 0.26)
+    assert (track.settled, track.pending) == (10 * FRAME, 11 * FRAME)

@@ -55,6 +55,7 @@ class World:
         self.out: list[tuple[Flow, Message]] = []
         self.inside: list[Message] = []
         self.digits: list[tuple[str, str]] = []
+        self.ending: list[str] = []
 
     def send(self, flow: Flow, data: bytes) -> None:
         try:
@@ -62,8 +63,9 @@ class World:
         except Malformed:  # an answer to what was malformed says it back
             self.out.append((flow, Message(status=int(data.split()[1]))))
 
-    def send_inside(self, data: bytes) -> None:
+    def send_inside(self, data: bytes, ending: str = "") -> None:
         self.inside.append(parse(data))
+        self.ending.append(ending)
 
     def digit(self, token: str, digit: str) -> None:
         self.digits.append((token, digit))
@@ -454,6 +456,19 @@ async def test_a_call_that_is_over_is_forgotten_after_a_while() -> None:
     await world.clock.advance(33)
     world.proxy.sweep()
     assert world.hear(within(sent[1], "BYE")) == [481]
+
+
+async def test_only_what_ends_a_call_that_is_up_waits_for_its_turn() -> None:
+    world = World()
+    token, found = world.invited()
+    sent = world.say(answered(found, 200))
+    assert sent is not None
+    for method, ending in (("ACK", ""), ("INFO", ""), ("BYE", token)):
+        world.hear(within(sent[1], method))
+        assert (world.inside[-1].method, world.ending[-1]) == (method, ending)
+    world.proxy.closed(token)
+    world.hear(within(sent[1], "BYE"))  # sent again: the stack knows what it answered
+    assert world.ending[-1] == ""
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import struct
 import time
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import lameenc
@@ -22,19 +23,48 @@ from switchhook.media.peaks import Peaks, beside
 from switchhook.media.tones import RATE
 
 _JITTER = RATE // 5  # audio up to 200 ms late is still taken as following on; later, the gap was real silence
+_FRAME = RATE // 50  # off by up to 20 ms is what reading every 20 ms does
+_SURE = 0.3  # seconds after which what is late was lost, and what is early will stay so
+_EARLY = RATE // 25  # ahead by 40 ms, a voice is cut also where it is not quiet
+_QUIET = 300  # the greatest amplitude of a quiet moment, of 32767
 _FLUSH = RATE * 2 // 5  # append in pieces of 0.4 s: one write instead of twenty
 _LAG = RATE // 2  # how far one voice may be behind the other before it counts as silent
 _HEADER = 44
 _BITRATE = 32
 
 
+@dataclass
+class _Off:
+    """By how many samples what comes is late (or early, below zero), and since when."""
+
+    least: int = 0  # in all that time
+    since: int = 0  # the sample at which it began
+    began: float = 0.0  # seconds
+
+    def by(self, late: int, end: int, at: float) -> int:
+        """Take note of what begins so late at the sample `end`; by how much it must be moved now, if at all."""
+        if abs(late) <= _FRAME:
+            self.least = 0
+        elif self.least * late <= 0:  # it was right until now, or off the other way
+            self.least, self.since, self.began = late, end, at
+        else:
+            self.least = min(self.least, late, key=abs)
+        return self.least if self.least and at - self.began >= _SURE else 0
+
+
 class Track:
-    """One voice, laid on the call's clock: what came late follows on, a real gap becomes silence."""
+    """One voice, laid on the call's clock: what came late follows on, a real gap becomes silence.
+
+    Frames that the network lost leave no gap in what comes: it only seems to be late from then on. So what has been
+    late for longer than a delay lasts gets silence where that began, and what has been early that long gives up as
+    much, of a quiet moment if there is one.
+    """
 
     def __init__(self) -> None:
         self.end = 0  # samples laid so far, silence included
         self._silent = True  # the last thing laid was silence: there is no voice to follow on
         self._pending = array("h")
+        self._off = _Off()
 
     def lay(self, pcm: bytes, at: float) -> None:
         """Add 16-bit mono PCM whose last sample was heard `at` seconds after the recording began."""
@@ -46,6 +76,15 @@ class Track:
         if self._silent or begin - self.end > _JITTER:
             self.fill(begin)
         self._silent = False
+        off = self._off.by(begin - self.end, self.end, at)
+        if off > 0:
+            where = max(0, len(self._pending) - (self.end - self._off.since))
+            self._pending[where:where] = array("h", bytes(2 * off))
+            self.end += off
+            self._off = _Off()
+        elif off < 0 and (off <= -_EARLY or max(map(abs, samples)) < _QUIET):
+            del samples[:-off]
+            self._off = _Off()
         self._pending.extend(samples)
         self.end += len(samples)
 
@@ -60,6 +99,11 @@ class Track:
     def pending(self) -> int:
         """Samples that were laid and not taken."""
         return len(self._pending)
+
+    @property
+    def settled(self) -> int:
+        """Those of them into which no silence may come any more."""
+        return max(0, len(self._pending) - (self.end - self._off.since if self._off.least > 0 else 0))
 
     def take(self, count: int) -> "array[int]":
         """The next `count` samples; there must be as many."""
@@ -112,7 +156,7 @@ class Recorder:
         floor = round(at * RATE) - _LAG
         self._left.fill(floor)
         self._right.fill(floor)
-        self._write(min(self._left.pending, self._right.pending))
+        self._write(min(self._left.settled, self._right.settled))
 
     def _write(self, count: int) -> None:
         if count:

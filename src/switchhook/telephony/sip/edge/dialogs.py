@@ -39,6 +39,11 @@ class Dialog:
     over: float | None = None
     sent: set[tuple[str, str]] = field(default_factory=set)  # outward by a connection: branches and methods
 
+    @property
+    def up(self) -> bool:
+        """Whether it has been answered and has not ended."""
+        return self.answered and self.over is None
+
 
 class Dialogs:
     """All of them."""

@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge.account import REGISTERED, REGISTERING, TrunkAccount
 from switchhook.telephony.sip.edge.digest import Guard
 from switchhook.telephony.sip.edge.doorman import REALM, Doorman
+from switchhook.telephony.sip.edge.ends import Ends
 from switchhook.telephony.sip.edge.flows import UDP, Flow
 from switchhook.telephony.sip.edge.outside import LEG, USER, flow_of, spread
 from switchhook.telephony.sip.edge.proxy import Proxy
@@ -48,6 +50,7 @@ class FrontedBackend(BaresipBackend):
         self._tokens: dict[int, str] = {}
         self._handles: dict[str, int] = {}
         self._timers: dict[str, Timer] = {}
+        self._ends = Ends(self._clock)
         self._saved = 0
         self._file: Path | None = None
         self._watch = Watch()
@@ -100,6 +103,7 @@ class FrontedBackend(BaresipBackend):
         """See `backend.Backend.shut`."""
         for timer in self._timers.values():
             timer.cancel()
+        self._ends.close()
         await super().shut()
         await self._transports.close()
 
@@ -134,8 +138,16 @@ class FrontedBackend(BaresipBackend):
 
     async def drop(self, handle: int, status: int = 486) -> None:
         """See `backend.Backend.drop`."""
-        self._proxy.refuse(self._tokens.get(handle, ""), status)
-        await super().drop(handle)
+        token = self._tokens.get(handle, "")
+        self._proxy.refuse(token, status)
+        if self._proxy.up(token):
+            self._ends.ask((token, "ours"), partial(self._hang_up, handle))
+        else:
+            await super().drop(handle)
+
+    def _hang_up(self, handle: int) -> bool:
+        self._spawn(super().drop(handle))
+        return handle in self._calls
 
     def ring(self, handle: int) -> None:
         """See `backend.Backend.ring`."""
@@ -164,6 +176,8 @@ class FrontedBackend(BaresipBackend):
         token = self._tokens.pop(handle, "")
         self._handles.pop(token, None)
         self._proxy.closed(token)
+        self._ends.over((token, "ours"))
+        self._ends.over((token, "theirs"))
 
     # ------------------------------------------------------------ what the proxy wants
 
@@ -171,9 +185,17 @@ class FrontedBackend(BaresipBackend):
         """See `proxy.Wire`."""
         self._transports.send(flow, data)
 
-    def send_inside(self, data: bytes) -> None:
+    def send_inside(self, data: bytes, ending: str = "") -> None:
         """See `proxy.Wire`."""
-        self._transports.send_inside(data)
+
+        def send() -> bool:
+            self._transports.send_inside(data)
+            return ending in self._handles
+
+        if ending:
+            self._ends.ask((ending, "theirs"), send)
+        else:
+            send()
 
     def digit(self, token: str, digit: str) -> None:
         """See `proxy.Wire`."""

@@ -46,8 +46,8 @@ class Wire(Protocol):
     def send(self, flow: Flow, data: bytes) -> None:
         """To a peer outside. What cannot be sent comes back by `Proxy.unsent`."""
 
-    def send_inside(self, data: bytes) -> None:
-        """To the stack."""
+    def send_inside(self, data: bytes, ending: str = "") -> None:
+        """To the stack; what ends a call that is up, `ending`, when it is its turn."""
 
     def digit(self, token: str, digit: str) -> None:
         """A key was pressed in that call."""
@@ -93,6 +93,11 @@ class Proxy:
         dialog = self._dialogs.of(token)
         if dialog is not None:
             dialog.wanted = status
+
+    def up(self, token: str) -> bool:
+        """Whether that call has been answered, and has not ended."""
+        dialog = self._dialogs.of(token)
+        return dialog is not None and dialog.up
 
     def closed(self, token: str) -> None:
         """The stack has forgotten that call."""
@@ -245,7 +250,8 @@ class Proxy:
             request.headers.append((LEG, dialog.token))
             if user:
                 request.headers.append((USER, user))
-        self._wire.send_inside(request.encode())
+        ends = request.method == "BYE" and dialog.up
+        self._wire.send_inside(request.encode(), dialog.token if ends else "")
 
     def _response_from_outside(self, response: Message) -> None:
         via = vias.top(response)
