@@ -1,0 +1,177 @@
+"""A terminal in a scratch folder: it runs the lines that a page shows, with what stands for the reader's own put in."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any
+from urllib.request import Request, urlopen
+
+from tests.documentation.warm import CLIENT
+
+WAIT = 120  # seconds for anything that has to come; it comes in a fraction of one
+# What stays in the foreground until it is ended, and what it says when it works.
+STAYS = {r"switchhook serve\b": "ready ", r"switchhook listen\b": "signing with "}
+
+
+def lines_of(text: str) -> list[str]:
+    """The commands of a block: continued lines are one, comments and empty lines none."""
+    joined = re.sub(r"\\\n\s*", "", text)
+    return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of 127.0.0.1 that nobody has."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Receiver(ThreadingHTTPServer):
+    """Somebody's endpoint: takes everything, keeps headers and body."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Takes)
+        self.port: int = self.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.caught: Queue[tuple[dict[str, str], bytes]] = Queue()
+        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop taking."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+
+
+class _Takes(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Terminal:
+    """Runs one page. `stands_for` tells what the reader puts in place of a name in capitals, or of an address."""
+
+    def __init__(self, folder: Path, warm: Path) -> None:
+        """`folder` is empty; `warm` is the socket of `tests/documentation/warm.py`."""
+        self.folder = folder
+        self.port = free_port()
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("SWITCHHOOK_")}
+        self.env["PATH"] = f"{folder / '.venv' / 'bin'}:{os.environ['PATH']}"
+        self.env["SWITCHHOOK_PORT"] = str(self.port)
+        self.env["SWITCHHOOK_URL"] = self.url = f"http://127.0.0.1:{self.port}"
+        self.env |= {"SWITCHHOOK_RATE_LIMITS": "off", "SWITCHHOOK_TRANSCRIPTS_ENGINE": "off"}
+        self.stands_for: dict[str, str | Callable[[], str]] = {"8080": str(self.port)}
+        self._staying: list[tuple[str, subprocess.Popen[bytes], Path]] = []
+        program = folder / ".venv" / "bin" / "switchhook"
+        program.parent.mkdir(parents=True)
+        program.write_text(CLIENT.format(python=sys.executable, socket=str(warm)))
+        program.chmod(0o755)
+
+    def run(self, line: str) -> str:
+        """Run a command; what it printed, or of one that stays the line that says it works.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        for written, here in self.stands_for.items():
+            if written in line:
+                line = line.replace(written, here if isinstance(here, str) else here())
+        exported = re.fullmatch(r"export (\w+)=(\S+)", line)
+        if exported:
+            self.env[exported[1]] = exported[2]
+            return ""
+        for stays, sign in STAYS.items():
+            if re.search(stays, line):
+                return self._stay(line, sign)
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=self.folder,
+            env=self.env,
+            input="y\n",  # to whoever asks whether that is meant
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _stay(self, line: str, sign: str) -> str:
+        kind = line.split("switchhook ")[1].split(maxsplit=1)[0]
+        self.end(kind)  # a person would need its port, too
+        out = self.folder / f"{kind}.log"
+        with out.open("wb") as file:
+            child = subprocess.Popen(
+                [
+                    "bash",
+                    "-c",
+                    f"exec {line}" if "=" not in line.split(maxsplit=1)[0] else f"exec env {line}",
+                ],
+                cwd=self.folder,
+                env=self.env,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self._staying.append((kind, child, out))
+        ended = threading.Event()
+        for _ in range(WAIT * 20):
+            said = [one for one in out.read_text(errors="replace").splitlines() if one.startswith(sign)]
+            if said:
+                return said[0] + "\n"
+            assert child.poll() is None, f"{line}\n{out.read_text(errors='replace')}"
+            ended.wait(0.05)
+        raise AssertionError(f"{line} does not say {sign!r}: {out.read_text(errors='replace')}")
+
+    def log(self, kind: str) -> str:
+        """What the `serve` or `listen` that was started last has printed so far."""
+        return (self.folder / f"{kind}.log").read_text(errors="replace")
+
+    def end(self, kind: str = "") -> None:
+        """End what stays, of one kind or all of it, as Ctrl-C or a service manager does."""
+        for one in [one for one in self._staying if not kind or one[0] == kind]:
+            self._staying.remove(one)
+            name, child, out = one
+            child.send_signal(signal.SIGTERM if name == "serve" else signal.SIGINT)
+            try:
+                code = child.wait(WAIT)
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+            assert code in (0, 130), f"{name} ended with {code}: {out.read_text(errors='replace')}"
+
+    def call(self, method: str, path: str, body: object = None, *, key: str = "") -> Any:
+        """A request to the server of the page; its decoded answer."""
+        key = key or (self.folder / "switchhook-data" / "admin.key").read_text().strip()
+        request = Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Api-Key {key}", "Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=WAIT) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def fill(self, table: Mapping[str, str | Callable[[], str]]) -> None:
+        """Say what stands for what; the longest names are put in first."""
+        self.stands_for = dict(sorted((self.stands_for | dict(table)).items(), key=lambda one: -len(one[0])))
