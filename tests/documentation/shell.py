@@ -76,6 +76,7 @@ class Terminal:
         self.port = free_port()
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("SWITCHHOOK_")}
         self.env["PATH"] = f"{folder / '.venv' / 'bin'}:{os.environ['PATH']}"
+        self.env["HOME"] = str(folder)
         self.env["SWITCHHOOK_PORT"] = str(self.port)
         self.env["SWITCHHOOK_URL"] = self.url = f"http://127.0.0.1:{self.port}"
         self.env |= {"SWITCHHOOK_RATE_LIMITS": "off", "SWITCHHOOK_TRANSCRIPTS_ENGINE": "off"}

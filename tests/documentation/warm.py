@@ -28,7 +28,10 @@ with socket.socket(socket.AF_UNIX) as door:
 
 
 def main() -> None:
+    from switchhook.cli import cli
     from switchhook.cli import main as run
+
+    list(cli.commands.values())  # each is imported when it is asked for
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
