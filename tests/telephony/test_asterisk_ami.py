@@ -10,7 +10,8 @@ import pytest
 from switchhook.clock import ManualClock
 from switchhook.telephony.asterisk.ami import LONGEST, QUIET, AmiSession, parse
 from switchhook.telephony.asterisk.connector import Connector
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.session import Access
+from switchhook.telephony.watching import ConnectionLost, Refused
 from switchhook.workspace.facts import Ended
 from tests.telephony.asterisk_desk import Desk, at_desk, has_completed, is_up, open_desk, until
 from tests.telephony.asterisk_peer import Manager

@@ -19,7 +19,8 @@ from switchhook.telephony.asterisk.ari_links import Links
 from switchhook.telephony.asterisk.calls import Calls
 from switchhook.telephony.asterisk.connector import Connector
 from switchhook.telephony.asterisk.happenings import Dialled, DialOver, Happening, Linked
-from switchhook.telephony.asterisk.session import Access, ConnectionLost
+from switchhook.telephony.asterisk.session import Access
+from switchhook.telephony.watching import ConnectionLost
 from switchhook.workspace.calls import Draft
 from switchhook.workspace.facts import Answered, EndCause, Ended, LegEnded, Offered, Ringing
 from tests.telephony.ari_peer import Ari

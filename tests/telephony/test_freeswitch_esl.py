@@ -29,7 +29,8 @@ from switchhook.telephony.freeswitch.esl import (
     rows,
 )
 from switchhook.telephony.freeswitch.happenings import Everything
-from switchhook.telephony.freeswitch.session import Access, ConnectionLost, Refused
+from switchhook.telephony.freeswitch.session import Access
+from switchhook.telephony.watching import ConnectionLost, Refused
 from switchhook.workspace.calls import Limits
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact, Ended

@@ -11,7 +11,8 @@ from switchhook.settings.config import Config
 from switchhook.telephony.asterisk.ami import AmiSession
 from switchhook.telephony.asterisk.ari import AriSession
 from switchhook.telephony.asterisk.names import Kind, Plan, endpoint, resource
-from switchhook.telephony.asterisk.session import ConnectionLost, Looked, Refused
+from switchhook.telephony.asterisk.session import Looked
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 OLDEST = 13
 APART = 2.0  # seconds that its clock may differ from ours

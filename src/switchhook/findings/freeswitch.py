@@ -18,7 +18,7 @@ from switchhook.settings.freeswitch import FreeswitchConfig
 from switchhook.telephony.freeswitch.esl import EslSession
 from switchhook.telephony.freeswitch.happenings import Channel, Everything
 from switchhook.telephony.freeswitch.names import Kind, resource
-from switchhook.telephony.freeswitch.session import ConnectionLost, Refused
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 OLDEST = (1, 8)
 APART = 2.0  # seconds that its clock may differ from ours

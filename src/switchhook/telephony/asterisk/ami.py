@@ -19,7 +19,8 @@ from typing import TypeVar
 from switchhook.clock import Clock, Deadline
 from switchhook.telephony.asterisk.ami_events import as_channel, read
 from switchhook.telephony.asterisk.happenings import Channel, Everything, Happening
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Looked, Refused
+from switchhook.telephony.asterisk.session import Access, Looked
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 log = logging.getLogger(__name__)
 

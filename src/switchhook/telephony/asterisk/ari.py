@@ -26,7 +26,8 @@ from switchhook.telephony.asterisk.ari_events import everything, read
 from switchhook.telephony.asterisk.ari_links import Links
 from switchhook.telephony.asterisk.ari_rest import Rest, authorization, base, refused
 from switchhook.telephony.asterisk.happenings import Everything, Happening
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Looked, Refused
+from switchhook.telephony.asterisk.session import Access, Looked
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 log = logging.getLogger(__name__)
 

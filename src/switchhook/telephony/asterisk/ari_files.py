@@ -9,7 +9,8 @@ from httptools import HttpParserError, HttpResponseParser
 
 from switchhook.clock import Clock, Deadline
 from switchhook.telephony.asterisk.ari_rest import authorization, base, refused
-from switchhook.telephony.asterisk.session import Access, ConnectionLost
+from switchhook.telephony.asterisk.session import Access
+from switchhook.telephony.watching import ConnectionLost
 
 WAIT = 10.0  # seconds for the connection
 QUIET = 30.0  # seconds without a byte until it is given up

@@ -13,7 +13,8 @@ from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy, UrlRefused, parse_target
 from switchhook.delivery.exchange import Exchange, Request, header_block
 from switchhook.delivery.http import Client, Limits, SystemResolver
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.session import Access
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 TIMEOUT = 10.0  # seconds for a whole answer
 LONGEST = 16 * 1024 * 1024  # bytes of one: a channel takes 700

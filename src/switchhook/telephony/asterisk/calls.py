@@ -20,6 +20,7 @@ from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_o
 from switchhook.telephony.asterisk.picture import Picture
 from switchhook.telephony.asterisk.tree import Call, Leg, Move
 from switchhook.telephony.asterisk.wanted import Wanted, chosen, message_at
+from switchhook.telephony.watching import GRACE
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
@@ -34,7 +35,6 @@ from switchhook.workspace.facts import (
     Transferred,
 )
 
-GRACE = 1.0  # seconds that are waited before something is believed to be over
 KEEP = 300.0  # seconds that a call which is over is remembered, so that what comes late begins no other one
 NOBODY = "anonymous"
 MAILBOX = "mailbox"

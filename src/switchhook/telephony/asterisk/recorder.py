@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 
 from switchhook.clock import Clock
 from switchhook.telephony.asterisk.ari_rest import Rest
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.session import Access
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 log = logging.getLogger(__name__)
 

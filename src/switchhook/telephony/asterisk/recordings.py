@@ -23,8 +23,9 @@ from switchhook.clock import Clock
 from switchhook.media.joined import Source, Unreadable, join
 from switchhook.media.recording import to_mp3
 from switchhook.telephony.asterisk.ari_files import NotThere, TooLong, fetch
-from switchhook.telephony.asterisk.session import Access, ConnectionLost, Refused
+from switchhook.telephony.asterisk.session import Access
 from switchhook.telephony.asterisk.wanted import File, Wanted
+from switchhook.telephony.watching import ConnectionLost, Refused
 from switchhook.workspace.facts import AnyFact, Recorded
 
 log = logging.getLogger(__name__)

@@ -4,15 +4,8 @@ from typing import Protocol
 
 import msgspec
 
+from switchhook.telephony import watching
 from switchhook.telephony.asterisk.happenings import Channel, Happening
-
-
-class ConnectionLost(Exception):
-    """Asterisk cannot be reached any more; the text says what happened. To be tried again."""
-
-
-class Refused(Exception):
-    """Asterisk does not let us do what we need; the text says what to change. To be tried again, seldom."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -43,15 +36,8 @@ class Looked(msgspec.Struct, frozen=True):
     endpoints: tuple[str, ...] | None = None
 
 
-class Session(Protocol):
-    """One connection. After any exception it is closed and another one is made."""
-
-    async def open(self) -> None:
-        """Connect, be let in, and ask for all that is up.
-
-        Raises:
-            ConnectionLost, Refused: see there.
-        """
+class Session(watching.Session[Happening], Protocol):
+    """One connection; being let in, it asks for all that is up."""
 
     async def ask(self) -> None:
         """Ask for all that is up once more.
@@ -59,13 +45,3 @@ class Session(Protocol):
         Raises:
             ConnectionLost: see there.
         """
-
-    async def next(self) -> list[Happening]:
-        """What comes next, possibly nothing.
-
-        Raises:
-            ConnectionLost, Refused: see there.
-        """
-
-    async def close(self) -> None:
-        """Hang up."""

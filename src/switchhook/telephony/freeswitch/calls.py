@@ -22,6 +22,7 @@ from switchhook.telephony.freeswitch.picture import Picture
 from switchhook.telephony.freeswitch.tapes import Tape, chosen
 from switchhook.telephony.freeswitch.tree import Call, Leg
 from switchhook.telephony.freeswitch.who import Who
+from switchhook.telephony.watching import GRACE
 from switchhook.workspace.facts import (
     Answered,
     AnyFact,
@@ -35,7 +36,6 @@ from switchhook.workspace.facts import (
     Ringing,
 )
 
-GRACE = 1.0  # seconds that are waited before something is believed to be over
 KEEP = 300.0  # seconds that a call which is over is remembered, so that what comes late begins no other one
 NOBODY = "anonymous"
 MAILBOX = "voicemail"

@@ -30,7 +30,8 @@ from switchhook.telephony.freeswitch.events import (
     text,
 )
 from switchhook.telephony.freeswitch.happenings import Channel, Everything, Happening
-from switchhook.telephony.freeswitch.session import Access, ConnectionLost, Refused
+from switchhook.telephony.freeswitch.session import Access
+from switchhook.telephony.watching import ConnectionLost, Refused
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,8 @@ from typing import Protocol
 
 import msgspec
 
+from switchhook.telephony import watching
 from switchhook.telephony.freeswitch.happenings import Happening
-
-
-class ConnectionLost(Exception):
-    """FreeSWITCH cannot be reached any more; the text says what happened. To be tried again."""
-
-
-class Refused(Exception):
-    """FreeSWITCH does not let us do what we need; the text says what to change. To be tried again, seldom."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -27,15 +20,8 @@ class Access(msgspec.Struct, frozen=True):
         return f"Access({self.host!r}, {self.port}, {self.user!r})"
 
 
-class Session(Protocol):
-    """One connection. After any exception it is closed and another one is made."""
-
-    async def open(self) -> None:
-        """Connect, be let in, and hear of events from now on.
-
-        Raises:
-            ConnectionLost, Refused: see there.
-        """
+class Session(watching.Session[Happening], Protocol):
+    """One connection."""
 
     async def catch_up(self) -> list[Happening]:
         """All that is up (`Everything`), and what happened before and after it was asked for, in order.
@@ -43,13 +29,3 @@ class Session(Protocol):
         Raises:
             ConnectionLost, Refused: see there.
         """
-
-    async def next(self) -> list[Happening]:
-        """What comes next, possibly nothing.
-
-        Raises:
-            ConnectionLost: see there.
-        """
-
-    async def close(self) -> None:
-        """Hang up."""
