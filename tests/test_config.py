@@ -25,8 +25,10 @@ from switchhook.settings.config import (
 from switchhook.settings.dialplan import AgentConfig, KeyConfig, MenuConfig
 from switchhook.settings.freeswitch import FreeswitchConfig
 from switchhook.settings.recordings import check_recordings
+from switchhook.settings.shown import shown
 from switchhook.settings.smpp import SmppConfig
 from switchhook.settings.texts import check_texts
+from switchhook.settings.traces import check_traces
 from switchhook.settings.transcripts import Field
 from switchhook.settings.twilio import TwilioConfig, check_voice
 
@@ -146,6 +148,11 @@ VALUES: dict[str, tuple[Any, str, Any]] = {
     "texts_twilio_url": ("http://127.0.0.1:9", "http://127.0.0.1:9/", "http://127.0.0.1:9"),
     "texts_smpp": (SMPP, json.dumps(SMPP), SmppConfig("smsc.example", "acme", numbers=("+33112345678",))),
     "texts_password": ("secret", "secret", "secret"),
+    "traces_endpoint": ("http://10.0.0.7:4318", "http://10.0.0.7:4318/", "http://10.0.0.7:4318/v1/traces"),
+    "traces_headers": ({"x-token": "a b"}, "x-token=a%20b", {"x-token": "a b"}),
+    "traces_share": (0.1, "0.1", 0.1),
+    "traces_service": ("phone", "phone", "phone"),
+    "traces_attributes": ({"a.b": "c,d"}, "a.b=c%2Cd", {"a.b": "c,d"}),
     "users": (USERS, json.dumps(USERS), (UserConfig("a@example.com", "A", ("sip:a@10.0.0.1",)),)),
     "numbers": (NUMBERS, json.dumps(NUMBERS), (NumberConfig("+33123456789", "Main", (), False, 5),)),
 }
@@ -228,6 +235,19 @@ REFUSED: dict[str, list[tuple[str, str]]] = {
     ],
     "sip_record": [("x", "true or false")],
     "sip_record_key": [("1", "like *1"), ("*abc", "like *1")],
+    "traces_endpoint": [
+        ("collector:4318", "https://"),
+        ("grpc://collector:4317", "https://"),
+        ("http://user:secret@collector:4318", "without a user"),
+    ],
+    "traces_headers": [
+        ("secret", "name=value"),
+        ("a b=secret", "header 1"),
+        ("webhook-id=x", "set by Switchhook"),
+    ],
+    "traces_share": [("1.1", "0 to 1"), ("nan", "0 to 1")],
+    "traces_service": [("", "empty")],
+    "traces_attributes": [("secret", "name=value"), ("=x", "name=value")],
     "transcripts_engine": [("wisper", "auto, off, whisper, openai")],
     "transcripts_wait": [("-1", "0 to 600"), ("601", "0 to 600")],
     "transcripts_threads": [("0", "1 to 64")],
@@ -389,6 +409,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(
     _, text, expected = VALUES[option.name]
     structs = dict.fromkeys(("users", "numbers", "menus", "agents", "summaries_fields"), "[]")
     empty = structs | {"asterisk": "", "freeswitch": "", "twilio": "", "texts_smpp": ""}
+    empty |= {"traces_headers": "", "traces_attributes": ""}
     other = {**empty, "retry_schedule": "0"}.get(option.name)
     if other is None:
         default = option.default
@@ -799,3 +820,44 @@ def test_calls_of_twilio_need_an_account_and_an_address() -> None:
         with pytest.raises(ConfigError, match=says):
             check_voice(load(less, {}))
     assert "'t'" not in repr(load(given, {}))
+
+
+TOKEN = "the-token"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("https://otel.example", "https://otel.example/v1/traces"),
+        ("https://otel.example/", "https://otel.example/v1/traces"),
+        ("https://otel.example/otlp/v1/traces", "https://otel.example/otlp/v1/traces"),
+        ("", ""),
+    ],
+)
+def test_a_collector_without_a_path_has_that_of_otlp(given: str, stored: str) -> None:
+    assert load({"traces_endpoint": given}, {}).traces_endpoint == stored
+
+
+@pytest.mark.parametrize("name", ["traces_headers", "traces_share", "traces_service", "traces_attributes"])
+def test_settings_of_traces_that_do_nothing_are_refused(name: str) -> None:
+    value = VALUES[name][0]
+    check_traces(load({name: value, "traces_endpoint": "http://10.0.0.7:4318"}, {}))
+    with pytest.raises(ConfigError, match="there are no traces; name a collector"):
+        check_traces(load({name: value}, {}))
+
+
+def test_a_collectors_token_is_shown_to_nobody() -> None:
+    config = load(
+        {"traces_endpoint": f"https://otel.example/?t={TOKEN}", "traces_headers": f"authorization={TOKEN}"},
+        {},
+    )
+    assert config.traces_headers == {"authorization": TOKEN}
+    assert TOKEN not in repr(config)
+    assert TOKEN not in repr(shown(config))
+    for wrong in (f"{TOKEN}", f"{TOKEN} x=y", f"a={TOKEN},webhook-id={TOKEN}", f"a=%0d{TOKEN}"):
+        with pytest.raises(ConfigError) as caught:
+            load({"traces_headers": wrong}, {})
+        assert TOKEN not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load({"traces_endpoint": f"https://{TOKEN}@otel.example"}, {})
+    assert TOKEN not in str(caught.value)

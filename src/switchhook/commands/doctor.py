@@ -14,6 +14,7 @@ from switchhook.findings.asterisk import examine_asterisk
 from switchhook.findings.freeswitch import examine_freeswitch
 from switchhook.findings.installation import Finding, examine
 from switchhook.findings.smpp import examine_smpp
+from switchhook.findings.traces import examine_traces
 from switchhook.findings.transcripts import examine_transcripts
 from switchhook.findings.twilio import examine_twilio
 from switchhook.settings.config import load
@@ -42,6 +43,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
             examine_smpp(config, clock),
             examine_asterisk(config, clock),
             examine_freeswitch(config, clock),
+            examine_traces(config, clock),
         ):
             async for finding in findings:
                 found.append(finding)

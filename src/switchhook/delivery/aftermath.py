@@ -46,6 +46,8 @@ class Aftermath:
             jitter=self._settings.jitter(),
         )
         self._counts[row.state] += 1
+        if self._settings.traces is not None:
+            self._settings.traces.ended(lane, delivery, row)
         seen = notice(lane, outcome, now)
         if seen is not None:
             settler.put_seen((lane.workspace, lane.endpoint), seen)

@@ -31,7 +31,6 @@ from switchhook.delivery.tasks import Tasks
 from switchhook.storage import endpoints, outbox
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
-from switchhook.storage.variants import body_for
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +157,7 @@ class Dispatcher:
                 if lane.state is LaneState.OPEN:
                     self._backlog.watch(lane, self._clock.now())
                 continue
-            body = body_for(event.body, event.variant, target)
-            delivery = Delivery(event.id, body, event.accepted_at, seq=event.seq, era=self._era)
+            delivery = Delivery.fresh(event, target, self._era)
             if lane.state is LaneState.CLOSED or len(lane.fresh) >= lane.room or not self._running:
                 self._park(lane, delivery)
             else:
@@ -325,7 +323,9 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._conclude, lane, delivery, refusal(prepared.refused))
             return
         try:
-            request = prepared.request(delivery.event, delivery.body, now)
+            traces = self._settings.traces
+            traceparent = None if traces is None else traces.begin(delivery)
+            request = prepared.request(delivery.event, delivery.body, now, traceparent)
             self._sender.begin(request, partial(self._answered, lane, delivery))
         except Exception as error:
             log.exception("sending failed in a way that is our own fault")

@@ -22,6 +22,9 @@ from switchhook.delivery.pace import WHOLE
 from switchhook.delivery.request import Prepared
 from switchhook.storage.endpoints import Endpoint
 from switchhook.storage.outbox import Due
+from switchhook.storage.store import AcceptedEvent
+from switchhook.storage.variants import body_for
+from switchhook.tracing.tracer import Begun
 
 FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
 FRESH_MAX_SLOW = 8  # the same for an endpoint whose cap has shrunk: while they wait, the low-water mark does
@@ -44,10 +47,24 @@ class Delivery:
 
     `attempts` is how many were made, `base` how many of them before the present series. `seq` is the
     event's place above the low-water mark as long as this delivery has left no trace there. `scheduled` says that it
-    has a row in the schedule. `era` is the dispatcher's when it got it.
+    has a row in the schedule. `era` is the dispatcher's when it got it. `trace` is what the event's row keeps of its
+    trace, `begun` the span of the attempt under way when there are traces.
     """
 
-    __slots__ = ("accepted_at", "attempts", "base", "body", "era", "event", "scheduled", "seq", "started_at")
+    __slots__ = (
+        "accepted_at",
+        "attempts",
+        "base",
+        "begun",
+        "body",
+        "era",
+        "event",
+        "scheduled",
+        "seq",
+        "started_at",
+        "topic",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -60,6 +77,8 @@ class Delivery:
         seq: int | None = None,
         scheduled: bool = False,
         era: int = 0,
+        topic: str = "",
+        trace: str | None = None,
     ) -> None:
         self.event = event
         self.body = body
@@ -70,6 +89,17 @@ class Delivery:
         self.scheduled = scheduled
         self.era = era
         self.started_at = 0
+        self.topic = topic
+        self.trace = trace
+        self.begun: Begun | None = None
+
+    @classmethod
+    def fresh(cls, event: AcceptedEvent, target: str, era: int) -> "Delivery":
+        """That of an event that was just accepted."""
+        body = body_for(event.body, event.variant, target)
+        return cls(
+            event.id, body, event.accepted_at, seq=event.seq, era=era, topic=event.topic, trace=event.trace
+        )
 
 
 class Lane:
@@ -209,6 +239,8 @@ class Lane:
                     base=row.base,
                     scheduled=True,
                     era=era,
+                    topic=row.topic,
+                    trace=row.trace,
                 )
             )
 

@@ -30,12 +30,16 @@ class Prepared(msgspec.Struct, frozen=True):
     signers: tuple[tuple[Signer | PrivateKey, int | None], ...]  # with the wall ms until which each signs
     constant: HeaderBlock
     timeout: float
+    own_trace: bool = False  # its owner set a `traceparent`, which stays
 
     def __repr__(self) -> str:
         return f"Prepared(key={self.key!r})"
 
-    def request(self, message_id: str, body: bytes, now: int) -> Request:
-        """One attempt made at `now` (wall ms), signed with every secret that is in force."""
+    def request(self, message_id: str, body: bytes, now: int, traceparent: str | None = None) -> Request:
+        """One attempt made at `now` (wall ms), signed with every secret that is in force.
+
+        `traceparent` is the attempt's place in its trace, when there are traces. It is not signed.
+        """
         assert self.target is not None
         # Ids, digits and base64 are header-safe by their alphabets: nothing here needs `header_block`'s check.
         own = f"webhook-id: {message_id}\r\n"
@@ -49,6 +53,8 @@ class Prepared(msgspec.Struct, frozen=True):
                 ]
             )
             own += f"webhook-timestamp: {seconds}\r\nwebhook-signature: {signature}\r\n"
+        if traceparent is not None and not self.own_trace:
+            own += f"traceparent: {traceparent}\r\n"
         return Request(
             pool_key=self.key,
             target=self.target,
@@ -76,6 +82,7 @@ def prepare(endpoint: Endpoint, policy: AddressPolicy, timeout: float) -> Prepar
         signers=tuple((_signer(one.secret), one.until) for one in endpoint.secrets),
         constant=constant_block(USER_AGENT, [(header.name, header.value) for header in endpoint.headers]),
         timeout=endpoint.timeout_seconds or timeout,
+        own_trace=any(header.name.lower() == "traceparent" for header in endpoint.headers),
     )
 
 

@@ -10,6 +10,7 @@ from switchhook.delivery.exchange import Exchange, Request
 from switchhook.delivery.lane import Delivery, Lane
 from switchhook.delivery.membership import LEASE
 from switchhook.delivery.schedule import DEFAULT_SCHEDULE, Schedule
+from switchhook.delivery.traces import AttemptTraces
 
 
 class Sender(Protocol):
@@ -31,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_all: int = 2_048
     jitter: Callable[[], float] = random.random
     lease: float = LEASE
+    traces: AttemptTraces | None = None
 
 
 class Sent:

@@ -21,6 +21,7 @@ from typing import Protocol
 from switchhook import __version__
 from switchhook.api.app import Api, build
 from switchhook.api.services import Limits, Services
+from switchhook.api.traced import Traced
 from switchhook.clock import Clock
 from switchhook.delivery import operational
 from switchhook.delivery.address import AddressPolicy
@@ -30,6 +31,7 @@ from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.recovery import Recoveries
 from switchhook.delivery.retention import Retention
 from switchhook.delivery.sending import Settings
+from switchhook.delivery.traces import AttemptTraces
 from switchhook.media.links import sign_path
 from switchhook.serving.archive import Archive
 from switchhook.serving.archiving import archive
@@ -48,6 +50,7 @@ from switchhook.serving.ordering import Ordering
 from switchhook.serving.seat import Seat
 from switchhook.serving.server import HttpServer
 from switchhook.serving.texts import Texting, texting
+from switchhook.serving.traces import exporter
 from switchhook.serving.transcript_settings import engine_of
 from switchhook.serving.transcripts import Transcripts, transcribing
 from switchhook.serving.twilio import calling
@@ -60,6 +63,7 @@ from switchhook.settings.config import (
     is_shared,
 )
 from switchhook.settings.shown import shown
+from switchhook.settings.traces import ANYWHERE
 from switchhook.settings.transcripts import OFF
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
@@ -96,12 +100,10 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         listeners = [] if seat else [stack.enter_context(listen(config))]
         address = seat.address if seat else address_of(listeners[0])
         public_url = config.public_url or address
-        store = await open_store(config)
-        stack.push_async_callback(store.close)
-        await seal_all(store)
+        store = await _store(config, stack)
+        traces = _traces(config, store, clock, stack)
         if seat and isinstance(store, SharedStore):
             store.on_joined(seat.joined)
-        store.on_committed(operational.log_happened)
         workspace = await first_workspace(store, clock)
         admin_key = await first_admin_key(store, clock, workspace.id, config.data)
         await store.run(
@@ -152,7 +154,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 serves_api=API in config.role,
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
-                chores=lambda: {**figures(), **recordings.snapshot(), **transcripts.snapshot()},
+                chores=lambda: {**figures(), **recordings.snapshot(), **transcripts.snapshot(), **traces()},
                 telephony=lambda: _states(*lines, texts),
                 texts=texts.texts,
                 orders=_started(orders, stack),
@@ -163,7 +165,10 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 limits=_limits(config),
             )
         )
-        http = HttpServer(api, clock, public_url, config.max_connections, config.max_connections_per_client)
+        traced = api if store.traces is None else Traced(api, store.traces)
+        http = HttpServer(
+            traced, clock, public_url, config.max_connections, config.max_connections_per_client
+        )
         serving = asyncio.create_task(http.serve(sockets=listeners))
         rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
         await http.listening.wait()
@@ -185,6 +190,15 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             task.cancel()
         # Side by side: each may take seconds, and all of it together ten.
         await asyncio.gather(serving, *(line.stop() for line in lines))
+
+
+async def _store(config: Config, stack: contextlib.AsyncExitStack) -> Store:
+    """The store of `config`; `stack` closes it."""
+    store = await open_store(config)
+    stack.push_async_callback(store.close)
+    await seal_all(store)
+    store.on_committed(operational.log_happened)
+    return store
 
 
 def _lock(config: Config, stack: contextlib.AsyncExitStack) -> None:
@@ -266,7 +280,11 @@ async def _dispatcher(
     proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
     sender = Client(clock, policy, SystemResolver(clock), proxy=proxy)
     stack.push_async_callback(sender.aclose)
-    settings = Settings(schedule=config.retry_schedule, timeout=config.delivery_timeout)
+    settings = Settings(
+        schedule=config.retry_schedule,
+        timeout=config.delivery_timeout,
+        traces=None if store.traces is None else AttemptTraces(store.traces),
+    )
     dispatcher = Dispatcher(store, clock, sender, policy, settings)
     await dispatcher.start()
     stack.push_async_callback(dispatcher.stop, STOP_GRACE)
@@ -302,6 +320,21 @@ def _chores(
     stack.push_async_callback(texts.stop)
     texts.start()
     return recoveries, texts, lambda: {**retention.snapshot(), **mirror.snapshot(), **texts.snapshot()}
+
+
+def _traces(
+    config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Callable[[], dict[str, float]]:
+    """What sends traces away, at work if there are any, and the figures of it; `stack` stops it."""
+    if not config.traces_endpoint:
+        return dict
+    sender = Client(clock, ANYWHERE, SystemResolver(clock))
+    stack.push_async_callback(sender.aclose)
+    made = exporter(config, clock, sender)
+    store.traces = made.tracer
+    stack.push_async_callback(made.stop)
+    made.start()
+    return made.snapshot
 
 
 def _archive(config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack) -> Archive:

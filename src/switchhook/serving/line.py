@@ -27,6 +27,7 @@ from switchhook.settings.config import TELEPHONY, Config, ConfigError
 from switchhook.settings.line import check_line, files_of, menus_of, texts_of
 from switchhook.settings.recordings import check_recordings
 from switchhook.settings.texts import check_texts
+from switchhook.settings.traces import check_traces
 from switchhook.settings.twilio import check_voice
 from switchhook.storage import processes
 from switchhook.storage.store import SharedStore, StorageError, Store, Transaction
@@ -288,6 +289,7 @@ def check_telephony(config: Config) -> None:
     check_transcripts(config)
     check_voice(config)
     check_recordings(config)
+    check_traces(config)
     try:
         name = "users"
         for address in [address for user in config.users for address in user.sip]:

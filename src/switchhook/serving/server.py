@@ -29,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from switchhook.api import early
 from switchhook.api.app import Api
 from switchhook.api.errors import ApiError
+from switchhook.api.traced import Traced
 from switchhook.clock import Clock, Timer
 
 log = logging.getLogger(__name__)
@@ -303,7 +304,9 @@ class HttpServer(uvicorn.Server):
     `public_url` is where the documentation of errors is.
     """
 
-    def __init__(self, application: Api, clock: Clock, public_url: str, most: int, most_each: int) -> None:
+    def __init__(
+        self, application: Api | Traced, clock: Clock, public_url: str, most: int, most_each: int
+    ) -> None:
         self._tally = Tally(clock)
         self._protocol = partial(Protocol, Door(most, most_each), self._tally, public_url)
         self._clock = clock

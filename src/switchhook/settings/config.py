@@ -35,6 +35,7 @@ from switchhook.settings.sources import (
     nearest,
 )
 from switchhook.settings.texts import TEXT_OPTIONS
+from switchhook.settings.traces import TRACE_OPTIONS, TraceSettings
 from switchhook.settings.transcripts import TRANSCRIPT_OPTIONS, TranscriptSettings
 from switchhook.settings.twilio import VOICE_OPTIONS, TwilioConfig
 
@@ -58,7 +59,7 @@ API, DISPATCH, TELEPHONY = ROLES = ("api", "dispatch", "telephony")
 
 
 @dataclass(frozen=True)
-class Config(TranscriptSettings, RecordingSettings):
+class Config(TranscriptSettings, RecordingSettings, TraceSettings):
     """Every setting, checked. Durations are seconds."""
 
     host: str
@@ -244,6 +245,7 @@ OPTIONS: tuple[Option, ...] = (
     *LINE_OPTIONS,
     *TEXT_OPTIONS,
     *TRANSCRIPT_OPTIONS,
+    *TRACE_OPTIONS,
     *ASTERISK_OPTIONS,
     *VOICE_OPTIONS,
     *FREESWITCH_OPTIONS,

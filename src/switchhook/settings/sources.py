@@ -9,7 +9,7 @@ from typing import Any
 
 PREFIX = "SWITCHHOOK_"
 FILE = "switchhook.toml"
-SECTIONS = ("sip", "texts", "recordings", "transcripts", "summaries")
+SECTIONS = ("sip", "texts", "recordings", "transcripts", "summaries", "traces")
 # The file, and what the commands that are clients of a server are told.
 NO_SETTINGS = tuple(PREFIX + name for name in ("CONFIG", "URL", "KEY", "LISTEN_SECRET"))
 

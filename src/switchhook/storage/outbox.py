@@ -105,6 +105,7 @@ class Due(msgspec.Struct, frozen=True):
     topic: str
     body: bytes
     accepted_at: int
+    trace: str | None = None
 
 
 async def accept(tx: Transaction, event: NewEvent) -> Accepted:
@@ -135,7 +136,7 @@ async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accept
                 accepted.append(Accepted(known_as[0][0], duplicate=True))
             else:  # retention removed the first one between the two questions
                 accepted.append(await accept(tx, event))
-    if lined_up:
+    if lined_up or tx.traces is not None:
         await _line_up(tx, lined_up)
     return accepted
 
@@ -179,8 +180,7 @@ async def accept_for(tx: Transaction, event: NewEvent, endpoint: str) -> Accepte
         "accept_event_for", event.workspace, event.id, event.topic, endpoint, event.accepted_at, event.body
     )
     seq, (targets, ordered) = _numbered(*rows[0])
-    if lined_up := _announce(tx, event, seq, targets, ordered):
-        await _line_up(tx, lined_up)
+    await _line_up(tx, _announce(tx, event, seq, targets, ordered))
     return Accepted(event.id, duplicate=False)
 
 
@@ -198,8 +198,7 @@ async def accept_wanted(tx: Transaction, events: Sequence[tuple[NewEvent, str]])
         if rows:
             seq, (targets, ordered) = _numbered(*rows[0])
             lined_up += _announce(tx, event, seq, targets, ordered)
-    if lined_up:
-        await _line_up(tx, lined_up)
+    await _line_up(tx, lined_up)
 
 
 async def add_field(tx: Transaction, event: NewEvent, name: str, text: str) -> None:
@@ -221,19 +220,22 @@ def _announce(
 
     Where others deliver, one for every endpoint: then those are told, and nothing of it is ours.
     """
+    workspace, id_, at = event.workspace, event.id, event.accepted_at
+    trace = None if tx.traces is None else tx.traces.accepted(event, len(targets))
     if tx.for_others:
-        tx.committed.due.update((event.workspace, target) for target in targets)
-        return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in targets]
+        tx.committed.due.update((workspace, target) for target in targets)
+        return [(workspace, endpoint, id_, 0, at) for endpoint in targets]
     tx.committed.events.append(
-        AcceptedEvent(
-            seq, event.workspace, event.id, event.topic, event.body, targets, event.accepted_at, ordered
-        )
+        AcceptedEvent(seq, workspace, id_, event.topic, event.body, targets, at, ordered, trace=trace)
     )
-    return [(event.workspace, endpoint, event.id, 0, event.accepted_at) for endpoint in ordered]
+    return [(workspace, endpoint, id_, 0, at) for endpoint in ordered]
 
 
 async def _line_up(tx: Transaction, rows: list[Row]) -> None:
-    await tx.many("leave_to_others" if tx.for_others else "put_schedule_once", rows)
+    if rows:
+        await tx.many("leave_to_others" if tx.for_others else "put_schedule_once", rows)
+    if tx.traces is not None and (kept := tx.traces.take()):
+        await tx.many("set_trace", kept)
 
 
 async def settle(
@@ -338,8 +340,8 @@ async def claim_due(tx: Transaction, workspace: str, endpoint: str, now: int, li
 
 def _due(rows: Iterable[Row], endpoint: str) -> list[Due]:
     return [
-        Due(event, attempts, base, next_at, topic, body_for(body, variant, endpoint), accepted_at)
-        for event, attempts, base, next_at, topic, body, accepted_at, variant in rows
+        Due(event, attempts, base, next_at, topic, body_for(body, variant, endpoint), accepted_at, trace)
+        for event, attempts, base, next_at, topic, body, accepted_at, variant, trace in rows
     ]
 
 

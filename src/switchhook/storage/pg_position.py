@@ -7,6 +7,7 @@ from typing import Any
 from switchhook.clock import SystemClock
 from switchhook.storage.store import Committed, StorageError, Transaction
 from switchhook.storage.vault import Vault
+from switchhook.tracing.tracer import Cause, Tracer
 
 REAL = SystemClock()
 """A database takes real time to come back or to make way, also while a test moves its own clock by hand."""
@@ -20,6 +21,7 @@ class Position:
         self.vault = vault
         self.for_others = for_others  # who deliver what is accepted here
         self.process = 0
+        self.traces: Tracer | None = None
         self.highest = 0
         self._floors: dict[object, int] = {}
 
@@ -39,7 +41,7 @@ class Position:
 class Command:
     """A work and whoever waits for it."""
 
-    __slots__ = ("clean", "committed", "error", "future", "process", "result", "work")
+    __slots__ = ("cause", "clean", "committed", "error", "future", "process", "result", "work")
 
     def __init__(
         self, work: Callable[[Transaction], Awaitable[Any]], future: asyncio.Future[Any], process: int
@@ -51,6 +53,7 @@ class Command:
         self.result: Any = None
         self.error: BaseException | None = None
         self.committed: Committed | None = None
+        self.cause: Cause | None = None  # the request that it is for, where there are traces
 
     def refuse(self, error: BaseException) -> None:
         """Tell whoever waits that it did not happen."""

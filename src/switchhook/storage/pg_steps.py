@@ -16,6 +16,7 @@ from switchhook.storage.pg_connection import Connection
 from switchhook.storage.sql import marked, queries
 from switchhook.storage.store import Committed, Row, Transaction
 from switchhook.storage.vault import Vault
+from switchhook.tracing.tracer import Intake
 
 _QUERIES = queries("postgresql")
 _EACH = marked("postgresql", "each")
@@ -42,13 +43,14 @@ class Ask:
 class Session:
     """A `Transaction` whose steps are answered by the driver. `clean` takes U+0000 out of texts."""
 
-    __slots__ = ("_clean", "committed", "for_others", "vault")
+    __slots__ = ("_clean", "committed", "for_others", "traces", "vault")
 
     shared = True
 
     def __init__(self, vault: Vault, *, clean: bool = False, for_others: bool = False) -> None:
         self.committed = Committed()
         self.vault = vault
+        self.traces: Intake | None = None
         self.for_others = for_others
         self._clean = clean
 

@@ -271,7 +271,11 @@ class Writer:
         command.committed = session.committed or None
 
     def _session(self, command: Command) -> Session:
-        return Session(self._position.vault, clean=command.clean, for_others=self._position.for_others)
+        position = self._position
+        session = Session(position.vault, clean=command.clean, for_others=position.for_others)
+        if position.traces is not None:
+            session.traces = position.traces.intake(command.cause, session.committed.told)
+        return session
 
     def _accepting(self) -> None:
         self._position.accepting(self)

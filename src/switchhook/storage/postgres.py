@@ -31,6 +31,7 @@ from switchhook.storage.pg_writer import Writer
 from switchhook.storage.sql import queries
 from switchhook.storage.store import Committed, Lane, Reader, StorageError, Transaction
 from switchhook.storage.vault import Vault
+from switchhook.tracing.tracer import CAUSE, Tracer
 
 T = TypeVar("T")
 
@@ -89,6 +90,15 @@ class PostgresStore:
     # -- the interface
 
     @property
+    def traces(self) -> Tracer | None:
+        """See `Store`."""
+        return self._position.traces
+
+    @traces.setter
+    def traces(self, traces: Tracer | None) -> None:
+        self._position.traces = traces
+
+    @property
     def process(self) -> int:
         """See `SharedStore.process`."""
         return self._position.process
@@ -145,6 +155,8 @@ class PostgresStore:
         if self._closed:
             raise StorageError("the store is closed")
         command = Command(work, asyncio.get_running_loop().create_future(), self._position.process)
+        if self.traces is not None:
+            command.cause = CAUSE.get()  # the work itself runs in a lane's task
         self.pending += 1
         try:
             self._lanes[lane].submit(command)

@@ -29,6 +29,7 @@ from switchhook.storage.sql import queries
 from switchhook.storage.sqlite_connection import BUSY_MS, connect, connect_to_read, describe, translate
 from switchhook.storage.store import Committed, Lane, Reader, Row, StorageError, Transaction
 from switchhook.storage.vault import Vault
+from switchhook.tracing.tracer import CAUSE, Cause, Intake, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _QUERIES = queries("sqlite")
 class _Session:
     """A connection seen as `Transaction`. Its coroutines never suspend."""
 
-    __slots__ = ("_connection", "committed", "vault")
+    __slots__ = ("_connection", "committed", "traces", "vault")
 
     shared = False
     for_others = False
@@ -52,6 +53,7 @@ class _Session:
     def __init__(self, connection: apsw.Connection, vault: Vault) -> None:
         self._connection = connection
         self.vault = vault
+        self.traces: Intake | None = None
         self.committed = Committed()
 
     async def fetch(self, query: str, *args: Any) -> list[Row]:
@@ -70,7 +72,7 @@ class _Session:
 
 
 class _Command:
-    __slots__ = ("committed", "error", "future", "result", "work")
+    __slots__ = ("cause", "committed", "error", "future", "result", "work")
 
     def __init__(self, work: Callable[[Transaction], Awaitable[Any]], future: asyncio.Future[Any]) -> None:
         self.work = work
@@ -78,6 +80,7 @@ class _Command:
         self.result: Any = None
         self.error: BaseException | None = None
         self.committed: Committed | None = None
+        self.cause: Cause | None = None
 
 
 class SqliteStore:
@@ -88,6 +91,7 @@ class SqliteStore:
     def __init__(self, path: Path, vault: Vault | None = None) -> None:
         self._path = path
         self.vault = vault or Vault()
+        self.traces: Tracer | None = None
         self._connection = connect(path)
         self._queue: deque[_Command] = deque()
         self._scheduled = False
@@ -122,6 +126,8 @@ class SqliteStore:
             raise StorageError("the store is closed")
         loop = asyncio.get_running_loop()
         command = _Command(work, loop.create_future())
+        if self.traces is not None:
+            command.cause = CAUSE.get()  # the work itself runs in somebody else's task
         self._queue.append(command)
         if not self._scheduled:
             self._scheduled = True
@@ -262,6 +268,8 @@ class SqliteStore:
         """Run one command inside the group's transaction, in its own savepoint."""
         connection = self._connection
         session = _Session(connection, self.vault)
+        if self.traces is not None:
+            session.traces = self.traces.intake(command.cause, session.committed.told)
         connection.execute("SAVEPOINT work")
         try:
             command.result = _drive(command.work(session))

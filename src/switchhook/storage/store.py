@@ -22,6 +22,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from switchhook.storage.vault import Vault
+    from switchhook.tracing.tracer import Intake, Tracer
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -67,6 +68,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True):
     accepted_at: int
     lined_up: tuple[str, ...] = ()
     variant: str | None = None  # see variants.py
+    trace: str | None = None  # where that does not follow from its id; see tracing/context.py
 
 
 class Committed(msgspec.Struct):
@@ -124,6 +126,10 @@ class Transaction(Reader, Protocol):
     def for_others(self) -> bool:
         """Whether other processes deliver what is accepted here."""
 
+    @property
+    def traces(self) -> "Intake | None":
+        """What hears of what comes in here; None when there are no traces."""
+
     async def execute(self, query: str, *args: object) -> int:
         """Run the named query; the number of rows it changed."""
 
@@ -132,7 +138,9 @@ class Transaction(Reader, Protocol):
 
 
 class Store(Protocol):
-    """Where everything durable is kept."""
+    """Where everything durable is kept. `traces` hears of what comes in, None when there are none."""
+
+    traces: "Tracer | None"
 
     @property
     def shared(self) -> bool:

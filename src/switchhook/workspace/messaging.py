@@ -35,6 +35,7 @@ from switchhook.workspace.texts import (
     together,
     went_out,
 )
+from switchhook.workspace.traces import ACCEPTED, RECEIVED, trace_text
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,8 @@ class Texts:
         )
         await keep(tx, item, unread=False, unresponded=False)
         await texts.add(tx, workspace, item.id, carrier.name, None)
+        if tx.traces is not None:
+            trace_text(tx.traces, workspace, item.id, carrier.name, ACCEPTED)
         await texts.queue(tx, workspace, item.id, now)
         tx.committed.told.append(lambda _: self._wake())
         return item
@@ -156,6 +159,8 @@ class Texts:
         id_ = new_id(MESSAGE, now)
         if not await texts.add(tx, workspace, id_, text.carrier, text.carrier_id):
             return False
+        if tx.traces is not None:
+            trace_text(tx.traces, workspace, id_, text.carrier, RECEIVED)
         directory = await read_directory(tx, workspace, self._region)
         own, theirs = directory.spell(text.to), directory.spell(text.sender)
         number = directory.number(own)
@@ -216,6 +221,8 @@ class Texts:
             other = await texts.by_carrier(tx, workspace, known.carrier, carrier_id)
             if other is None:
                 known = texts.Known(known.carrier, carrier_id, known.reason)
+        if tx.traces is not None and after.status is not before.status:
+            trace_text(tx.traces, workspace, id_, known.carrier, after.status.value.lower())
         if after.status is not before.status:
             await conversations.save_status(tx, workspace, id_, after.status.value)
         await texts.save(tx, workspace, id_, known.carrier_id, after.reason)

@@ -34,6 +34,7 @@ from switchhook.workspace.facts import (
 from switchhook.workspace.items import record
 from switchhook.workspace.publish import new_event, tell
 from switchhook.workspace.results import last_transfer
+from switchhook.workspace.traces import trace_call, trace_fact
 
 Fence = Callable[[Transaction], Awaitable[None]]
 Ask = Callable[[str], Awaitable[Standing]]  # the source's own id of a call → what it says of it
@@ -104,6 +105,8 @@ class Switchboard:
         else:
             ordered = fact.ordered if isinstance(fact, Offered) else None
             state = CallState(id=ordered or new_id("cll", fact.at), source=fact.source, source_call=fact.call)
+        if tx.traces is not None and fact.id not in state.seen:
+            trace_fact(tx.traces, self._workspace, state.id, fact, self._clock.now())
         if isinstance(fact, Transcribed) and fact.id not in state.seen:
             await transcripts.put_tags(tx, self._workspace, state.id, fact.tags, self._clock.now())
         context = await self._context(tx, state, fact)
@@ -141,6 +144,8 @@ class Switchboard:
         elif awaited or (state.completed and not was_completed):
             await queue.await_no_longer(tx, self._workspace, state.id)
         now = self._clock.now()
+        if tx.traces is not None and state.completed and not was_completed:
+            trace_call(tx.traces, self._workspace, state)
         if isinstance(fact, Transcribed) and was_completed and drafts:
             await transcripts.complete_item(tx, self._workspace, state.id, drafts, now)
         for draft in drafts:

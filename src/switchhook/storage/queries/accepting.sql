@@ -101,5 +101,12 @@ SELECT endpoint_id FROM endpoint_topics WHERE workspace_id = $1 AND topic = $2 A
 -- name: set_variant
 UPDATE events SET variant = $3 WHERE workspace_id = $1 AND id = $2
 
+-- name: set_trace
+UPDATE events SET trace = $3 WHERE workspace_id = $1 AND id = $2
+
+-- name: set_trace (postgresql each)
+UPDATE events e SET trace = a.t FROM unnest($1::text[], $2::text[], $3::text[]) AS a (w, id, t)
+WHERE e.workspace_id = a.w AND e.id = a.id
+
 -- name: event
 SELECT seq, workspace_id, id, topic, body, targets, accepted_at, variant FROM events WHERE workspace_id = $1 AND id = $2

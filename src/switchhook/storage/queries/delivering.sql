@@ -70,7 +70,7 @@ WHERE s.workspace_id = a.w AND s.endpoint_id = a.p AND s.event_id = a.e
 
 -- name: due
 -- Nothing of an endpoint that wants its events in order: whoever asks has not heard of that yet.
-SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at, e.variant
+SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at, e.variant, e.trace
 FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
 WHERE s.workspace_id = $1 AND s.endpoint_id = $2 AND s.next_at <= $3
   AND NOT EXISTS (SELECT 1 FROM endpoints WHERE workspace_id = $1 AND id = $2 AND ordered = 1)
@@ -98,9 +98,9 @@ WITH fresh AS (
     AND coalesce(s.claimed_by, -1) = -1
   RETURNING s.event_id, s.attempts, s.base, s.next_at
 )
-SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at, e.variant
+SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at, e.variant, e.trace
 FROM mine m CROSS JOIN LATERAL
-  (SELECT topic, body, accepted_at, variant FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
+  (SELECT topic, body, accepted_at, variant, trace FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
 ORDER BY m.next_at
 
 -- name: first_in_turn
@@ -119,7 +119,7 @@ ORDER BY seq LIMIT 1
 
 -- name: in_turn
 -- The first in line, due or not, in the order of acceptance.
-SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at, e.variant
+SELECT s.event_id, s.attempts, s.base, s.next_at, e.topic, e.body, e.accepted_at, e.variant, e.trace
 FROM schedule s JOIN events e ON e.workspace_id = s.workspace_id AND e.id = s.event_id
 WHERE s.workspace_id = $1 AND s.endpoint_id = $2 ORDER BY s.seq LIMIT $3
 
@@ -139,9 +139,9 @@ WITH first AS (
     AND coalesce(s.claimed_by, -1) = -1
   RETURNING s.event_id, s.attempts, s.base, s.next_at, s.seq
 )
-SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at, e.variant
+SELECT m.event_id, m.attempts, m.base, m.next_at, e.topic, e.body, e.accepted_at, e.variant, e.trace
 FROM mine m CROSS JOIN LATERAL
-  (SELECT topic, body, accepted_at, variant FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
+  (SELECT topic, body, accepted_at, variant, trace FROM events WHERE workspace_id = $1 AND id = m.event_id LIMIT 1) AS e
 ORDER BY m.seq
 
 -- name: release_claims (postgresql owned)
