@@ -50,7 +50,7 @@ from switchhook.serving.ordering import Ordering
 from switchhook.serving.seat import Seat
 from switchhook.serving.server import HttpServer
 from switchhook.serving.texts import Texting, texting
-from switchhook.serving.traces import exporter
+from switchhook.serving.traces import tracing
 from switchhook.serving.transcript_settings import engine_of
 from switchhook.serving.transcripts import Transcripts, transcribing
 from switchhook.serving.twilio import calling
@@ -63,7 +63,6 @@ from switchhook.settings.config import (
     is_shared,
 )
 from switchhook.settings.shown import shown
-from switchhook.settings.traces import ANYWHERE
 from switchhook.settings.transcripts import OFF
 from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
@@ -101,7 +100,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         address = seat.address if seat else address_of(listeners[0])
         public_url = config.public_url or address
         store = await _store(config, stack)
-        traces = _traces(config, store, clock, stack)
+        traces = tracing(config, store, clock, stack)
         if seat and isinstance(store, SharedStore):
             store.on_joined(seat.joined)
         workspace = await first_workspace(store, clock)
@@ -320,21 +319,6 @@ def _chores(
     stack.push_async_callback(texts.stop)
     texts.start()
     return recoveries, texts, lambda: {**retention.snapshot(), **mirror.snapshot(), **texts.snapshot()}
-
-
-def _traces(
-    config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack
-) -> Callable[[], dict[str, float]]:
-    """What sends traces away, at work if there are any, and the figures of it; `stack` stops it."""
-    if not config.traces_endpoint:
-        return dict
-    sender = Client(clock, ANYWHERE, SystemResolver(clock))
-    stack.push_async_callback(sender.aclose)
-    made = exporter(config, clock, sender)
-    store.traces = made.tracer
-    stack.push_async_callback(made.stop)
-    made.start()
-    return made.snapshot
 
 
 def _archive(config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack) -> Archive:

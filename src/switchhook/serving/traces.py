@@ -6,8 +6,10 @@ queue ── a second, or 256 of them ──▶ POST /v1/traces ──yes──�
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
+from collections.abc import Callable
 
 from switchhook import __version__
 from switchhook.clock import Clock, Deadline
@@ -17,6 +19,7 @@ from switchhook.delivery.http import Client, SystemResolver
 from switchhook.delivery.sending import Sender
 from switchhook.settings.config import Config
 from switchhook.settings.traces import ANYWHERE
+from switchhook.storage.store import Store
 from switchhook.tracing.otlp import CONTENT_TYPE, encode_span, export_request, rejected
 from switchhook.tracing.spans import Value
 from switchhook.tracing.tracer import Tracer
@@ -155,6 +158,21 @@ class Exporter:
             log.warning("the collector of traces does not take them, it is asked again: %s", why)
         self._pause = min(max(PAUSE_FIRST, self._pause * 2), PAUSE_MOST)
         return False
+
+
+def tracing(
+    config: Config, store: Store, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Callable[[], dict[str, float]]:
+    """What sends traces away, at work if there is a collector, and the figures of it; `stack` stops it."""
+    if not config.traces_endpoint:
+        return dict
+    sender = Client(clock, ANYWHERE, SystemResolver(clock))
+    stack.push_async_callback(sender.aclose)
+    made = exporter(config, clock, sender)
+    store.traces = made.tracer
+    stack.push_async_callback(made.stop)
+    made.start()
+    return made.snapshot
 
 
 def exporter(config: Config, clock: Clock, sender: Sender) -> Exporter:
