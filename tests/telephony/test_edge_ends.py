@@ -31,7 +31,7 @@ async def test_an_end_waits_until_what_was_said_is_heard() -> None:
     ends.ask("a", act("a"))
     await clock.advance(SETTLE_SECONDS / 2)
     assert done == []
-    await clock.advance(SETTLE_SECONDS / 2)
+    await clock.advance(SETTLE_SECONDS + 0.001)
     assert done == ["a"]
 
 
@@ -45,9 +45,9 @@ async def test_the_next_one_comes_when_the_stack_has_ended_one_and_has_read_on()
     ends.over("a")
     await clock.advance(BREATH_SECONDS / 2)
     assert done == ["a"]
-    await clock.advance(BREATH_SECONDS / 2)
+    await clock.advance(BREATH_SECONDS + 0.001)
     assert done == ["a", "b"]
-    await clock.advance(PATIENCE_SECONDS)  # nothing is heard of it
+    await clock.advance(PATIENCE_SECONDS + 0.001)  # nothing is heard of it
     assert done == ["a", "b", "c"]
 
 
@@ -56,13 +56,13 @@ async def test_who_asks_again_has_one_turn() -> None:
     ends.ask("a", act("a"))
     ends.ask("b", act("b"))
     ends.ask("b", act("b again"))
-    await clock.advance(SETTLE_SECONDS)
+    await clock.advance(SETTLE_SECONDS + 0.001)
     ends.over("a")
-    await clock.advance(BREATH_SECONDS + PATIENCE_SECONDS)
+    await clock.advance(BREATH_SECONDS + PATIENCE_SECONDS + 0.001)
     assert done == ["a", "b"]
     assert len(ends) == 0
     ends.ask("b", act("later"))
-    await clock.advance(SETTLE_SECONDS)
+    await clock.advance(SETTLE_SECONDS + 0.001)
     assert done == ["a", "b", "later"]
 
 
@@ -70,7 +70,7 @@ async def test_what_ends_nothing_is_not_waited_for() -> None:
     clock, ends, done, act = world()
     ends.ask("a", act("a", False))
     ends.ask("b", act("b"))
-    await clock.advance(SETTLE_SECONDS)
+    await clock.advance(SETTLE_SECONDS + 0.001)
     assert done == ["a", "b"]
 
 
@@ -80,6 +80,6 @@ async def test_when_very_many_end_nobody_waits_long() -> None:
         ends.ask(number, act(str(number), False))
     await clock.advance(0)
     assert len(done) == 10
-    await clock.advance(SETTLE_SECONDS)
+    await clock.advance(SETTLE_SECONDS + 0.001)
     assert len(done) == MOST + 10
     ends.close()

@@ -21,7 +21,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     trunk: where calls to the outside go, `HOST:PORT`, perhaps with `;transport=`. Known by its address.
     trunk_register: whether we register there, as `username`.
     bindings: file in which registrations are kept over a restart of the worker; nowhere when empty.
-    rtp_ports: range of UDP ports for sound, `FIRST-LAST`; two for each leg.
+    rtp_ports: range of UDP ports for sound from outside, `FIRST-LAST`; two for each leg.
     users: SIP addresses of the users' telephones; an INVITE from one of them is an outbound call...
     numbers, extensions: ...and one among ourselves when it goes to one of our own numbers, or of our users.
     record: whether calls are recorded. The mailbox always is.

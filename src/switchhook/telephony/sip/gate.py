@@ -6,7 +6,7 @@ socket lets a datagram pass only if its IPv4 source is in one of the allowed net
 the parser.
 
 What this does not do: UDP sources can be forged by who sits on the path or where networks do not filter; within the
-allowed networks everybody is believed; RTP ports are not filtered.
+allowed networks everybody is believed; sound has sockets of its own (see `edge.relay`).
 """
 
 import ctypes

@@ -5,8 +5,9 @@ It is named in SDP as it always is (`opus/48000/2`), so that any Opus will do at
 
 The stack's jitter buffer is off: the end of any call holds up its one thread for a few frames, and what all others sent
 meanwhile came too late for it and was thrown away. What comes unevenly is evened out by what waits to be sent, see
-`bridge.CUSHION`; a recording follows on by itself. The price is that packets which overtake each other are not put in
-order.
+`bridge.CUSHION`; a recording follows on by itself. Packets are put in order before they come to the stack, see
+`edge.relay`. (Nor does each call get a thread of its own to receive, `rtp_rxmode thread`: now and then the stack then
+does not tell that a call is up.)
 
 Sound is encrypted by SRTP with keys in SDP (SDES, RFC 4568). With `offer` (`RTP/AVP` with keys beside it) the other end
 may decline or not know of it, with `require` (`RTP/SAVP`) there is no call then.

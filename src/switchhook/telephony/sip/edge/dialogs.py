@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from switchhook.telephony.sip.edge.flows import Flow
 from switchhook.telephony.sip.edge.message import Message, tag
+from switchhook.telephony.sip.edge.relay import Relay
 
 LINGER = 32.0
 """How long a call is known after its end, for what is sent again (RFC 3261, 17: 64 times T1)."""
@@ -38,6 +39,13 @@ class Dialog:
     info: int = 0  # CSeq of the last key that came by INFO
     over: float | None = None
     sent: set[tuple[str, str]] = field(default_factory=set)  # outward by a connection: branches and methods
+    relay: Relay | None = None  # what its sound goes through
+
+    def end(self, now: float) -> None:
+        """It is over since now, if it was not before; and there is no more sound."""
+        self.over = now if self.over is None else self.over
+        if self.relay is not None:
+            self.relay.close()
 
     @property
     def up(self) -> bool:
@@ -95,5 +103,7 @@ class Dialogs:
         return lost
 
     def _remove(self, dialog: Dialog) -> None:
+        if dialog.relay is not None:
+            dialog.relay.close()
         del self._known[dialog.call_id, dialog.tag]
         del self._tokens[dialog.token]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable
 
 from switchhook.clock import Clock, Timer
 
-SETTLE_SECONDS = 0.04
-"""How long an end waits at least: what was sent before it is on its way, and is read every 20 ms."""
+SETTLE_SECONDS = 0.1
+"""How long an end waits at least: what was sent before it may have to be put in order, and is read every 20 ms."""
 
 BREATH_SECONDS = 0.02
 """What the stack gets between two ends, to read what has come meanwhile."""
@@ -21,6 +21,8 @@ PATIENCE_SECONDS = 0.5
 
 MOST = 50
 """How many may wait for as long as that; a line that closes has no time."""
+
+_GRAIN = 0.001  # seconds that nobody waits for once more
 
 
 class Ends:
@@ -64,7 +66,7 @@ class Ends:
         self._timer = self._taking = None
         while self._waiting:
             rest = self._waiting[0][1] - self._clock.monotonic()
-            if rest > 0 and len(self._waiting) <= MOST:
+            if rest > _GRAIN and len(self._waiting) <= MOST:
                 self._wait(rest)
                 return
             key, _, act = self._waiting.popleft()

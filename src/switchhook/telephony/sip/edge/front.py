@@ -28,6 +28,7 @@ from switchhook.telephony.sip.edge.flows import UDP, Flow
 from switchhook.telephony.sip.edge.outside import LEG, USER, flow_of, spread
 from switchhook.telephony.sip.edge.proxy import Proxy
 from switchhook.telephony.sip.edge.registrar import Binding, Registrar, load, save
+from switchhook.telephony.sip.edge.relay import Ports, Relay
 from switchhook.telephony.sip.edge.transport import Transports, server_context
 from switchhook.telephony.sip.edge.watch import Watch
 from switchhook.telephony.sip.gate import attach
@@ -39,6 +40,8 @@ SWEEP_SECONDS = 5.0
 TICK_SECONDS = 0.5
 PING_SECONDS = 25.0  # less than any NAT forgets a way in
 RESOLVE_SECONDS = 60.0
+INNER_PORTS = (32_768, 60_999)
+"""UDP ports of which the stack takes its own for sound; nobody outside is told of them."""
 
 
 class FrontedBackend(BaresipBackend):
@@ -61,6 +64,7 @@ class FrontedBackend(BaresipBackend):
         self._config = config
         self._file = Path(config.bindings) if config.bindings else None
         key = secrets.token_bytes(32)
+        host, port = config.address()
         self._registrar = Registrar(iter(lambda: secrets.token_hex(6), ""), self._load())
         self._registrar.keep(config.passwords)
         guard = Guard(key, REALM, config.passwords)
@@ -74,8 +78,11 @@ class FrontedBackend(BaresipBackend):
             lost=self._lost,
             hears=self._doorman.hears,
         )
-        host, port = config.address()
-        stack = msgspec.structs.replace(config, password="")  # that is for the trunk alone
+        # The password is for the trunk alone, and the ports for sound are ours.
+        stack = msgspec.structs.replace(config, password="", rtp_ports=f"{INNER_PORTS[0]}-{INNER_PORTS[1]}")
+        first, _, last = config.rtp_ports.partition("-")
+        self._ports = Ports(host, int(first), int(last)), Ports(host, *INNER_PORTS)
+        self._proxy.rewriting.relay = self._relay
         try:
             self._proxy.rewriting.inside = await self._transports.open_inside(host)
             self._proxy.rewriting.stack = await self._start(
@@ -202,6 +209,13 @@ class FrontedBackend(BaresipBackend):
         handle = self._handles.get(token)
         if handle is not None and self._listener is not None:
             self._listener.on_dtmf(handle, digit)
+
+    def _relay(self, signals: str) -> Relay | None:
+        try:
+            return Relay(*self._ports, self._clock, signals)
+        except OSError as error:
+            log.error("SIP: a call has no sound: %s", error)
+            return None
 
     # ------------------------------------------------------------ now and then
 

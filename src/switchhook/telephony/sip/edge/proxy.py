@@ -103,8 +103,8 @@ class Proxy:
         """The stack has forgotten that call."""
         self._targets.pop(token, None)
         dialog = self._dialogs.of(token)
-        if dialog is not None and dialog.over is None:
-            dialog.over = self._clock.monotonic()
+        if dialog is not None:
+            dialog.end(self._clock.monotonic())
 
     def tick(self) -> None:
         """See to our registration at the trunk; every half second."""
@@ -244,6 +244,7 @@ class Proxy:
         if dialog.user and not dialog.outward:
             request.drop("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID")
         self.rewriting.hop(request)
+        self.rewriting.sound(request, dialog, inward=True)
         vias.push(request, f"SIP/2.0/UDP {host}:{port};branch={branch}")
         if request.method == "INVITE":
             request.push("Record-Route", f"<sip:{host}:{port};lr>")
@@ -271,6 +272,7 @@ class Proxy:
             )
         method = response.cseq[1]
         response.drop(LEG, USER)
+        self.rewriting.sound(response, dialog, inward=True)
         if method == "INVITE" and response.status < 300 and tag(response.get("To")):
             host, port = self.rewriting.inside
             response.put("Record-Route", *response.all("Record-Route"), f"<sip:{host}:{port};lr>")
@@ -307,7 +309,7 @@ class Proxy:
             if dialog.wanted and response.status == 486:
                 response.status, response.reason = dialog.wanted, answer(response, dialog.wanted).reason
             dialog.over = self._clock.monotonic()
-        self.rewriting.outer_contact(response, dialog, flow)
+        self.rewriting.outward(response, dialog, flow)
         ours = f"<sip:{self.rewriting.inside[0]}:{self.rewriting.inside[1]};lr>"
         response.put("Record-Route", *(one for one in response.all("Record-Route") if one != ours))
         if first and response.status < 200 and not dialog.ringing:
@@ -335,7 +337,7 @@ class Proxy:
             dialog.sent.add((branch, request.method))
         self.rewriting.dress(request, dialog)
         self.rewriting.hop(request)
-        self.rewriting.outer_contact(request, dialog, dialog.flow)
+        self.rewriting.outward(request, dialog, dialog.flow)
         request.drop(LEG, USER)
         flow = self.rewriting.next_hop(request, dialog)
         where = self.rewriting.contacts[flow.kind]

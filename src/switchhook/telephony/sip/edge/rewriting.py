@@ -1,8 +1,9 @@
-"""How a message changes on its way through the front: Via, Contact, who is named, and where it goes next. Pure."""
+"""How a message changes on its way through the front: Via, Contact, who is named, where sound goes, what is next."""
 
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.edge import via as vias
@@ -10,6 +11,7 @@ from switchhook.telephony.sip.edge.dialogs import Dialog
 from switchhook.telephony.sip.edge.flows import TCP, TLS, UDP, Flow
 from switchhook.telephony.sip.edge.message import Message, split_address, tag
 from switchhook.telephony.sip.edge.outside import contacts, flow_of
+from switchhook.telephony.sip.edge.relay import Relay
 
 
 class Rewriting:
@@ -20,6 +22,18 @@ class Rewriting:
         self.username = config.username
         self.contacts = contacts(config)
         self._key = key
+        self.relay: Callable[[str], Relay | None] = lambda _: None
+
+    def sound(self, message: Message, dialog: Dialog, *, inward: bool) -> None:
+        """Let sound go through us: the peer sends to us and not to the stack, and the stack not to the peer."""
+        kind = (message.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if not message.body or kind != "application/sdp":
+            return
+        if dialog.relay is None and dialog.over is None:
+            dialog.relay = self.relay(dialog.flow.host)
+        if dialog.relay is not None:
+            change = dialog.relay.to_stack if inward else dialog.relay.to_peer
+            message.body = change(message.body)
 
     def back(self, mark: str, response: Message, dialog: Dialog) -> Flow | None:
         """The way that the request came by which is answered now."""
@@ -55,8 +69,9 @@ class Rewriting:
                 return said
         return dialog.flow
 
-    def outer_contact(self, message: Message, dialog: Dialog, flow: Flow) -> None:
-        """Where the stack wants to be reached is for us; outside it is us who is reached."""
+    def outward(self, message: Message, dialog: Dialog, flow: Flow) -> None:
+        """Where the stack wants to be reached, and heard, is for us; outside it is us who is."""
+        self.sound(message, dialog, inward=False)
         found = split_address((message.all("Contact") or [""])[0])
         if found is not None:
             dialog.inner_contact = found[0]
