@@ -258,9 +258,9 @@ async def test_what_was_delivered_stays_while_a_job_that_sends_it_again_has_stil
     await newest(store)
     await store.run(lambda tx: replay.advance(tx, WORKSPACE, "job_1", NOW, 1))
     await finish(Retention(store, clock, KEEP), clock)
-    job = await store.run(lambda tx: replay.advance(tx, WORKSPACE, "job_1", NOW, 10))
-    assert job is not None
-    assert (job.looked_at, job.queued) == (3, 3)
+    step = await store.run(lambda tx: replay.advance(tx, WORKSPACE, "job_1", NOW, 10))
+    assert step is not None
+    assert (step.job.looked_at, step.job.queued) == (3, 3)
     await store.close()
 
 

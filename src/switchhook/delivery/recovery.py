@@ -74,22 +74,20 @@ class Recoveries:
                 groups = dict.fromkeys(jobs, GROUP)
                 while jobs and not self._again:
                     for job in list(jobs.values()):
-                        state = await self._step(job, groups[job.id])
-                        if state is None or state.finished_at is not None:
-                            log.info(
-                                "recovery %s put %d deliveries back", job.id, state.queued if state else 0
-                            )
+                        step = await self._step(job, groups[job.id])
+                        if step is None or step.job.finished_at is not None:
+                            queued = step.job.queued if step else 0
+                            log.info("recovery %s put %d deliveries back", job.id, queued)
                             del jobs[job.id]
                         else:
-                            idle = state.queued == job.queued
-                            groups[job.id] = min(groups[job.id] * 2, GROUP_MOST) if idle else GROUP
-                            jobs[job.id] = state
+                            groups[job.id] = GROUP if step.wrote else min(groups[job.id] * 2, GROUP_MOST)
+                            jobs[job.id] = step.job
                         await self._clock.sleep(PAUSE)
             except StorageError as error:
                 log.error("a recovery must wait for the store: %s", error)
                 await self._clock.sleep(AFTER_ERROR)
                 self._again = True
 
-    async def _step(self, job: replay.Recovery, group: int) -> replay.Recovery | None:
+    async def _step(self, job: replay.Recovery, group: int) -> replay.Step | None:
         now = self._clock.now()
         return await self._store.run(lambda tx: replay.advance(tx, job.workspace, job.id, now, group))

@@ -2,7 +2,8 @@
 
 A job walks the endpoint's deliveries in the order of their events, a group in each transaction, puts back those that it
 selects, and moves its cursor in the same one: after a crash it goes on where it was, skips nothing and takes nothing
-twice. Recover takes what failed; what was never attempted waits in the schedule already, and is made due.
+twice. Recover takes what failed; what was never attempted waits in the schedule already, and is made due. No step is
+longer for a million that wait: the writer is everybody's.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from switchhook.storage import endpoints
 from switchhook.storage.keys import workspaces
 from switchhook.storage.selection import FAILED, Selection, Tried
 from switchhook.storage.store import Reader, Row, Transaction
+
+FIRST = 50  # deliveries looked at when a recovery is asked for
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +60,13 @@ async def replay(
 
 
 async def begin(tx: Transaction, *, workspace: str, id: str, endpoint: str, since: int, now: int) -> Recovery:
-    """Begin to replay what failed, or was never attempted, among the events since `since` (wall ms) until now."""
-    start = lower_bound("msg", since)
-    await tx.execute("hasten", workspace, endpoint, start, now)
-    ((untried,),) = await tx.fetch("count_untried", workspace, endpoint, start)
-    tx.committed.endpoints.add((workspace, endpoint))
-    return await _add(tx, workspace=workspace, id=id, endpoint=endpoint, since=since, queued=untried, now=now)
+    """Begin to replay what failed, or was never attempted, among the events since `since` (wall ms) until now.
+
+    The first of them are put back here: who asks for a few is answered with their number.
+    """
+    job = await _add(tx, workspace=workspace, id=id, endpoint=endpoint, since=since, now=now)
+    step = await _take(tx, job, now, FIRST)
+    return await _save(tx, msgspec.structs.replace(step.job, finished_at=None))
 
 
 async def begin_selected(
@@ -91,11 +95,12 @@ async def _add(
     endpoint: str,
     since: int,
     until: int | None = None,
-    queued: int = 0,
     now: int,
 ) -> Recovery:
     cursor, upto = await span(tx, workspace, since, until)
     first = await tx.fetch("first_tried", workspace, endpoint, cursor)
+    if selection is None:
+        first += await tx.fetch("first_waiting", workspace, endpoint, cursor)
     job = Recovery(
         workspace=workspace,
         id=id,
@@ -104,10 +109,10 @@ async def _add(
         until=until,
         upto=upto,
         selection=selection,
-        first=first[0][0] if first else upto,
+        first=min(event for (event,) in first) if first else upto,
         cursor=cursor,
-        looked_at=queued,
-        queued=queued,
+        looked_at=0,
+        queued=0,
         created_at=now,
         finished_at=None,
         cancelled=False,
@@ -115,7 +120,7 @@ async def _add(
     encoded = None if selection is None else msgspec.json.encode(selection).decode()
     await tx.execute(
         "add_recovery",
-        *(workspace, id, endpoint, since, until, upto, encoded, job.first, cursor, queued, queued, now),
+        *(workspace, id, endpoint, since, until, upto, encoded, job.first, cursor, 0, 0, now),
     )
     tx.committed.recovery = True
     return job
@@ -140,17 +145,32 @@ async def look(
     ]
 
 
-async def advance(tx: Transaction, workspace: str, id: str, now: int, limit: int) -> Recovery | None:
-    """Look at the next `limit` deliveries of a job and put back what it selects; what it is then.
+class Step(msgspec.Struct, frozen=True):
+    """What a step made of a job, and whether it wrote anything but that."""
 
-    None when there is no such job. One whose endpoint was deleted is over.
+    job: Recovery
+    wrote: bool = False
+
+
+async def advance(tx: Transaction, workspace: str, id: str, now: int, limit: int) -> Step | None:
+    """Look at the next `limit` deliveries of a job and put back what it selects.
+
+    Recover looks at as many that wait, too. None when there is no such job. One whose endpoint was deleted is over.
     """
     job = await find(tx, workspace, id)
-    if job is None or job.finished_at is not None:
-        return job
+    if job is None:
+        return None
+    if job.finished_at is not None:
+        return Step(job)
     if await endpoints.find_endpoint(tx, workspace, job.endpoint) is None:
-        return await _save(tx, msgspec.structs.replace(job, finished_at=now, cancelled=True))
-    selection = job.selection or FAILED
+        return Step(await _save(tx, msgspec.structs.replace(job, finished_at=now, cancelled=True)))
+    step = await _take(tx, job, now, limit)
+    await _save(tx, step.job)
+    return step
+
+
+async def _take(tx: Transaction, job: Recovery, now: int, limit: int) -> Step:
+    workspace, selection = job.workspace, job.selection or FAILED
     seen = await look(
         tx,
         selection,
@@ -160,20 +180,32 @@ async def advance(tx: Transaction, workspace: str, id: str, now: int, limit: int
         upto=job.upto,
         limit=limit,
     )
-    chosen = [tried for tried in seen if selection.takes(tried)]
+    waiting: list[Row] = []
+    if job.selection is None:
+        waiting = await tx.fetch("waiting_after", workspace, job.endpoint, job.cursor, job.upto, limit)
+    # As far as both have been read: the one that was read farther comes again from there.
+    ends = [
+        found[-1]
+        for found in ([one.event for one in seen], [row[0] for row in waiting])
+        if len(found) == limit
+    ]
+    end = min(ends, default=job.upto)
+    seen = [one for one in seen if one.event <= end]
+    chosen = [one for one in seen if selection.takes(one)]
+    untried = [(event, next_at) for event, attempts, next_at in waiting if attempts == 0 and event <= end]
+    late = [event for event, next_at in untried if next_at > now]
     await tx.many("replay", [(workspace, job.endpoint, one.event, one.number, now) for one in chosen])
-    if chosen:
+    await tx.many("hasten", [(workspace, job.endpoint, event, now) for event in late])
+    if chosen or late:
         tx.committed.endpoints.add((workspace, job.endpoint))
-    return await _save(
-        tx,
-        msgspec.structs.replace(
-            job,
-            cursor=seen[-1].event if seen else job.cursor,
-            looked_at=job.looked_at + len(seen),
-            queued=job.queued + len(chosen),
-            finished_at=now if len(seen) < limit else None,
-        ),
+    moved = msgspec.structs.replace(
+        job,
+        cursor=max(job.cursor, end),
+        looked_at=job.looked_at + len(seen) + len(untried),
+        queued=job.queued + len(chosen) + len(untried),
+        finished_at=None if ends else now,
     )
+    return Step(moved, wrote=bool(chosen or late))
 
 
 async def cancel(tx: Transaction, workspace: str, id: str, now: int) -> Recovery | None:

@@ -35,9 +35,15 @@ SELECT $1, $2, $3, $4, $5, $4, seq FROM events WHERE workspace_id = $1 AND id = 
 ON CONFLICT (workspace_id, endpoint_id, event_id) DO UPDATE SET next_at = excluded.next_at, base = excluded.base
 
 -- name: hasten
--- What was never attempted since $3 (an event id) is due now.
+-- What was never attempted is due now.
 UPDATE schedule SET next_at = $4
-WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0 AND next_at > $4
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id = $3 AND attempts = 0 AND next_at > $4
+
+-- name: waiting_after
+-- Deliveries that wait, in the order of their events. Also those that were attempted: passing them over here would be a
+-- walk without a bound.
+SELECT event_id, attempts, next_at FROM schedule
+WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id > $3 AND event_id <= $4 ORDER BY event_id LIMIT $5
 
 -- name: tried_after
 -- Deliveries that were attempted, in the order of their events, with their last attempt and when the next one is due. What
@@ -70,8 +76,9 @@ SELECT event_id FROM attempts WHERE workspace_id = $1 AND endpoint_id = $2 AND e
 -- name: newest_event
 SELECT coalesce(max(id), '') FROM events WHERE workspace_id = $1
 
--- name: count_untried
-SELECT count(*) FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 AND attempts = 0
+-- name: first_waiting
+-- The oldest event from $3 (an id) on that waits.
+SELECT event_id FROM schedule WHERE workspace_id = $1 AND endpoint_id = $2 AND event_id >= $3 ORDER BY event_id LIMIT 1
 
 -- name: add_recovery
 INSERT INTO recoveries (workspace_id, id, endpoint_id, since, until, upto, selection, first, cursor, looked_at, queued,
