@@ -17,7 +17,7 @@ from switchhook.media.transcription.speech import Said
 from switchhook.serving.transcripts import DEATHS, LEASE, PAUSES, Transcripts
 from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.storage import endpoints, transcripts
-from switchhook.storage.store import AcceptedEvent, Store
+from switchhook.storage.store import AcceptedEvent, Store, Transaction
 from switchhook.storage.transcripts import Job
 from switchhook.workspace.directory import configure
 from switchhook.workspace.facts import AnyFact
@@ -119,6 +119,15 @@ class World:
         parsed = [events.parse(event.body).data for event in self.told if event.topic == "call.completed"]
         return [data for data in parsed if isinstance(data, CallCompleted)]
 
+    async def lease_over(self, recording: str, holder: str) -> None:
+        """Nothing was heard of `holder` for as long as a lease lasts."""
+
+        async def work(tx: Transaction) -> bool:
+            now = self.clock.now()
+            return await transcripts.renew(tx, WORKSPACE, recording, holder, lease=-1, now=now)
+
+        assert await self.store.run(work)
+
     async def jobs(self, seconds: float = 1e6) -> list[Job]:
         now = self.clock.now() + round(seconds * 1000)
         return await self.store.read(lambda r: transcripts.candidates(r, WORKSPACE, now, 50))
@@ -177,9 +186,11 @@ async def test_what_calls_wait_for_comes_first_and_then_the_oldest(world: World)
 
 async def test_killed_in_the_middle_it_is_taken_again_and_told_once(world: World) -> None:
     await world.call("one")
+    (job,) = await world.jobs(0)
     world.script.answer = lambda _: None
     work = asyncio.create_task(world.work.work())
     await world.script.asked.wait()
+    holder = world.work._holder
     await world.kill()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
@@ -187,7 +198,7 @@ async def test_killed_in_the_middle_it_is_taken_again_and_told_once(world: World
     await world.start()
     if world.store.shared:
         assert not await world.work.work()  # the lease holds: the other may only be slow
-        await world.clock.advance(LEASE)
+        await world.lease_over(job.recording, holder)
     else:
         await world.work.start()  # nobody else can have it
         await world.work.stop()
@@ -214,7 +225,7 @@ async def test_who_lost_its_lease_tells_nothing(world: World) -> None:
     slow._renew = lambda _: asyncio.Event().wait()  # type: ignore[method-assign,assignment,return-value]
     late = asyncio.create_task(slow.work())
     await entered.wait()
-    await world.clock.advance(LEASE)
+    await world.lease_over(job.recording, slow._holder)
     assert await world.work.work()
     leave.set()
     assert await late
@@ -222,6 +233,24 @@ async def test_who_lost_its_lease_tells_nothing(world: World) -> None:
     assert world.topics().count("call.transcribed") == 1
     assert slow.snapshot()["transcripts_total"] == 0
     assert job.attempts == 0
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_lease_holds_between_servers_whose_clocks_differ(world: World, hours: int) -> None:
+    if not world.store.shared:
+        pytest.skip("one process owns an embedded database")
+    await world.call("one")
+    clock = ManualClock(START + (1 + hours) * 3_600_000)
+    await world.clock.advance(3_600)
+    other = Transcripts(world.store, clock, world.board, world.data, Script(lambda _: None))
+    assert other._taker is not None
+    under_way = asyncio.create_task(other.work())
+    await other._taker.asked.wait()  # type: ignore[attr-defined]
+    assert not await world.work.work()
+    await other._store.run(lambda tx: other._keep(tx, other._job))  # type: ignore[arg-type]
+    assert not await world.work.work()
+    under_way.cancel()
+    await asyncio.gather(under_way, return_exceptions=True)
 
 
 async def test_a_lease_is_renewed_for_as_long_as_it_takes(world: World) -> None:
@@ -232,7 +261,7 @@ async def test_a_lease_is_renewed_for_as_long_as_it_takes(world: World) -> None:
     world.work.heard(12.5)
     figures = world.work.snapshot()
     assert (figures["transcript_seconds"], figures["transcript_seconds_done"]) == (30, 12.5)
-    for _ in range(round(2 * LEASE)):
+    for _ in range(2 * LEASE // 1000):
         await world.clock.advance(1)
         assert await world.jobs(0) == []
     work.cancel()

@@ -33,7 +33,7 @@ LOOK = 0.5  # seconds between two looks at the queue
 AFTER_ERROR = 2.0
 UNABLE = 30.0  # seconds until a transcriber that cannot be started is started again
 WINDOW = 50  # recordings at the head of the queue that are looked at
-LEASE = 60.0  # seconds that an attempt is another's if nothing is heard of it
+LEASE = 60_000  # ms that an attempt is another's if nothing is heard of it
 RENEW = 20.0
 DEATHS = 3  # attempts that ended whoever made them: it is the recording's fault
 PAUSES = (
@@ -177,8 +177,7 @@ class Transcripts:
         return None
 
     async def _take(self, tx: Transaction, job: Job, now: int) -> bool:
-        until = now + round(LEASE * 1000)
-        return await transcripts.claim(tx, self._workspace, job.recording, self._holder, until=until, now=now)
+        return await transcripts.claim(tx, self._workspace, job.recording, self._holder, lease=LEASE, now=now)
 
     async def _renew(self, job: Job) -> None:
         while True:
@@ -189,8 +188,8 @@ class Transcripts:
                 log.warning("the claim on the recording %s is not renewed: %s", job.recording, error)
 
     async def _keep(self, tx: Transaction, job: Job) -> None:
-        until = self._clock.now() + round(LEASE * 1000)
-        await transcripts.renew(tx, self._workspace, job.recording, self._holder, until=until)
+        now = self._clock.now()
+        await transcripts.renew(tx, self._workspace, job.recording, self._holder, lease=LEASE, now=now)
 
     async def _do(self, job: Job) -> None:
         if job.attempts >= DEATHS + len(PAUSES):

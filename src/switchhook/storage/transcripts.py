@@ -4,7 +4,9 @@
               ▲                              │
               └──put back, or the lease ran out──┘
 
-An attempt is counted when it begins: one that ends whoever makes it is counted too.
+An attempt is counted when it begins: one that ends whoever makes it is counted too. In a shared store leases run on the
+database's clock, and the caller's `now` (wall ms) says nothing about them: two servers whose clocks differ are of one
+mind about whose a recording is.
 """
 
 import msgspec
@@ -58,19 +60,24 @@ async def awaited(reader: Reader, workspace: str, now: int, limit: int) -> list[
 
 async def candidates(reader: Reader, workspace: str, now: int, limit: int) -> list[Job]:
     """What may be claimed now, in order: what calls wait for, then the oldest."""
-    return [Job(*row) for row in await reader.fetch("next_transcripts", workspace, now, limit)]
+    leases = await _lease_clock(reader, now)
+    return [Job(*row) for row in await reader.fetch("next_transcripts", workspace, now, limit, leases)]
 
 
 async def claim(
-    tx: Transaction, workspace: str, recording: str, holder: str, *, until: int, now: int
+    tx: Transaction, workspace: str, recording: str, holder: str, *, lease: int, now: int
 ) -> bool:
-    """Begin an attempt; False when somebody else has."""
-    return await tx.execute("claim_transcript", workspace, recording, holder, until, now) > 0
+    """Begin an attempt, which is `holder`'s for `lease` ms; False when somebody else has."""
+    now = await _lease_clock(tx, now)
+    return await tx.execute("claim_transcript", workspace, recording, holder, now + lease, now) > 0
 
 
-async def renew(tx: Transaction, workspace: str, recording: str, holder: str, *, until: int) -> bool:
-    """Go on with it; False when somebody else does."""
-    return await tx.execute("renew_transcript", workspace, recording, holder, until) > 0
+async def renew(
+    tx: Transaction, workspace: str, recording: str, holder: str, *, lease: int, now: int
+) -> bool:
+    """Go on with it for `lease` ms from now; False when somebody else does."""
+    now = await _lease_clock(tx, now)
+    return await tx.execute("renew_transcript", workspace, recording, holder, now + lease) > 0
 
 
 async def put_back(
@@ -104,3 +111,11 @@ async def count(reader: Reader, workspace: str) -> int:
     """How many there are."""
     ((number,),) = await reader.fetch("count_transcripts", workspace)
     return int(number)
+
+
+async def _lease_clock(reader: Reader, now: int) -> int:
+    """Wall ms of the clock that leases run on."""
+    if not reader.shared:
+        return now
+    ((database,),) = await reader.fetch("database_ms")
+    return int(database)

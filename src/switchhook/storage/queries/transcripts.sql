@@ -17,10 +17,13 @@ UPDATE transcript_queue SET late = 1, await_until = NULL WHERE workspace_id = $1
 SELECT recording_id, call_id, source, source_call, path, seconds, attempts, queued_at FROM transcript_queue
 WHERE workspace_id = $1 AND await_until <= $2 ORDER BY await_until, recording_id LIMIT $3
 
+-- name: database_ms (postgresql)
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+
 -- name: next_transcripts
 -- What nobody is at, those first that a call waits for.
 SELECT recording_id, call_id, source, source_call, path, seconds, attempts, queued_at FROM transcript_queue
-WHERE workspace_id = $1 AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
+WHERE workspace_id = $1 AND due_at <= $2 AND (leased_until IS NULL OR leased_until <= $4)
 ORDER BY late, queued_at, recording_id LIMIT $3
 
 -- name: claim_transcript
