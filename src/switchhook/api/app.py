@@ -34,6 +34,7 @@ from switchhook.api.line_calls import LineCalls
 from switchhook.api.messages import Disconnected, Receive, Request, Response, Scope, Send
 from switchhook.api.metrics import Metrics
 from switchhook.api.operation import Operation
+from switchhook.api.outage import Outage
 from switchhook.api.page import Page
 from switchhook.api.people import People
 from switchhook.api.people_csv import PeopleCsv
@@ -74,6 +75,7 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._metrics = Metrics()
+        self._outage = Outage(services.clock)
         self._authenticator = Authenticator(services.store, services.clock, services.limits)
         self._idempotency = Idempotency(services.store, services.clock)
         self._router = Router(ROUTES)
@@ -245,6 +247,7 @@ class Api:
                 name = route.name
                 try:
                     response = await handler(request)
+                    self._outage.worked()
                 except (ApiError, StorageError) as error:
                     response = self._refusal(request, error)
             else:
@@ -306,7 +309,9 @@ class Api:
         prepare = self._writes[route.name]
         key = read_idempotency_key(request.headers.get(b"idempotency-key"))
         if key is None:
-            return await self._services.store.run(await prepare(request))
+            response = await self._services.store.run(await prepare(request))
+            self._outage.worked()
+            return response
         operation = f"{request.method} {real_path(request.path)}"
         replay = await self._idempotency.earlier(request.workspace, key, operation)
         if replay is not None:
@@ -338,14 +343,7 @@ class Api:
 
     def _refusal(self, request: Request, error: ApiError | StorageError) -> Response:
         if isinstance(error, StorageError):
-            log.error("request %s: the store refused: %s", request.id, error)
-            error = ApiError(
-                "STORE_UNAVAILABLE",
-                f"Nothing of this request was stored: {error}.",
-                suggestion="Send the same request again; with the same dedupe_key or Idempotency-Key it is done once.",
-                retry_after=1,
-                headers=[(b"retry-after", b"1")],
-            )
+            error = self._outage.refused(request.id, error)
         body = error.v1() if first_version(request.path) else error.v2(request.id, self._services.public_url)
         return Response(error.status, body, headers=error.headers)
 
