@@ -1,5 +1,6 @@
 """The page of figures, of one worker and of several; and what a process that serves no API answers."""
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from switchhook.api import figures
 from switchhook.api.app import build
 from switchhook.api.figures import Family, page
+from switchhook.api.metrics import HELP
 from switchhook.serving.seat import SLOT, Board
 from tests.api.world import World
 
@@ -102,3 +104,18 @@ async def test_a_process_without_the_api_says_who_has_it(
     assert answer.code == "API_NOT_SERVED"
     for open_ in ("/healthz", "/readyz", "/metrics"):
         assert (await world.call("GET", open_, app=app)).status == 200
+
+
+def test_every_figure_has_a_help_text_and_no_text_is_of_none() -> None:
+    """Whatever a part counts it tells by the name `snapshot`."""
+    named = {
+        key.value
+        for path in Path(figures.__file__).parents[1].rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == "snapshot"
+        for returned in ast.walk(node)
+        if isinstance(returned, ast.Dict)
+        for key in returned.keys
+        if isinstance(key, ast.Constant)
+    }
+    assert named == HELP.keys()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.serving import Server
-from switchhook.api.metrics import _HELP
+from switchhook.api.metrics import HELP
 from switchhook.settings.config import OPTIONS
 
 pytestmark = pytest.mark.process
@@ -26,7 +26,7 @@ def test_the_figures_that_are_drawn_and_watched_are_there(tmp_path: Path) -> Non
     finally:
         server.stop()
     there = set(re.findall(r"^# TYPE (\S+) ", page, re.MULTILINE))
-    there |= {f"switchhook_{name}" for name in _HELP}  # some only while what they count is set up
+    there |= {f"switchhook_{name}" for name in HELP}  # some only while what they count is set up
     for name in ("grafana.json", "alerts.yml"):
         used = set(re.findall(r"switchhook_[a-z_]+[a-z]", (DEPLOY / name).read_text()))
         assert {one.removesuffix("_bucket") for one in used} <= there

@@ -8,7 +8,7 @@ from switchhook.api.figures import Family, Sample
 from switchhook.api.services import Services
 
 _BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-_HELP = {
+HELP = {
     "deliveries_succeeded_total": "Attempts that a receiver answered with 2xx in time.",
     "deliveries_retrying_total": "Attempts that failed and will be repeated.",
     "deliveries_failed_total": "Deliveries given up after their last attempt.",
@@ -100,9 +100,7 @@ class Metrics:
         for name, value in {**services.dispatcher.snapshot(), **services.chores()}.items():
             if figures.is_name(name):
                 kind = "counter" if name.endswith("_total") else "gauge"
-                found.append(
-                    _one(f"switchhook_{name}", kind, _HELP.get(name, "A figure of this process."), value)
-                )
+                found.append(_one(f"switchhook_{name}", kind, HELP[name], value))
         up = int(services.dispatcher.alive)
         found.append(_one("switchhook_dispatcher_up", "gauge", "1 while deliveries go out.", up))
         return found
