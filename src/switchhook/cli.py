@@ -35,7 +35,7 @@ SECTIONS = {
         "recover": Place("deliveries:recover_command", "Send a webhook what it missed since a time"),
         "trigger": Place("trigger:trigger_command", "Publish the example of a topic"),
         "listen": Place("listen:listen_command", "Print events as they happen, or post them to a URL here"),
-        "call": Place("call:call_command", "Order a call"),
+        "call": Place("call:call_command", "Try the SIP line with a call from outside, or order one"),
         "import": Place("people:import_command", "Bring people from a file (CSV, vCards)"),
         "export": Place("people:export_command", "Write people to a file (CSV, vCards)"),
         "mcp": Place("mcp:mcp_command", "Serve tools for an assistant"),

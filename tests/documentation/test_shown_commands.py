@@ -47,7 +47,8 @@ PRINTS = {
     r"switchhook numbers add \S*\d": r"\+33123456789\n",
     r"switchhook numbers add HARBOUR": r"HARBOUR\n",
     r"switchhook trigger": r"msg_\w{22}\n",
-    r"switchhook call": r"cll-\w{22}\n",
+    r"switchhook call .*--say": r".*it is answered\n.*\ncll_\w{22}\tVOICEMAIL\t.*",
+    r"switchhook call .*--user": r"cll-\w{22}\n",
     r"switchhook endpoints create": r"ep_\w{22}\twhsec_\S+\n",
     r"switchhook endpoints rotate": r"whsec_\S+\n",
     r"switchhook verify": r"authentic: .*",
@@ -118,9 +119,11 @@ def before_receiving(scene: Scene) -> None:
     (scene.terminal.folder / "request.txt").write_bytes(captured(1_742_049_000))
 
 
+SAYS = f"{sys.executable} {ROOT}/tests/telephony/says.py"
 LINE = """
 [sip]
 listen = "127.0.0.1:{line}"
+speak = "{says}"
 trunk = "127.0.0.1:{telephone}"
 
 [[users]]
@@ -130,13 +133,18 @@ sip = ["sip:lea@127.0.0.1:{telephone}"]
 [[numbers]]
 number = "+33199999901"
 users = ["lea@acme.example"]
+
+[[numbers]]
+number = "+33112345678"
+users = ["lea@acme.example"]
+answer = "voicemail"
 """
 
 
 def before_operations(scene: Scene) -> None:
     """A line with a telephone, people to import, a captured request, a PostgreSQL; ids are asked of the server."""
     terminal = scene.terminal
-    settings = LINE.format(line=free_port(socket.SOCK_DGRAM), telephone=scene.telephone)
+    settings = LINE.format(line=free_port(socket.SOCK_DGRAM), telephone=scene.telephone, says=SAYS)
     (terminal.folder / "switchhook.toml").write_text(settings)
     (terminal.folder / "people.csv").write_text("name,numbers\nZoe,+33611111111\n")
     (terminal.folder / "request.txt").write_bytes(captured(1_769_846_400))

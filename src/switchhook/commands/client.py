@@ -179,6 +179,11 @@ def server(function: F) -> F:
     ) -> Any:
         return function(*args, client=reached(url, key, config_file, data), **given)
 
+    return reaching(run)  # type: ignore[return-value]
+
+
+def reaching(run: F) -> F:
+    """The options that name a server, `url`, `key`, `config_file` and `data`, of which `reached` makes a client."""
     for add in (
         settings("data"),
         click.option(
@@ -197,7 +202,7 @@ def server(function: F) -> F:
         ),
     ):
         run = add(run)
-    return run  # type: ignore[return-value]
+    return run
 
 
 def reached(url: str | None, key: str | None, config_file: Path | None, data: str | None) -> Client:

@@ -68,7 +68,10 @@ def speak(folder: Path, command: str, text: str) -> Path:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()[-200:]
         raise SpeechError(f"{command!r} ended with status {done.returncode}: {said or 'it said nothing'}")
-    samples = _telephone(command, done.stdout)
+    try:
+        samples = telephone_sound(done.stdout)
+    except ValueError as error:
+        raise SpeechError(f"{command!r} wrote {error}") from None
     folder.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     with wave.open(str(part), "wb") as file:
@@ -80,20 +83,25 @@ def speak(folder: Path, command: str, text: str) -> Path:
     return target
 
 
-def _telephone(command: str, data: bytes) -> "array[int]":
+def telephone_sound(data: bytes) -> "array[int]":
+    """The sound of a WAV file (16 bit, mono or the left side of stereo, any rate) at telephone rate.
+
+    Raises:
+        ValueError: it is none; the message says what it is, as in "wrote …".
+    """
     try:
         with wave.open(io.BytesIO(data), "rb") as file:
             rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
             raw = file.readframes(file.getnframes())
     except (wave.Error, EOFError) as error:
-        raise SpeechError(f"{command!r} wrote no WAV file to its standard output ({error})") from None
+        raise ValueError(f"no WAV file ({error})") from None
     if width != 2 or not 1 <= channels <= 2 or not 4000 <= rate <= 96_000:
-        raise SpeechError(
-            f"{command!r} wrote {rate} Hz, {channels} ch, {8 * width} bit; wanted 16 bit, mono or stereo"
+        raise ValueError(
+            f"{rate} Hz, {channels} ch, {8 * width} bit; wanted 16 bit, mono or stereo, 4 to 96 kHz"
         )
     samples = array("h", raw[: len(raw) // (2 * channels) * 2 * channels])
     if not samples:
-        raise SpeechError(f"{command!r} wrote no sound")
+        raise ValueError("no sound")
     return resample(samples[::channels], rate)
 
 
