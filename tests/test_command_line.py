@@ -104,7 +104,8 @@ def test_ctrl_c_ends_with_130_and_without_a_word(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         args = ["listen", "--url", url, "--key", "ak_live_x", "--forward", "http://127.0.0.1:1/"]
         with subprocess.Popen(
-            [*PROGRAM, *args],
+            # What runs the tests may itself have been started with SIGINT ignored, as a shell's background jobs are.
+            ["env", "--default-signal=INT", *PROGRAM, *args],
             env=environment(tmp_path),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
