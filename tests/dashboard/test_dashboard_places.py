@@ -77,7 +77,7 @@ def test_somebody_with_few_scopes_is_offered_no_more(browser: Browser, house: Ho
 
 def test_lines_numbers_and_what_to_do_without_any(page: Page, house: House) -> None:
     page.keyboard.press("5")
-    expect(page.get_by_role("heading", name="Lines", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Numbers and lines", exact=True)).to_be_visible()
     expect(page.get_by_text("--sip-listen")).to_be_visible()
     expect(page.get_by_text("switchhook numbers add")).to_be_visible()
 
@@ -105,9 +105,13 @@ def test_what_lines_say_of_themselves_is_text(page: Page, house: House) -> None:
 
 
 def test_how_the_server_does(page: Page, house: House) -> None:
-    page.keyboard.press("7")
+    page.keyboard.press("8")
     expect(page.get_by_text("Deliveries waiting", exact=True)).to_be_visible()
     expect(page.get_by_text("SQLite")).to_be_visible()
+
+
+def test_the_settings_that_matter(page: Page, house: House) -> None:
+    page.keyboard.press("7")
     expect(page.get_by_role("row", name="retry_schedule")).to_contain_text("0 s")
     expect(page.get_by_role("row", name="retry_schedule")).to_contain_text("SWITCHHOOK_RETRY_SCHEDULE")
     expect(page.get_by_text("password")).to_have_count(0)
@@ -120,7 +124,7 @@ def test_anybody_can_use_these(browser: Browser, house: House, scheme: Any) -> N
     )
     sign_in(page, house)
     found = {}
-    for place, sign in (("lines", ".empty"), ("keys", ".rows > li"), ("system", "table")):
+    for place, sign in (("lines", ".empty"), ("keys", ".rows > li"), ("settings", "table"), ("system", "table")):
         goto(page, house, place)
         expect(page.locator(sign).first).to_be_visible()
         found[place] = judged(page)

@@ -89,6 +89,7 @@ def test_anybody_can_use_the_player(browser: Browser, house: House, scheme: Any,
     page = opened(browser, house, color_scheme=scheme, viewport=phone, bypass_csp=True)
     sign_in(page, house)
     if locale == "fr-FR":
+        page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name="FR").click()
     goto(page, house, "calls/cll-drawn")
     words = {"en-GB": "Place in the recording", "fr-FR": "Position dans l’enregistrement"}

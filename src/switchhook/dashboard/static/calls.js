@@ -2,7 +2,8 @@
 import { get, ownRecording, post, remove } from "./api.js";
 import { button, doing, h, show, toast } from "./dom.js";
 import { fillEvent } from "./event.js";
-import { exact, length, result, when } from "./format.js";
+import { day, exact, length, result, timeOfDay, when } from "./format.js";
+import { icon, outcome, verdict } from "./icons.js";
 import { pages } from "./pages.js";
 import { player as play } from "./player.js";
 import { t } from "./words.js";
@@ -26,14 +27,18 @@ function openList(place) {
   load();
 }
 
-function row(one) {
-  return h("li", null, h("a", { href: `#/calls/${one.id}` },
-    h("span", { class: "way", title: t(one.direction) }, one.direction === "INBOUND" ? "↙" : "↗"),
-    h("strong", null, other(one)), h("span", { class: "about" }, one.user?.name ?? one.user?.email ?? one.allo_number),
-    h("span", { class: `state ${one.result === "ANSWERED" ? "succeeded" : "pending"}` }, result(one.result)),
+function row(one, index, all) {
+  const begins = !index || day(all[index - 1].date) !== day(one.date);
+  const [drawing, kind] = outcome(one.result, one.direction);
+  const named = one.contacts.some((contact) => contact.name);
+  return [begins && h("li", { class: "day" }, day(one.date)), h("li", null, h("a", { href: `#/calls/${one.id}` },
+    h("span", { class: `way ${kind}`, title: t(one.direction), role: "img", "aria-label": t(one.direction) }, icon(drawing)),
+    h("span", { class: "who" }, h("strong", null, other(one)), named && h("small", null, one.contact_number)),
+    h("span", { class: "about" }, one.user?.name ?? one.user?.email ?? one.allo_number),
     h("span", { class: "chips" }, one.tags.map((tag) => h("span", { class: "tag" }, tag))),
-    h("span", { class: "duration" }, length(one.duration)),
-    h("time", { datetime: one.date, title: exact(one.date) }, when(one.date))));
+    h("span", { class: `state ${verdict(one.result)}` }, result(one.result)),
+    h("span", { class: "duration" }, one.duration ? length(one.duration) : ""),
+    h("time", { datetime: one.date, title: exact(one.date), "data-still": true }, timeOfDay(one.date))))];
 }
 
 function openOne(place, id, me) {
@@ -53,7 +58,7 @@ function call(one, may) {
     [t("line"), one.allo_number],
     [t("user"), one.user?.name ?? one.user?.email ?? "–"],
     [t("duration"), length(one.duration)],
-    [t("result"), result(one.result)],
+    [t("result"), h("span", { class: `state ${verdict(one.result)}` }, result(one.result))],
   ];
   return [
     h("div", { class: "head" }, h("h1", null, other(one)), tagging(one, may)),

@@ -1,7 +1,7 @@
 // One person: what is known of them, and everything that was said with them.
 import { get, post } from "./api.js";
 import { button, doing, field, h, show, toast } from "./dom.js";
-import { exact, length, result, when } from "./format.js";
+import { exact, length, money, result, when } from "./format.js";
 import { edit } from "./contact_form.js";
 import { named } from "./contacts.js";
 import { filesOf } from "./files.js";
@@ -107,6 +107,6 @@ function item(one) {
 async function fillDeals(place, company) {
   const found = (await post("v2/api/crm/deals/search", { size: DEALS }).catch(() => ({ data: [] }))).data.filter((one) => one.company?.id === company.id);
   if (!found.length) return;
-  const amount = (one) => (one.amount === null ? "" : `${one.amount} ${one.currency ?? ""}`);
+  const amount = (one) => (one.amount === null ? "" : money(one.amount, one.currency));
   show(place, h("h2", null, t("deals")), h("ul", { class: "rows" }, found.map((one) => h("li", null, h("strong", { class: "grow" }, one.name), h("span", null, amount(one)), one.status && h("span", { class: "tag" }, one.status)))));
 }

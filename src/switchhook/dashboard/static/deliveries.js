@@ -25,12 +25,13 @@ export function openDeliveries(place, path, changed) {
 
   function row(one) {
     const inner = h("div", { class: "inner" });
-    const said = one.status === "pending" && one.next_attempt_at ? until(one.next_attempt_at) : one.last_response_status ?? "";
+    const next = one.status === "pending" && one.next_attempt_at ? `${t("next")} ${until(one.next_attempt_at)}` : "";
     const details = h("details", { ontoggle: () => details.open && fillDelivery(inner, one.id, changed) },
       h("summary", null,
-        h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at)),
-        h("span", { class: `topic ${one.topic.split(".")[0]}` }, one.topic),
-        state(one.status), h("span", { class: "about" }, `${one.attempts}× ${said}`)), inner);
+        state(one.status), h("span", { class: `topic ${one.topic.split(".")[0]}` }, one.topic),
+        h("span", { class: "code", title: t("response") }, one.last_response_status ?? ""),
+        h("span", { class: "about" }, [`${one.attempts}×`, next].filter(Boolean).join(" · ")),
+        h("time", { datetime: one.created_at, title: exact(one.created_at) }, when(one.created_at))), inner);
     return h("li", null, details);
   }
 

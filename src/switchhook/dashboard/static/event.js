@@ -16,7 +16,7 @@ export function json(value) {
 export async function fillEvent(place, id) {
   show(place, h("p", { class: "hint" }, t("loading")));
   try {
-    const event = (await get(`v2/api/events/${encodeURIComponent(id)}`)).data;
+    const [{ data: event }, named] = await Promise.all([get(`v2/api/events/${encodeURIComponent(id)}`), names()]);
     const files = h("div");
     if (event.topic.startsWith("sms.") && event.payload?.data?.type === "MMS") fillFiles(files, event.payload.data.id);
     show(
@@ -24,7 +24,7 @@ export async function fillEvent(place, id) {
       files,
       h("h4", null, t("deliveries")),
       event.deliveries.length
-        ? h("ul", { class: "plain" }, event.deliveries.map(deliveryLine))
+        ? h("ul", { class: "plain" }, event.deliveries.map((one) => deliveryLine(one, named)))
         : h("p", { class: "hint" }, t("no subscriber")),
       h("h4", null, t("payload")),
       event.payload === null ? h("p", { class: "hint" }, t("expunged")) : json(event.payload),
@@ -40,9 +40,15 @@ async function fillFiles(place, text) {
   if (found) show(place, filesOf(found.data));
 }
 
-function deliveryLine(one) {
+// What the endpoints are called, by id.
+async function names() {
+  const lists = await Promise.all(["v2/api/webhooks", "v1/api/webhooks"].map((path) => get(path).then(({ data }) => data, () => [])));
+  return new Map(lists.flat().map((one) => [one.id, one.description || one.url]));
+}
+
+function deliveryLine(one, named) {
   const inner = h("div", { class: "inner" });
-  const summary = h("summary", null, state(one.status), h("code", null, one.webhook_id), h("span", null, attempts(one)));
+  const summary = h("summary", null, state(one.status), h("span", { class: "to", title: one.webhook_id }, named.get(one.webhook_id) ?? one.webhook_id), h("span", { class: "hint" }, attempts(one)));
   return h("li", null, h("details", { ontoggle: (event) => event.target.open && fillDelivery(inner, one.id) }, summary, inner));
 }
 

@@ -40,10 +40,11 @@ function line(name, value) {
   const parts = value !== null && typeof value === "object" ? Object.entries(value) : [["", value]];
   const head = parts.find(([key]) => key === "" || key === "state" || key === "status");
   const rest = parts.filter((one) => one !== head);
-  const word = head ? String(head[1]) : "";
+  const word = head && !/^\d+$/.test(head[1]) ? String(head[1]) : "";
   const kind = GOOD.test(word) ? "succeeded" : WAIT.test(word) ? "pending" : "failed";
   return h("li", null, h("strong", { class: "grow" }, t(`source ${name}`, name)),
     rest.length > 0 && h("span", { class: "hint" }, rest.map(([key, one]) => `${key}: ${typeof one === "object" ? JSON.stringify(one) : one}`).join(" · ")),
+    head && !word && h("span", { class: "figures" }, head[1]),
     word && h("span", { class: `state ${kind}` }, word));
 }
 

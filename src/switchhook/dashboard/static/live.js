@@ -1,10 +1,13 @@
 // Calls ringing now, and events as they happen.
 import { get, url } from "./api.js";
 import { button, h, show } from "./dom.js";
-import { exact, when } from "./format.js";
+import { exact, result, when } from "./format.js";
 import { fillEvent } from "./event.js";
+import { icon, outcome } from "./icons.js";
+import { firstSteps } from "./start.js";
 import { t } from "./words.js";
 
+const SETTLED = 400; // ms after a connection, in which what happened lately has come
 const MOST = 200; // rows kept; what is older lies with the webhooks
 const SOON = 300; // ms, in which all that is told of calls leads to one look at them
 const AGAIN = 3000; // ms, until a connection that was refused is made anew
@@ -16,13 +19,13 @@ export function open(place, _, me) {
   const filter = h("select", { "aria-label": t("show"), onchange: sift },
     ["", "call.", "sms.", "contact.", "tag."].map((one) => h("option", { value: one }, t(`kind ${one}`))));
   const pause = button(t("pause"), hold, { "aria-pressed": "false" });
-  const empty = h("div", { class: "empty" }, h("p", null, t("no events")), h("p", null, t("no events next"), " ", h("a", { href: "#/webhooks" }, t("webhooks"))));
+  const steps = firstSteps(me);
   const mayCalls = me.scopes.includes("ALL") || me.scopes.includes("CONVERSATIONS_READ");
   show(
     place,
     h("div", { class: "head" }, h("h1", null, t("live")), status, h("span", { class: "space" }), filter, pause),
     mayCalls && h("section", { "aria-labelledby": "ringing-title" }, h("h2", { id: "ringing-title" }, t("ringing now")), ringing),
-    h("section", { "aria-labelledby": "events-title" }, h("h2", { id: "events-title" }, t("events")), empty, list),
+    h("section", { "aria-labelledby": "events-title" }, h("h2", { id: "events-title" }, t("events")), steps.element, list),
   );
 
   const seen = new Set();
@@ -54,7 +57,7 @@ export function open(place, _, me) {
   }
 
   function put(line) {
-    empty.hidden = true;
+    steps.element.hidden = true;
     list.prepend(line);
     while (list.children.length > MOST) {
       seen.delete(list.lastChild.dataset.id);
@@ -64,10 +67,10 @@ export function open(place, _, me) {
 
   function row(event) {
     const inner = h("div", { class: "inner" });
-    const about = h("span", { class: "about" }, told(event));
     const line = h("summary", null,
-      h("time", { datetime: event.created_at, title: exact(event.created_at) }, when(event.created_at)),
-      h("span", { class: `topic ${event.topic.split(".")[0]}` }, event.topic), about);
+      icon(...drawing(event)), h("span", { class: `topic ${event.topic.split(".")[0]}` }, event.topic),
+      h("span", { class: "about" }, told(event)),
+      h("time", { datetime: event.created_at, title: exact(event.created_at) }, when(event.created_at)));
     const details = h("details", { ontoggle: () => details.open && fillEvent(inner, event.id) }, line, inner);
     return h("li", { "data-topic": event.topic, "data-id": event.id, hidden: !fits(event.topic) }, details);
   }
@@ -78,7 +81,10 @@ export function open(place, _, me) {
 
   function connect() {
     source = new EventSource(url("v2/api/events/stream?recent=50"));
-    source.addEventListener("open", () => light("good", t("connected")));
+    source.addEventListener("open", () => {
+      light("good", t("connected"));
+      setTimeout(() => seen.size || held?.length || steps.offer(), SETTLED);
+    });
     source.addEventListener("error", () => {
       light("bad", t("reconnecting"));
       if (source.readyState !== EventSource.CLOSED) return; // the browser tries again
@@ -124,16 +130,32 @@ export function open(place, _, me) {
 }
 
 function call(one) {
-  const [arrow, other, ours] = one.direction === "OUTBOUND" ? ["↗", one.to_number, one.from_number] : ["↙", one.from_number, one.to_number];
-  return h("li", { class: one.state === "RINGING" ? "rings" : "talks" },
-    h("span", { "aria-hidden": "true" }, arrow), h("strong", null, other || t("unknown")), h("span", null, ours),
-    h("span", { class: "state pending" }, t(`call ${one.state}`)), h("time", { datetime: one.started_at }, when(one.started_at)));
+  const [way, other, ours] = one.direction === "OUTBOUND" ? ["goes", one.to_number, one.from_number] : ["comes", one.from_number, one.to_number];
+  const rings = one.state === "RINGING";
+  return h("li", { class: rings ? "rings" : "talks" },
+    icon(way), h("strong", { class: "figures" }, other || t("unknown")), h("span", { class: "hint figures" }, ours),
+    h("span", { class: `state ${rings ? "pending" : "succeeded"}` }, t(`call ${one.state}`)), h("time", { datetime: one.started_at, title: exact(one.started_at) }, when(one.started_at)));
+}
+
+// The drawing beside an event.
+function drawing({ topic, payload }) {
+  const data = payload?.data ?? {};
+  if (topic === "call.completed") return outcome(data.result, data.type);
+  if (topic.startsWith("call.")) return [topic === "call.received" ? "comes" : topic === "call.triggered" ? "goes" : "calls"];
+  return [{ sms: "text", contact: "contacts", tag: "tag" }[topic.split(".")[0]] ?? "webhooks"];
 }
 
 // What an event is about, in a line.
-export function told(event) {
+function told(event) {
   const data = event.payload?.data;
   if (!data) return "";
-  const parts = [data.from_number && `${data.from_number} → ${data.to_number ?? data.to ?? ""}`, data.result, data.content, data.tag_name, [data.name, data.last_name].filter(Boolean).join(" ")];
-  return parts.filter((one) => typeof one === "string" && one).join(" · ").slice(0, 160);
+  const person = data.person && [data.person.name, data.person.last_name].filter(Boolean).join(" ");
+  const end = (name, number) => [name && h("b", null, `${name} `), number ?? ""];
+  const parts = [];
+  if (typeof data.from_number === "string") parts.push([end(data.from_name || person, data.from_number), " → ", end(data.to_name, data.to_number ?? data.to)]);
+  if (data.result) parts.push(result(data.result));
+  for (const one of [data.content, data.tag_name, typeof data.name === "string" && [data.name, data.last_name].filter(Boolean).join(" ")]) {
+    if (typeof one === "string" && one) parts.push(one.slice(0, 160));
+  }
+  return parts.flatMap((one, index) => (index ? [" · ", one] : [one])).flat(3);
 }

@@ -42,5 +42,6 @@ export function latencyPlot(health, height = 36) {
     return svg("polyline", { points: points.join(" "), class: kind });
   };
   const label = `${t("latency")}: p95 ≤ ${Math.round(slowest)} ms`;
-  return svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" }, line("p95", "p95"), line("p50", "p50"));
+  const base = svg("path", { class: "base", d: `M0 ${height - 0.5}H${WIDTH}` });
+  return svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" }, base, line("p95", "p95"), line("p50", "p50"));
 }

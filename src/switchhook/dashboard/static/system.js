@@ -1,7 +1,7 @@
-// How the server does: what waits, disks, versions, what each process counts, and the settings that matter.
+// How the server does: what waits, disks, versions, and what each process counts.
 import { get } from "./api.js";
 import { h, show } from "./dom.js";
-import { bytes, count, exact, percent, when } from "./format.js";
+import { age, bytes, count, exact, percent, when } from "./format.js";
 import { t } from "./words.js";
 
 const EVERY = 5000;
@@ -30,8 +30,6 @@ function whole(one) {
       h("section", null, h("h2", null, t("versions")),
         h("dl", { class: "facts" }, [["Switchhook", one.version], ["Python", one.python], [t("database"), one.database], [t("started"), exact(one.started_at)]].map(([name, value]) => [h("dt", null, name), h("dd", null, value)])))),
     h("section", null, h("h2", null, t("processes")), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("processes") }, processes(one.processes))),
-    h("section", null, h("h2", null, t("settings")), h("p", { class: "hint" }, t("settings hint")),
-      one.settings.length > 0 && h("table", null, h("tbody", null, one.settings.map((setting) => h("tr", null, h("th", { scope: "row" }, h("code", null, setting.name)), h("td", null, written(setting)), h("td", { class: "hint" }, setting.source === "default" ? t("default") : setting.source)))))),
   ];
 }
 
@@ -51,19 +49,4 @@ function processes(all) {
   return h("table", null,
     h("thead", null, h("tr", null, h("th", { scope: "col" }, t("process")), FIGURES.map((name) => h("th", { scope: "col", title: name }, t(`figure ${name}`))))),
     h("tbody", null, all.map((one) => h("tr", null, h("th", { scope: "row" }, one.worker || "1"), FIGURES.map((name) => h("td", null, one.figures[name] === undefined ? "–" : count(Math.round(one.figures[name]))))))));
-}
-
-function written({ name, value }) {
-  if (typeof value === "boolean") return t(value ? "on" : "off");
-  if (name === "retry_schedule") return value.map((seconds) => age(seconds) === "–" ? "0 s" : age(seconds)).join(" · ");
-  if (Array.isArray(value)) return value.join(", ") || "–";
-  return value === "" ? "–" : String(value);
-}
-
-function age(seconds) {
-  if (!seconds || !Number.isFinite(seconds)) return "–";
-  if (seconds < 90) return `${count(seconds)} s`;
-  if (seconds < 5400) return `${count(Math.round(seconds / 6) / 10)} min`;
-  if (seconds < 129600) return `${count(Math.round(seconds / 360) / 10)} h`;
-  return `${count(Math.round(seconds / 8640) / 10)} ${t("days")}`;
 }

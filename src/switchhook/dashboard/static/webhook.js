@@ -5,7 +5,7 @@ import { openDeliveries } from "./deliveries.js";
 import { tried } from "./event.js";
 import { confirm } from "./form.js";
 import { percent, when } from "./format.js";
-import { condition, fillHealth, version } from "./webhooks.js";
+import { condition, fillHealth, version, warn } from "./webhooks.js";
 import { edit, ofFirstVersion, showSecret, topicsOf } from "./webhook_form.js";
 import { t } from "./words.js";
 
@@ -25,7 +25,7 @@ export function open(place, id) {
       const { signing_secret: _, ...one } = (await get(path)).data;
       show(top, heading(one));
       deliveries ??= openDeliveries(list, path, changed);
-      fillHealth(health, id);
+      fillHealth(health, id).then((told) => warn(top.querySelector(".head .state"), told));
       watchJobs();
     } catch (error) {
       if (deliveries) toast(error.message, "bad");

@@ -21,8 +21,9 @@ export function open(place) {
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       watch.unobserve(entry.target);
-      fillHealth(entry.target.querySelector(".health"), entry.target.dataset.id);
-      if (entry.target.dataset.version) fillCondition(entry.target);
+      const pill = entry.target.querySelector(".state");
+      const told = fillHealth(entry.target.querySelector(".health"), entry.target.dataset.id);
+      Promise.all([told, entry.target.dataset.version && fillCondition(entry.target)]).then(([health]) => warn(pill, health));
     }
   });
 
@@ -68,19 +69,37 @@ export async function fillHealth(place, id, hours = 24) {
     const health = (await get(`v2/api/webhooks/${id}/health?hours=${hours}`)).data;
     const slow = Math.max(0, ...health.buckets.map((one) => one.p95 ?? 0));
     show(place,
-      figure(t("success"), percent(health.success_rate), successPlot(health)),
-      figure(t("latency"), slow ? `p95 ${count(Math.round(slow))} ms` : "–", latencyPlot(health)),
+      figure(t("success"), [percent(health.success_rate), h("small", { class: "hint" }, ` ${t("of attempts").replace("{}", count(health.attempts))}`)], [successPlot(health), span(hours)]),
+      figure(t("latency"), slow ? `${count(Math.round(slow))} ms` : "–", slow ? [latencyPlot(health), legend()] : null),
       h("div", { class: "figure narrow" }, h("span", null, t("pending")), h("strong", null, count(health.pending))),
       warning(health));
+    return health;
   } catch (error) {
     show(place, h("p", { class: "fault" }, error.message));
+    return null;
   }
+}
+
+// One that is enabled, but whose attempts have failed since a while, says so.
+export function warn(pill, health) {
+  if (!health?.failing_since || !pill?.classList.contains("succeeded")) return;
+  pill.className = "state failed";
+  pill.textContent = t("failing");
 }
 
 function warning(health) {
   if (health.disabled_at) return h("p", { class: "warning" }, `${t("failing since")} ${exact(health.failing_since)}. ${t("disabled in")} ${until(health.disabled_at)}.`);
   if (health.failing_since) return h("p", { class: "warning" }, `${t("failing since")} ${exact(health.failing_since)}.`);
   return null;
+}
+
+// What the width of a plot is.
+function span(hours) {
+  return h("span", { class: "axis", "aria-hidden": "true" }, h("span", null, `−${hours} h`), h("span", null, t("now")));
+}
+
+function legend() {
+  return h("span", { class: "axis", "aria-hidden": "true" }, h("i", { class: "p50" }, t("half under")), h("i", { class: "p95" }, "p95"));
 }
 
 function figure(label, value, plot) {
