@@ -117,6 +117,7 @@ def test_anybody_can_use_files(
     )
     sign_in(page, house)
     if language == "fr":
+        page.get_by_role("button", name="Menu").click()
         page.get_by_role("button", name="FR").click()
     goto(page, house, f"contacts/{sender}")
     image = {"en": "Picture", "fr": "Image"}[language]
