@@ -124,7 +124,12 @@ def test_anybody_can_use_these(browser: Browser, house: House, scheme: Any) -> N
     )
     sign_in(page, house)
     found = {}
-    for place, sign in (("lines", ".empty"), ("keys", ".rows > li"), ("settings", "table"), ("system", "table")):
+    for place, sign in (
+        ("lines", ".empty"),
+        ("keys", ".rows > li"),
+        ("settings", "table"),
+        ("system", "table"),
+    ):
         goto(page, house, place)
         expect(page.locator(sign).first).to_be_visible()
         found[place] = judged(page)
