@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from switchhook.telephony.sip import Dial, LineState, Reject, Ring
-from switchhook.workspace.facts import Direction, EndCause, Ended, Offered
+from switchhook.workspace.facts import Direction, EndCause, Ended, Offered, Transferred
 from tests.telephony.conftest import Open
 from tests.telephony.sip_noise import spoiled, whole
 from tests.telephony.sip_world import OURS, PATIENCE, Programs, Server, free_port, rtp_ports, tone_ulaw
@@ -110,6 +110,28 @@ async def test_a_registered_telephone_calls_out(
     assert isinstance(offered, Offered)
     assert (offered.direction, offered.user_ref) == (Direction.OUTBOUND, CAMILLE)
     assert (offered.to_raw, s.story[-1]) == ("+33699000000", "ended=hangup")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+async def test_a_registered_telephone_consults_and_connects_the_two(
+    line: Open, programs: Programs, tmp_path: Path, transport: str
+) -> None:
+    ben = programs.phone("--user", "ben", "--answer", "0")
+    s = line(Ring((CAMILLE,), 20), users=(CAMILLE, ben), extensions=("102",))
+    s.plans["102"] = Ring((ben,), 20)
+    await s.line.start()
+    there = {"udp": str(s.port), "tls": f"{s.tls};transport=tls"}[transport]
+    consult = ("--answer", "0", "--then", "0.4", "--consult", f"sip:102@127.0.0.1:{there}")
+    phone = Registered(programs, s, transport, *consult)
+    await phone.says("ready")
+    calls(programs, s, "caller_waits", SPEECH=str(tone_ulaw(tmp_path / "c.ulaw", 440)))
+    transferred = await s.until("transferred:1")
+    assert isinstance(transferred, Transferred)
+    assert ((transferred.by or "").partition(";")[0], transferred.to) == (CAMILLE, ben)
+    assert transferred.attended
+    await phone.says("transferred")
+    s.line.hang_up(transferred.call)
+    await s.until("ended", 2)
 
 
 async def test_a_wrong_password_registers_nothing(line: Open, programs: Programs) -> None:

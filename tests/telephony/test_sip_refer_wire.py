@@ -20,12 +20,14 @@ pytestmark = [pytest.mark.sip, pytest.mark.timeout(300)]
 class Telephone:
     """Calls, says ACK and OK to everything, and keeps what it was told of its transfers."""
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, known_at: int = 0) -> None:
+        """`known_at` is the port of its address, when that is another one than it sends from: a second call of it."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self._line = ("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]
+        self._known_at = known_at or self.port
         self._user = user
         self._to, self._target, self._route = "", "", list[str]()
         self.fragments: list[tuple[str, str]] = []  # status and state of the subscription, of each NOTIFY
@@ -41,11 +43,11 @@ class Telephone:
         lines = [
             f"{method} {self._target or f'sip:{dialled}@127.0.0.1:{self._line[1]}'} SIP/2.0",
             f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK-{method}-{number}",
-            f"From: <sip:{self._user}@127.0.0.1:{self.port}>;tag=t{self.port}",
+            f"From: <sip:{self._user}@127.0.0.1:{self._known_at}>;tag=t{self.port}",
             self._to or f"To: <sip:{dialled}@127.0.0.1>",
             f"Call-ID: wire-{self.port}",
             f"CSeq: {number} {method}",
-            f"Contact: <sip:{self._user}@127.0.0.1:{self.port}>",
+            f"Contact: <sip:{self._user}@127.0.0.1:{self._known_at}>",
             "Max-Forwards: 70",
             *(f"Route: {one}" for one in self._route),
             *headers,
@@ -88,7 +90,7 @@ class Telephone:
         same = [x for x in lines if x.partition(":")[0].lower() in {"via", "from", "to", "call-id", "cseq"}]
         body = self.sdp if first.startswith("INVITE") else ""
         kind = ["Content-Type: application/sdp"] if body else []
-        contact = f"Contact: <sip:{self._user}@127.0.0.1:{self.port}>"
+        contact = f"Contact: <sip:{self._user}@127.0.0.1:{self._known_at}>"
         said = ["SIP/2.0 200 OK", *same, contact, *kind, f"Content-Length: {len(body)}"]
         self._socket.sendto(("\r\n".join(said) + "\r\n\r\n" + body).encode(), self._line)
 
@@ -158,6 +160,39 @@ async def test_a_telephone_is_told_what_becomes_of_its_transfer(
             assert "transferred:1" not in s.story
     finally:
         anna.close()
+
+
+async def test_a_consultation_that_still_rings_need_not_be_waited_for(
+    server: Open, programs: Programs, tmp_path: Path
+) -> None:
+    """RFC 5589, 7: the telephone names the call that nobody has answered yet, and is told how it ends."""
+    rings = programs.phone("--user", "ben", "--ring-only")
+    answers = programs.phone("--user", "ben", "--answer", "0")
+    trunk = programs.answers("trunk", SPEECH=str(tone_ulaw(tmp_path / "c", 440)))
+    anna = Telephone("anna")
+    second = Telephone("anna", anna.port)
+    here = (f"sip:anna@127.0.0.1:{anna.port}",)
+    where = Passing((answers,), LegKind.USER)
+    s = server(Dial((trunk,), 10, OURS), users=here, extensions=("102",), record=False, transfer=where)
+    s.plans["102"] = Ring((rings,), 20)
+    await s.line.start()
+    try:
+        anna.call(s.port, "+33699")
+        await anna.until("SIP/2.0 200")
+        await s.until("answered:leg1")
+        second.call(s.port, "102")
+        await second.until("SIP/2.0 180")
+        anna.send("REFER", 2, "", f"Refer-To: <sip:102@127.0.0.1?Replaces=wire-{second.port}%3Bto-tag%3Da>")
+        await anna.until("SIP/2.0 202")
+        await anna.told("200")
+        await second.until("SIP/2.0 487")
+        asked = await s.until("transfer_asked:1")
+        assert isinstance(asked, TransferAsked)
+        assert (asked.by, asked.to) == (here[0], "sip:102@line")
+        assert (await s.until("transferred:1")).call == asked.call
+    finally:
+        anna.close()
+        second.close()
 
 
 async def test_who_calls_from_outside_passes_nobody_on(server: Open, programs: Programs) -> None:

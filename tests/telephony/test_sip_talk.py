@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchhook.telephony.sip import moves as m
-from switchhook.telephony.sip.consultation import consultation
+from switchhook.telephony.sip.consultation import Joint, consultation, together
 from switchhook.telephony.sip.control import CALLER, CallControl, Stage
 from switchhook.telephony.sip.plan import Dial, Passing, Reject, Ring, TransferPlan
 from switchhook.telephony.sip.talk import MOST_TRANSFERS
@@ -228,10 +229,53 @@ def test_a_telephone_may_hang_up_as_soon_as_it_has_asked() -> None:
     s.feed(m.PassOn("transfer_asked:1", TO_BEN), m.Progress("leg2"), m.Established("leg2"))
     assert s.heard == [CALLER, "leg2"]
     assert not s.said(m.Release)
-    failed = talking().feed(m.Referred("leg1", "sip:101@x"), m.PassOn("transfer_asked:1", TO_BEN))
-    failed.feed(m.Closed("leg1"), m.Closed("leg2", 486)).over()
-    assert failed.control.stage is Stage.OVER
-    assert failed.end[-1] == "ended:hangup"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [m.Closed("leg1"), m.PassOn("transfer_asked:1", TO_BEN), m.Closed("leg2", 486)],
+        [m.PassOn("transfer_asked:1", TO_BEN), m.Closed("leg1"), m.Closed("leg2", 486)],
+        [m.Closed("leg1"), m.PassOn("transfer_asked:1", Reject(EndCause.UNREACHABLE))],
+    ],
+    ids=["busy, and gone before", "busy, and gone since", "nowhere"],
+)
+def test_who_has_hung_up_is_rung_again_when_nobody_answers(events: list[m.Event]) -> None:
+    s = talking().feed(m.Referred("leg1", "sip:101@x"), *events)
+    back = f"leg{len(s.said(m.Call))}"
+    assert s.said(m.Call)[-1] == m.Call(back, ANNA, "+33612345678")
+    assert s.heard == [CALLER]
+    s.commits = False
+    s.feed(m.Progress(back), m.Established(back))
+    assert s.heard == [CALLER]
+    s.feed(m.Committed(f"answered:{back}"))
+    assert s.heard == [CALLER, back]
+    assert not s.said(m.Release)
+    assert not s.said(m.Refuse)
+    s.commits = True
+    s.feed(m.Referred(back, "sip:101@x"))  # and may pass it on again
+    assert s.facts[-1].id == "transfer_asked:2"
+    s.feed(m.Closed(CALLER)).over()
+    assert not any(isinstance(f, Transferred) for f in s.facts)
+    assert len(s.said(m.Record)) == 1
+
+
+def test_who_hangs_up_before_the_wish_is_durable_is_not_given_up() -> None:
+    s = talking()
+    s.commits = False
+    s.feed(m.Referred("leg1", "sip:101@x"), m.PassOn("transfer_asked:1", TO_BEN), m.Closed("leg1"))
+    s.feed(m.Committed("transfer_asked:1"))
+    assert s.said(m.Call)[-1] == m.Call("leg2", BEN, "+33612345678")
+    assert s.control.stage is Stage.TALKING
+
+
+@pytest.mark.parametrize("event", [m.Closed("leg3", 486), m.TimedOut("transfer"), m.Absent("leg3")])
+def test_who_does_not_come_back_ends_the_call(event: m.Event) -> None:
+    s = talking().feed(m.Referred("leg1", "sip:101@x"), m.PassOn("transfer_asked:1", TO_BEN))
+    s.feed(m.Closed("leg1"), m.Closed("leg2", 486), event).over()
+    assert len(s.said(m.Call)) == 3
+    assert s.control.stage is Stage.OVER
+    assert s.end[-1] == "ended:hangup"
 
 
 def test_an_answer_that_crosses_our_cancel_is_hung_up_on() -> None:
@@ -314,6 +358,32 @@ def test_a_consultation_inside_brings_the_colleague_into_the_call(asked_on_the_s
     assert transferred.attended
     first.feed(m.Closed(guest)).over()
     assert first.control.stage is Stage.OVER
+
+
+def dialling(to: str = "102", **more: object) -> CallControl:
+    """Anna has dialled, and nobody has answered yet."""
+    offer = msgspec.structs.replace(offered(Direction.OUTBOUND, internal=True, call="c2"), to_raw=to, **more)
+    stack = Stack(CallControl(offer, record=False))
+    stack.act(stack.control.begin())
+    return stack.feed(m.Planned(Ring((BEN,))), m.Progress("leg1")).control
+
+
+def test_a_consultation_that_still_rings_is_where_the_call_goes() -> None:
+    first = talking()
+    assert together(first.control, "leg1", dialling(), CALLER) == "sip:102@line"
+    assert together(first.control, "leg1", dialling("+33699000000", internal=False), CALLER) == (
+        "sip:+33699000000@line"
+    )
+    assert together(first.control, "leg1", dialling(user_ref=BEN), CALLER) is None
+    assert together(first.control, CALLER, dialling(), CALLER) is None
+    assert together(first.control, "leg1", dialling(), "leg1") is None
+    second = talking(offered(Direction.OUTBOUND, internal=True, call="c2"), record=False)
+    assert isinstance(together(first.control, "leg1", second.control, CALLER), Joint)
+    ended = dialling()
+    ended.handle(m.HangUpNow(), 3)
+    assert together(first.control, "leg1", ended, CALLER) is None
+    ringing = CallControl(offered())
+    assert together(ringing, CALLER, dialling(), CALLER) is None
 
 
 def test_a_consultation_outside_tells_both_calls() -> None:

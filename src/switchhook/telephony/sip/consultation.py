@@ -1,4 +1,4 @@
-"""Two calls of one telephone that become one (RFC 5589, 7: an attended transfer). Pure."""
+"""Two calls of one telephone that become one (RFC 5589, 7: an attended transfer, and one before the answer). Pure."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,15 @@ class Joint:
     swapped: bool = False
 
 
+def together(here: CallControl, leg: str, there: CallControl, other: str) -> Joint | str | None:
+    """How one telephone's parties at `leg` and `other` come together; None when they may not.
+
+    When nobody has answered at `other` yet, it is the address that is being dialled there: the party at `leg` is passed
+    on to that as if it had been asked for without a consultation.
+    """
+    return _still_ringing(here, leg, there, other) or consultation(here, leg, there, other)
+
+
 def consultation(here: CallControl, leg: str, there: CallControl, other: str) -> Joint | None:
     """How the parties that one telephone talks with at `leg` and at `other` come together; None when they may not."""
     if here is there or not (here.may_pass_on(leg) and there.may_pass_on(other)):
@@ -42,6 +51,18 @@ def consultation(here: CallControl, leg: str, there: CallControl, other: str) ->
         m.GivenAway(other, _spelled(here, stays), stays_as, here.offered.call),
         swapped,
     )
+
+
+def _still_ringing(here: CallControl, leg: str, there: CallControl, other: str) -> str | None:
+    """The address that the telephone which talks at `leg` is dialling at `other`; None when it dials nothing there."""
+    offered = there.offered
+    if here is there or other != CALLER or offered.direction is not Direction.OUTBOUND:
+        return None
+    if not there.is_ringing or not here.may_pass_on(leg) or not offered.user_ref:
+        return None
+    if parse_uri(here.party(leg)[0].target) != parse_uri(offered.user_ref):
+        return None
+    return f"sip:{offered.to_raw}@line"
 
 
 def _spelled(call: CallControl, leg: Leg) -> str:

@@ -52,6 +52,11 @@ class CallControl:
         leg = self._legs.get(name)
         return leg is not None and self._talk.may_pass_on(leg)
 
+    @property
+    def is_ringing(self) -> bool:
+        """Whether it has not been answered yet, and may still be."""
+        return self._legs.stage in {Stage.OFFERED, Stage.FETCHING, Stage.RINGING} and not self._legs.answered
+
     def party(self, name: str) -> tuple[Leg, Leg]:
         """The leg of that name, which must be talking, and whom it talks with."""
         leg = self._legs.need(name)

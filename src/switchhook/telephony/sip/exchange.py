@@ -14,7 +14,7 @@ from switchhook.telephony.sip.backend import Backend, BackendError, Invite, Refe
 from switchhook.telephony.sip.bridge import Media, Pump
 from switchhook.telephony.sip.causes import refusal
 from switchhook.telephony.sip.config import SipConfig
-from switchhook.telephony.sip.consultation import consultation
+from switchhook.telephony.sip.consultation import together
 from switchhook.telephony.sip.control import CALLER, CallControl
 from switchhook.telephony.sip.journal import Journal
 from switchhook.telephony.sip.live import Live
@@ -193,9 +193,14 @@ class Exchange:
         """A telephone wants two calls of its to become one: the other party of the one comes into the other."""
         (call, leg), (second, other) = self._legs[handle], self._legs.get(instead or -1, ("", ""))
         here, there = self._live.get(call), self._live.get(second)
-        joint = consultation(here.control, leg, there.control, other) if here and there else None
+        joint = together(here.control, leg, there.control, other) if here and there else None
         if here is None or there is None or joint is None:
             self._spawn(self._backend.refuse(handle, 481 if there is None else 603))
+            return
+        if isinstance(joint, str):
+            there.refusal = 487
+            self._feed(second, m.HangUpNow())  # whoever rings there is to ring for the other one
+            self._feed(call, m.Referred(leg, joint))
             return
         if joint.swapped:
             here, there, call, second = there, here, second, call
@@ -373,18 +378,13 @@ class Exchange:
         self._feed(call, m.RecordingReady(path, seconds))
 
     def _set_timer(self, call: str, live: Live, name: str, seconds: float) -> None:
-        if name in live.timers:
-            live.timers[name].cancel()
-        live.timers[name] = self._clock.call_later(seconds, lambda: self._feed(call, m.TimedOut(name)))
+        live.wait(name, self._clock.call_later(seconds, lambda: self._feed(call, m.TimedOut(name))))
 
     def _forget(self, call: str, live: Live) -> None:
-        for timer in live.timers.values():
-            timer.cancel()
+        live.end()
         for handle in live.handles.values():
             self._legs.pop(handle, None)
         self._pump.remove(call)
-        if live.media is not None:
-            live.media.done.set()
         del self._live[call]
         if not self._live:
             self._idle.set()

@@ -19,3 +19,16 @@ class Live:
     media: Media | None = None
     tape: Tape | None = None
     refusal: int = 0  # the status that the caller hears when nobody answers
+
+    def wait(self, name: str, timer: Timer) -> None:
+        """A timer of that name in place of the one there was."""
+        if name in self.timers:
+            self.timers[name].cancel()
+        self.timers[name] = timer
+
+    def end(self) -> None:
+        """Nothing of it is waited for any more."""
+        for timer in self.timers.values():
+            timer.cancel()
+        if self.media is not None:
+            self.media.done.set()

@@ -3,6 +3,7 @@
     two talk ──REFER of one of our users──▶ TransferAsked ──committed, and a plan──▶ the target rings, who is passed on
        ▲                                                                              hears it ring
        ├── refused, or nobody answers: as it was, if the user is still there ◀────────┤
+       ├── the user is gone: their telephone rings again, and nobody else does ◀──────┤
        └── Transferred ◀── somebody answers: the two talk, and once it is committed the user's leg ends
 
 A consultation joins two calls (`joined`, `given_away`): nobody is dialled, one goes on with the other's party.
@@ -26,6 +27,7 @@ from switchhook.workspace.facts import (
 
 MOST_TRANSFERS = 5  # in one call, those that failed included
 TRANSFER_SECONDS = 45.0  # that a target may ring: the stack tells a telephone of its transfer for 60
+BACK_SECONDS = 30.0  # that a telephone rings again which has passed on and hung up, when nobody answered
 PLAN_SECONDS = 10.0  # how long the application may think
 
 
@@ -40,6 +42,7 @@ class _Transfer:
     plan: TransferPlan | None = None
     dialled: list[Leg] = field(default_factory=list)
     apart: bool = False  # `other` hears it ring, and no longer `by`
+    back: bool = False  # it has failed, and `by`, who has hung up, is rung again
 
     @property
     def asked(self) -> str:
@@ -145,7 +148,7 @@ class Talk:
                 self._legs.close(EndCause.HANGUP)
         elif leg is transfer.other:
             self._legs.close(EndCause.HANGUP)
-        elif leg is transfer.by:
+        elif leg is transfer.by and transfer.durable:
             self._go_on(transfer)  # most telephones hang up as soon as they have asked
         elif leg in transfer.dialled:
             self._go_on(transfer)
@@ -213,6 +216,9 @@ class Talk:
         for other in transfer.dialled:
             if other is not leg:
                 self._legs.drop(other, EndCause.ANSWERED_ELSEWHERE)
+        if transfer.back:
+            self._came_back(transfer, leg)
+            return
         to = leg.target if plan.to is None else plan.to
         self._passed_on(transfer.by, transfer.other, leg, to)
 
@@ -251,6 +257,9 @@ class Talk:
         if plan is None or any(leg.waiting for leg in transfer.dialled):
             return
         self._transfer = None
+        if transfer.by.closed and transfer.durable and not transfer.back:
+            self._ring_back(transfer)
+            return
         if transfer.by.closed:
             legs.close(EndCause.HANGUP)
             return
@@ -259,6 +268,26 @@ class Talk:
         legs.do(m.Refuse(transfer.by.name, refusal(cause or EndCause.FAILED)))
         if transfer.apart:
             self._connect(transfer.other, transfer.by)
+
+    def _ring_back(self, failed: _Transfer) -> None:
+        """Let the telephone ring again that has hung up and whose transfer came to nothing."""
+        legs, by, offered = self._legs, failed.by, self._legs.offered
+        outside = offered.from_raw if offered.direction is Direction.INBOUND else offered.to_raw
+        plan = Passing((by.target,), LegKind.USER)
+        back = _Transfer(failed.number, by, failed.other, durable=True, plan=plan, apart=True, back=True)
+        self._transfer = back
+        back.dialled.append(legs.dial(by.target, LegKind.USER, outside))
+        legs.do(m.Ringback(failed.other.name), m.SetTimer("transfer", BACK_SECONDS))
+
+    def _came_back(self, transfer: _Transfer, leg: Leg) -> None:
+        """The telephone that had passed on has the call again; once that is durable the two hear each other."""
+        legs = self._legs
+        self._transfer = None
+        legs.tell(
+            Answered(**legs.base(f"answered:{leg.name}"), leg=leg.name, kind=leg.kind, target=leg.target)
+        )
+        self._parties = _in_order(transfer.other, leg)
+        self._releases[f"answered:{leg.name}"] = transfer.by
 
     def _passed_on(self, by: Leg, other: Leg, leg: Leg, to: str, *, attended: bool = False) -> None:
         """Who was passed on is with `leg` from now on; once that is durable they hear each other, and `by` is out."""
