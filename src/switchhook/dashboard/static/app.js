@@ -115,7 +115,7 @@ function frame() {
   const links = VIEWS.filter(allowed).map((one) =>
     h("a", { href: `#/${one.name}`, "data-view": one.name, class: one.name === "lines" ? "group" : null, title: `${t(one.name)} (${one.key})` }, icon(one.name), t(one.name)),
   );
-  const more = links.length > TABS && button([icon("menu"), t("menu")], () => unfold(), { class: "more", "aria-expanded": "false" });
+  const more = links.length > TABS && button([icon("menu"), h("span", null, t("menu"))], () => unfold(), { class: "more", "aria-expanded": "false" });
   show(
     document.body,
     h("a", { href: "#main", class: "skip", onclick: skip }, t("skip")),
@@ -143,7 +143,10 @@ function frame() {
 function unfold(open) {
   const menu = document.querySelector(".menu");
   const now = menu?.classList.toggle("open", open);
-  menu?.querySelector(".more")?.setAttribute("aria-expanded", String(now));
+  const more = menu?.querySelector(".more");
+  if (!more) return;
+  more.setAttribute("aria-expanded", String(now));
+  more.lastChild.textContent = t(now ? "close" : "menu");
 }
 
 function look() {
