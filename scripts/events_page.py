@@ -36,7 +36,7 @@ of `GET /openapi.json`), and AsyncAPI 3.
 
 
 FURTHER_HEAD = """\
-# Further events
+## Further events
 
 Told beside the nine to the endpoints that name them in their topics, and to nobody else. `call.answered` is as receivers of
 the phone API know it. `GET /v2/api/webhooks/further_event_types` lists them; they can be published like the nine.
@@ -47,7 +47,7 @@ the phone API know it. `GET /v2/api/webhooks/further_event_types` lists them; th
 
 
 OPERATIONAL_HEAD = """\
-# Operational events
+## Operational events
 
 What Switchhook tells about its own deliveries, in the same envelope, signed, recorded and tried again like any other.
 They go to the endpoints that name them in their topics and to nobody else, and each is one line in the log as well.
@@ -70,8 +70,8 @@ def page() -> str:
     )
     nine, more, three = list(CATALOGUE.values()), list(FURTHER.values()), list(OPERATIONAL.values())
     return (
-        f"{HEAD}{table(nine)}\n{rule}{sections(nine)}\n{FURTHER_HEAD}{table(more)}\n\n{sections(more)}\n"
-        f"{OPERATIONAL_HEAD}{table(three)}\n\n{sections(three)}"
+        f"{HEAD}{table(nine)}\n{rule}{sections(nine)}\n{FURTHER_HEAD}{table(more)}\n\n{sections(more, 3)}\n"
+        f"{OPERATIONAL_HEAD}{table(three)}\n\n{sections(three, 3)}"
     )
 
 
@@ -85,10 +85,11 @@ def table(topics: list[Topic]) -> str:
     return "\n".join(rows)
 
 
-def sections(topics: list[Topic]) -> str:
-    """A section for each topic."""
+def sections(topics: list[Topic], level: int = 2) -> str:
+    """A section for each topic, with headings of a level."""
+    marks = "#" * level
     return "\n".join(
-        f"## {topic.name}\n\n{topic.description}. {topic.fires}\n\n```json\n{pretty(topic.example)}\n```\n"
+        f"{marks} {topic.name}\n\n{topic.description}. {topic.fires}\n\n```json\n{pretty(topic.example)}\n```\n"
         for topic in topics
     )
 

@@ -118,7 +118,9 @@ class Terminal:
 
     def _stay(self, line: str, sign: str) -> str:
         kind = line.split("switchhook ")[1].split(maxsplit=1)[0]
-        self.end(kind)  # a person would need its port, too
+        # One at a time, on one port; and whoever listens would meet another server, which has other keys.
+        self.end("listen")
+        self.end(kind)
         out = self.folder / f"{kind}.log"
         with out.open("wb") as file:
             child = subprocess.Popen(
@@ -147,18 +149,24 @@ class Terminal:
         return (self.folder / f"{kind}.log").read_text(errors="replace")
 
     def end(self, kind: str = "") -> None:
-        """End what stays, of one kind or all of it, as Ctrl-C or a service manager does."""
+        """End what stays, of one kind or all of it, as Ctrl-C or a service manager does.
+
+        Raises:
+            AssertionError: one of them did not end well; all have ended.
+        """
+        faults = []
         for one in [one for one in self._staying if not kind or one[0] == kind]:
             self._staying.remove(one)
             name, child, out = one
             child.send_signal(signal.SIGTERM if name == "serve" else signal.SIGINT)
             try:
-                code = child.wait(WAIT)
-            finally:
-                if child.poll() is None:
-                    child.kill()
-                    child.wait()
-            assert code in (0, 130), f"{name} ended with {code}: {out.read_text(errors='replace')}"
+                child.wait(WAIT)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if child.returncode not in (0, 130):
+                faults.append(f"{name} ended with {child.returncode}: {out.read_text(errors='replace')}")
+        assert not faults, "\n".join(faults)
 
     def call(self, method: str, path: str, body: object = None, *, key: str = "") -> Any:
         """A request to the server of the page; its decoded answer."""

@@ -18,6 +18,7 @@ SEEN_TO = {
 # What is not run, because it is a picture.
 PICTURES = {
     ("README.md", "Switchhook"),
+    ("operations.md", "Traces"),
     ("architecture.md", "One direction"),
     ("architecture.md", "An event's way through the tables"),
     ("architecture.md", "Several processes on one PostgreSQL"),

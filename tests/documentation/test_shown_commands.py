@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -81,8 +82,8 @@ def scene(tmp_path: Path, warm: Path, request: pytest.FixtureRequest) -> Iterato
         telephone.bind(("127.0.0.1", 0))
         port = telephone.getsockname()[1]
         yield Scene(terminal, receiver, port, lambda: request.getfixturevalue("cluster"))
+        receiver.close()
         terminal.end()
-    receiver.close()
 
 
 def captured(at: int) -> bytes:
@@ -215,7 +216,7 @@ def one_line(line: str, terminal: Terminal) -> None:
     """Run a command, or compare what is ours in it where it cannot be run."""
     command = re.sub(r"\s+#.*", "", line)
     if "while nothing serves" in line:
-        terminal.end("serve")
+        terminal.end()
     if command in MADE:
         done = subprocess.run(
             ["make", "-n", command.split()[1]], cwd=ROOT, capture_output=True, text=True, check=True
@@ -236,8 +237,10 @@ def one_line(line: str, terminal: Terminal) -> None:
 
 def until_it_listens(terminal: Terminal) -> None:
     """`listen` says what it signs with before it is connected: events are made until one comes through."""
-    for _ in range(WAIT * 10):
+    pause = threading.Event()
+    for _ in range(WAIT * 5):
         terminal.call("POST", "/v2/api/events", {"topic": "tag.added", "data": TAG})
+        pause.wait(0.2)
         if "tag.added" in terminal.log("listen"):
             return
     raise AssertionError(terminal.log("listen"))

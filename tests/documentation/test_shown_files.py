@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -218,9 +219,28 @@ def asked_of_freeswitch() -> set[str]:
 
 
 @pytest.mark.parametrize("block", of("yaml"), ids=named(of("yaml")))
-def test_prometheus_takes_its_configuration_and_finds_us(block: Block, tmp_path: Path) -> None:
-    assert block.text.startswith("# prometheus.yml\n"), NO_RULE.format(block.name, block.line, __file__)
+def test_configurations_of_programs_that_watch_us_find_us(block: Block, tmp_path: Path) -> None:
     shown = yaml.safe_load(block.text)
+    name = block.text.partition("\n")[0]
+    if name == "# prometheus.yml":
+        prometheus(shown, tmp_path)
+        (tmp_path / "prometheus.yml").write_text(block.text, encoding="utf-8")
+        if shutil.which("promtool"):
+            command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+            subprocess.run(command, check=True, capture_output=True)
+    elif name == "# otel-collector.yml":
+        listening = shown["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+        ours = next(block.text for block in of("toml") if "[traces]" in block.text)
+        assert tomllib.loads(ours)["traces"]["endpoint"] == f"http://{listening}"
+        for pipeline in shown["service"]["pipelines"].values():
+            assert set(pipeline["receivers"]) <= set(shown["receivers"])
+            assert set(pipeline["exporters"]) <= set(shown["exporters"])
+    else:
+        pytest.fail(NO_RULE.format(block.name, block.line, __file__))
+
+
+def prometheus(shown: Any, tmp_path: Path) -> None:
+    """It asks where we serve without anybody saying otherwise, and the rules that it reads are about its job."""
     (job,) = shown["scrape_configs"]
     (tmp_path / "switchhook.toml").touch()
     ours = load({}, {}, tmp_path / "switchhook.toml")
@@ -228,12 +248,7 @@ def test_prometheus_takes_its_configuration_and_finds_us(block: Block, tmp_path:
     (rules,) = shown["rule_files"]
     jobs = set(re.findall(r'job="(\w+)"', (ROOT / "deploy" / rules).read_text(encoding="utf-8")))
     assert jobs == {job["job_name"]}
-    (tmp_path / "prometheus.yml").write_text(block.text, encoding="utf-8")
     shutil.copy(ROOT / "deploy" / rules, tmp_path)
-    if shutil.which("promtool"):
-        subprocess.run(
-            ["promtool", "check", "config", tmp_path / "prometheus.yml"], check=True, capture_output=True
-        )
 
 
 @pytest.mark.parametrize("kind", ["toml", "json", "ini", "xml", "yaml"])
