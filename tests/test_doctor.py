@@ -18,13 +18,15 @@ from click.testing import CliRunner
 from switchhook.cli import cli
 from switchhook.clock import SystemClock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.findings.installation import reach
+from switchhook.findings.installation import _endpoints, reach
 from switchhook.media.transcription import models
 from switchhook.media.transcription.models import FILES
 from switchhook.serving.installation import ServeLock, open_store
 from switchhook.settings.config import load
 from switchhook.storage import endpoints, keys
 from switchhook.storage.sql import migrations
+from switchhook.storage.sqlite import SqliteStore
+from switchhook.storage.vault import Vault
 from tests.media.s3_server import BUCKET, serving
 from tests.storage.rows import WORKSPACE, an_endpoint
 from tests.test_prune import flags, options
@@ -211,3 +213,18 @@ def test_a_model_that_is_damaged_is_found(
     code, found = look(*options, "--transcripts-engine", "whisper")
     assert (code, found["transcripts"]["state"]) == (1, "error")
     assert "pip install 'switchhook[transcripts]'" in found["transcripts"]["advice"]
+
+
+async def test_an_endpoint_whose_secrets_do_not_open_is_found(tmp_path: Path) -> None:
+    """By a server that has another key. One that has none of them does not start."""
+    store = SqliteStore(tmp_path / "x.db", Vault([b"n" * 32]))
+    await store.run(lambda tx: keys.add_workspace(tx, WORKSPACE, "Test", 0))
+    await store.run(lambda tx: endpoints.add_endpoint(tx, an_endpoint("ep_a")))
+    await store.close()
+    store = SqliteStore(tmp_path / "x.db", Vault([b"o" * 32]))
+    config = load({"data": str(tmp_path)}, {})
+    (found,) = [one async for one in _endpoints(config, SystemClock(), store)]
+    await store.close()
+    assert (found.what, found.state) == ("endpoint ep_a", "error")
+    assert "SWITCHHOOK_SECRETS_KEY does not hold" in found.found
+    assert "that key" in found.advice

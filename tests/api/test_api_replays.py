@@ -135,6 +135,7 @@ async def test_stats_tell_what_became_of_deliveries(world: World, key: str, hook
         "failing_since": None,
         "disabled_at": None,
         "disabled_reason": None,
+        "locked_reason": None,
     }
     await failed(world, key, hook, 1)
     await world.clock.advance(2 * DAY)

@@ -10,6 +10,7 @@ import pytest
 from switchhook.api.services import Limits
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.storage import endpoints
+from switchhook.storage.vault import Vault
 from tests.api.world import World
 
 HOOKS = "/v2/api/webhooks"
@@ -263,3 +264,29 @@ async def test_an_object_that_was_read_can_be_sent_back_whole(world: World, key:
     assert answer.data["description"] == "changed"
     again = await world.call("GET", f"/v2/api/webhooks/{made['id']}", key=key)
     assert again.data["signing_secret"] == made["signing_secret"]
+
+
+async def test_one_whose_secrets_do_not_open_says_so_and_is_not_written_over(world: World, key: str) -> None:
+    hook, other = (await world.create(key))["id"], (await world.create(key))["id"]
+    (row,) = await world.rows("endpoint", "wsp_a", hook)
+    sealed = Vault([b"o" * 32]).seal(row[5], "wsp_a", hook, "secrets")
+    await world.store.run(
+        lambda tx: tx.execute("seal_endpoint", "wsp_a", hook, sealed, row[12], row[5], row[12])
+    )
+    path = f"{HOOKS}/{hook}"
+    shown = (await world.call("GET", path, key=key)).data
+    assert "SWITCHHOOK_SECRETS_KEY" in shown["locked_reason"]
+    assert (shown["enabled"], shown["signing_secret"]) == (True, None)
+    listed = (await world.call("GET", HOOKS, key=key)).data
+    assert {one["id"]: "locked_reason" in one for one in listed} == {hook: True, other: False}
+    stats = (await world.call("GET", f"{path}/stats", key=key)).data
+    assert stats["locked_reason"] == shown["locked_reason"]
+    for answer in (
+        await world.call("PUT", path, key=key, json={"description": "x"}),
+        await world.call("POST", f"{path}/rotate-secret", key=key, json={}),
+        await world.call("POST", f"{path}/pause", key=key),
+    ):
+        assert (answer.status, answer.code) == (503, "STORE_UNAVAILABLE")
+        assert "SWITCHHOOK_SECRETS_KEY" in answer.error["message"]
+    assert (await world.rows("endpoint", "wsp_a", hook))[0][5] == sealed
+    assert (await world.call("DELETE", path, key=key)).status == 204

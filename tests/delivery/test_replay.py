@@ -160,6 +160,32 @@ async def test_what_is_asked_for_while_an_attempt_is_under_way_is_sent_when_that
     ]
 
 
+async def test_what_is_asked_for_twice_before_its_one_attempt_has_failed_is_sent_twice(rigs: Starter) -> None:
+    rig = await rigs(lambda _: 500, ONCE)
+    await rig.endpoint("ep_a")
+    (event,) = await rig.accept()
+    await rig.clock.advance(1)
+
+    async def ask() -> None:
+        now = rig.clock.now()
+        await rig.store.run(
+            lambda tx: replay.replay(
+                tx, workspace=WORKSPACE, endpoint="ep_a", event=event, attempts=1, now=now
+            )
+        )
+
+    rig.receiver.script = lambda _: None
+    await ask()
+    await rig.clock.advance(1)
+    assert len(rig.receiver.held) == 1
+    await ask()  # the second series begins where the first did: with the attempt that is under way
+    rig.receiver.script = lambda _: 204
+    rig.receiver.release(500)
+    await rig.clock.advance(1)
+    assert (await rig.delivery("ep_a", event)).status == "succeeded"
+    assert len(rig.receiver.seen) == 3
+
+
 async def test_what_succeeds_while_it_is_asked_for_once_more_is_over(rigs: Starter) -> None:
     rig = await rigs(lambda _: 500, Settings(schedule=(0, 5), jitter=lambda: 0.5))
     rig.receiver.script = lambda _: None if len(rig.receiver.seen) == 2 else 500

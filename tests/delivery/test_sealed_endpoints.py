@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook as ForeignWebhook
 
-from switchhook.storage.store import Store
+from switchhook.delivery import reading
+from switchhook.delivery.lane import FRESH_MAX_SLOW
+from switchhook.delivery.recovery import Recoveries
+from switchhook.storage import replay
+from switchhook.storage.store import StorageError, Store
 from switchhook.storage.vault import Vault
 from tests.delivery.dispatching import SECRET, WORKSPACE, PatientClock, Rig, make
 
@@ -75,6 +79,87 @@ async def test_while_a_secret_does_not_open_nothing_is_sent_and_nothing_is_lost(
     )
     await rig.clock.advance(5)
     assert verified(rig) == 3
+    assert {seen.message for seen in rig.receiver.seen} == set(ids)
+    await stop(rig)
+
+
+async def sealed_again(rig: Rig, name: str) -> Callable[[], Awaitable[None]]:
+    """Have the secrets of an endpoint be sealed with a key that is not here; what brings the former row back."""
+    (row,) = await rig.store.read(lambda reader: reader.fetch("endpoint", WORKSPACE, name))
+    secrets, headers = row[5], row[12]
+    other = Vault([b"o" * 32]).seal("[]", WORKSPACE, name, "secrets")
+    await rig.store.run(
+        lambda tx: tx.execute("seal_endpoint", WORKSPACE, name, other, headers, secrets, headers)
+    )
+
+    async def back() -> None:
+        await rig.store.run(
+            lambda tx: tx.execute("seal_endpoint", WORKSPACE, name, secrets, headers, other, headers)
+        )
+
+    return back
+
+
+async def test_a_locked_endpoint_holds_nothing_in_memory_and_nobody_waits_for_it(
+    open_store: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = await start(open_store)
+    await rig.endpoint("ep_a")
+    await rig.endpoint("ep_b")
+    await rig.endpoint("ep_ops", topics=("endpoint.disabled",))
+    back = await sealed_again(rig, "ep_a")
+    await rig.crash()
+    begun = rig.clock.now()
+    ids = await rig.accept(60)
+    await rig.clock.advance(5)
+    lane = rig.dispatcher._lanes[WORKSPACE, "ep_a"]
+    assert (lane.queued, len(lane.claimed)) == (0, 0)
+    assert await rig.low_water() >= 60
+    assert rig.dispatcher.snapshot()["endpoints_locked"] == 1
+    for n, name in enumerate(("ep_a", "ep_b")):  # the locked one first
+        await rig.store.run(
+            lambda tx, n=n, name=name: replay.begin(  # type: ignore[misc]
+                tx, workspace=WORKSPACE, id=f"job_{n}", endpoint=name, since=begun, now=begun + n
+            )
+        )
+    recoveries = Recoveries(rig.store, rig.clock)
+    recoveries.kick()
+    await rig.clock.advance(120)
+    assert await rig.store.read(replay.unfinished) == []
+    told = [seen.body for seen in rig.receiver.seen if seen.key == "ep_ops"]
+    assert len(told) == 1
+    assert b'"reason":"locked"' in told[0]
+    assert b"SWITCHHOOK_SECRETS_KEY" in told[0]
+    assert caplog.text.count("nothing is sent to endpoint ep_a") == 1
+    assert {seen.message for seen in rig.receiver.seen if seen.key == "ep_b"} == set(ids)
+    assert not [seen for seen in rig.receiver.seen if seen.key == "ep_a"]
+    await rig.crash()  # another start does not tell it again
+    await rig.clock.advance(5)
+    assert len([seen for seen in rig.receiver.seen if seen.key == "ep_ops"]) == 1
+    await back()
+    await rig.clock.advance(120)
+    assert {seen.message for seen in rig.receiver.seen if seen.key == "ep_a"} == set(ids)
+    assert rig.dispatcher.snapshot()["endpoints_locked"] == 0
+    await recoveries.stop()
+    await stop(rig)
+
+
+async def test_an_endpoint_that_cannot_be_read_holds_next_to_nothing_in_memory(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await start(open_store)
+    await rig.endpoint("ep_a")
+
+    async def refuse(*_: object) -> None:
+        raise StorageError("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "find_endpoint", refuse)
+        await rig.crash()
+        ids = await rig.accept(60)
+        await rig.clock.advance(3)
+        assert rig.dispatcher._lanes[WORKSPACE, "ep_a"].queued <= FRESH_MAX_SLOW
+    await rig.clock.advance(3)
     assert {seen.message for seen in rig.receiver.seen} == set(ids)
     await stop(rig)
 

@@ -132,8 +132,9 @@ async def test_without_the_key_nothing_starts_and_nothing_is_changed(
     ):
         await seal_all(store)
     assert await columns(store) == was
-    with pytest.raises(SealBroken):
-        await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_1"))
+    found = await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_1"))
+    assert found is not None
+    assert "SWITCHHOOK_SECRETS_KEY does not hold" in (found.locked or "")
     with pytest.raises(SealBroken):
         await recording_key(store)
     await store.close()
@@ -156,16 +157,30 @@ async def test_one_row_under_an_unknown_key_is_enough_to_refuse_before_anything_
     await store.close()
 
 
+async def is_locked(store: Store, why: str) -> None:
+    """The endpoint is shown with the reason and without a secret, and what was not read is not written over."""
+    found = await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_0"))
+    assert found is not None
+    assert why in (found.locked or "")
+    assert (found.secrets, found.headers) == ((), ())
+    listed = await store.read(lambda reader: endpoints.list_endpoints(reader, WORKSPACE))
+    assert [one.id for one in listed if one.locked] == ["ep_0"]
+    was = await columns(store)
+    with pytest.raises(SealBroken, match=why):
+        await store.run(lambda tx: endpoints.change_endpoint(tx, found))
+    with pytest.raises(SealBroken, match=why):
+        await store.run(lambda tx: endpoints.rotate_secret(tx, found, "whsec_x", 1, 0))
+    assert await columns(store) == was
+
+
 async def test_a_secret_that_was_moved_to_another_endpoint_does_not_open(open_store: Open) -> None:
     store = await open_store(NEW)
     await fill(store)
     was = await columns(store)
     await put(store, "ep_0", was["secrets"][1], was["headers"][0])
-    with pytest.raises(SealBroken, match=f"{WORKSPACE} ep_0 secrets was changed, or moved"):
-        await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_0"))
+    await is_locked(store, f"{WORKSPACE} ep_0 secrets was changed, or moved")
     await put(store, "ep_0", was["secrets"][0], was["secrets"][0])  # nor does one in another column
-    with pytest.raises(SealBroken, match=f"{WORKSPACE} ep_0 headers was changed, or moved"):
-        await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_0"))
+    await is_locked(store, f"{WORKSPACE} ep_0 headers was changed, or moved")
     await put(store, "ep_0", was["secrets"][0], was["headers"][0])
     assert await store.read(lambda reader: endpoints.find_endpoint(reader, WORKSPACE, "ep_0")) == hiding(
         "ep_0"

@@ -16,6 +16,7 @@ HELP = {
     "deliveries_recovered_total": "Deliveries that a restart found without an outcome.",
     "deliveries_in_flight": "Requests to receivers under way.",
     "deliveries_queued": "Deliveries waiting in memory.",
+    "endpoints_locked": "Endpoints that nothing is sent to because their sealed secrets do not open.",
     "events_above_low_water": "Accepted events of which not every delivery has left a trace.",
     "retention_events_removed_total": "Events removed because they were over and old.",
     "retention_attempts_removed_total": "Attempts removed with their events.",

@@ -127,6 +127,7 @@ class Replays:
                 failing_since=None if found.failing_first is None else iso_millis(found.failing_first),
                 disabled_at=None if clock is None else iso_millis(clock + CLOCK_MS),
                 disabled_reason=found.disabled_why,
+                locked_reason=found.locked,
             )
 
         return data(await self._store.read(read, heavy=True))

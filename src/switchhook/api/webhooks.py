@@ -29,7 +29,15 @@ from switchhook.storage.endpoints import Endpoint, SigningSecret
 from switchhook.storage.store import Transaction
 
 # Clients that read a webhook, change a field and send the whole object back are right to do so.
-READ_ONLY = ("id", "signing_secret", "public_key", "created_at", "disabled_reason", "allo_number")
+READ_ONLY = (
+    "id",
+    "signing_secret",
+    "public_key",
+    "created_at",
+    "disabled_reason",
+    "locked_reason",
+    "allo_number",
+)
 
 
 class Webhooks:
@@ -217,6 +225,7 @@ def webhook_of(endpoint: Endpoint, *, secret: bool = False) -> Webhook:
         enabled=endpoint.enabled,
         created_at=iso_seconds(endpoint.created_at),
         disabled_reason=UNSET if endpoint.disabled_why is None else endpoint.disabled_why,
+        locked_reason=UNSET if endpoint.locked is None else endpoint.locked,
         allo_number=UNSET if endpoint.own_number is None else endpoint.own_number,
         **shown(endpoint, secret=secret),
     )

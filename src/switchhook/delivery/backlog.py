@@ -7,7 +7,8 @@ events come in, all lanes together are held to a pace, and take turns.
 In a shared store they are claimed as they are read, and claims on what is not sent are given up again.
 
 An ordered lane gets the front of its line: in the order of acceptance, up to what is not due yet, and only while
-nothing of it is in anybody's memory. So whoever sends has what comes next, and nobody else has anything.
+nothing of it is in anybody's memory, nor on its way into the store. So whoever sends has what comes next, and nobody
+else has anything.
 """
 
 import asyncio
@@ -158,7 +159,7 @@ class Backlog:
             and not lane.loading
             and lane.state is LaneState.OPEN
             and len(lane.backlog) * 2 < lane.load
-            and not (lane.ordered and (lane.claimed or lane.in_flight))
+            and not (lane.ordered and (lane.claimed or lane.in_flight or lane.unrecorded))
             and not self._stopped
         )
 

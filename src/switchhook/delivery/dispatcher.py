@@ -23,18 +23,18 @@ from switchhook.delivery.health import adopt
 from switchhook.delivery.lane import Delivery, Lane, LaneState
 from switchhook.delivery.membership import membership
 from switchhook.delivery.outcome import Outcome, classify, refusal
+from switchhook.delivery.reading import Reading
 from switchhook.delivery.request import prepare
 from switchhook.delivery.sending import Sender, Sent, Settings
 from switchhook.delivery.settlement import SLOW
 from switchhook.delivery.settler import Settler
 from switchhook.delivery.tasks import Tasks
-from switchhook.storage import endpoints, outbox
+from switchhook.storage import outbox
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
 
 log = logging.getLogger(__name__)
 
-READ_AGAIN = 1.0  # seconds
 PACE_TICK = 0.005  # seconds: a fast rate lets several through at once rather than have a timer for each
 UNRECORDED_MAX = 512  # answers that wait to be recorded: with what is under way, all that a crash can repeat
 
@@ -66,6 +66,7 @@ class Dispatcher:
         self._processes = 1
         self.counts: Counter[str] = Counter()
         self._aftermath = Aftermath(store, clock, settings, self._tasks, self.counts)
+        self._reading = Reading(store, clock, self._tasks, self._open)
 
     # -- life
 
@@ -97,14 +98,7 @@ class Dispatcher:
                 )
         self._tasks.cancel()
         if self._settler is not None:
-            try:
-                async with asyncio.timeout(grace):
-                    await self._settler.drain()
-            except TimeoutError:
-                log.error(
-                    "not every outcome could be recorded; those deliveries are repeated at the next start"
-                )
-                self._settler.abandon()
+            await self._settler.close(grace)
         await self._membership.leave()
 
     async def bury(self, process: int) -> None:
@@ -125,6 +119,7 @@ class Dispatcher:
             "deliveries_parked_total": self.counts["parked"],
             "deliveries_recovered_total": self._membership.recovered,
             "deliveries_in_flight": self._in_flight,
+            "endpoints_locked": self._reading.locked,
             "deliveries_queued": sum(lane.queued for lane in self._lanes.values()),
             "events_above_low_water": self._settler.low_water.open if self._settler else 0,
         }
@@ -171,19 +166,13 @@ class Dispatcher:
         if lane.ordered:  # what stands behind it must not be looked at before it is in line
             lane.claimed.add(delivery.event)
         row = Waiting(lane.workspace, lane.endpoint, delivery.event, delivery.attempts, self._clock.now())
+        lane.unrecorded += 1
         self._settler.put(Sent(lane, delivery), row)
 
     def _shed(self, lane: Lane) -> None:
         """Let wait in the store what a lane that slowed down should not keep in memory any more."""
         while len(lane.fresh) > lane.room:
             self._park(lane, lane.fresh.popleft())  # the oldest: it is they who hold the low-water mark back
-
-    def _drop(self, delivery: Delivery) -> None:
-        """The endpoint was deleted, and its deliveries with it."""
-        assert self._settler is not None
-        if delivery.seq is not None:
-            self._settler.low_water.trace(delivery.seq)
-            delivery.seq = None
 
     # -- among other processes (see `membership.Dispatching`)
 
@@ -206,7 +195,7 @@ class Dispatcher:
         lane = self._lane(workspace, endpoint)
         if lane.state is LaneState.OPEN:
             self._backlog.watch(lane, at)
-        elif lane.state is LaneState.CLOSED:
+        elif lane.state is LaneState.CLOSED and lane.locked is None:
             self._tasks.spawn(self._open(lane))  # it was enabled again, and that was not told to us
 
     def changed(self, workspace: str, endpoint: str) -> None:
@@ -236,20 +225,15 @@ class Dispatcher:
     async def _open(self, lane: Lane) -> None:
         """Read the endpoint anew, and act on what it has become."""
         try:
-            endpoint = await self._store.read(
-                lambda reader: endpoints.find_endpoint(reader, lane.workspace, lane.endpoint)
-            )
-        except StorageError as error:
-            log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error)
-            self._clock.call_later(READ_AGAIN, lambda: self._tasks.spawn(self._open(lane)))
+            endpoint = await self._reading.read(lane)
+        except StorageError:
+            self._shed(lane)
             return
         if endpoint is None:
-            lane.state = LaneState.GONE
-            self._sender.forget(lane.endpoint)
-            while lane.fresh:
-                self._drop(lane.fresh.popleft())
-            lane.forget()
-            self._lanes.pop((lane.workspace, lane.endpoint), None)  # its endpoint never comes back
+            self._gone(lane)
+            return
+        if endpoint.locked is not None:
+            self._close(lane)
             return
         lane.prepared = prepare(endpoint, self._policy, self._settings.timeout)
         lane.asked = endpoint
@@ -262,16 +246,31 @@ class Dispatcher:
                 assert self._settler is not None
                 self._settler.put_seen((lane.workspace, lane.endpoint), missed)
         if not endpoint.enabled or endpoint.paused:
-            lane.state = LaneState.CLOSED
-            self._sender.forget(lane.endpoint)
-            while lane.fresh:
-                self._park(lane, lane.fresh.popleft())
-            self._backlog.release(lane)
+            self._close(lane)
             return
         lane.state = LaneState.OPEN
         self._shed(lane)
         self._backlog.reopen(lane)
         self._pump(lane)
+
+    def _close(self, lane: Lane) -> None:
+        """Nothing is sent for now: what comes, and what is here, waits in the store."""
+        lane.state = LaneState.CLOSED
+        self._sender.forget(lane.endpoint)
+        while lane.fresh:
+            self._park(lane, lane.fresh.popleft())
+        self._backlog.release(lane)
+
+    def _gone(self, lane: Lane) -> None:
+        """The endpoint was deleted, and its deliveries with it."""
+        assert self._settler is not None
+        lane.state = LaneState.GONE
+        self._sender.forget(lane.endpoint)
+        for delivery in lane.fresh:
+            if delivery.seq is not None:
+                self._settler.low_water.trace(delivery.seq)
+        lane.forget()
+        self._lanes.pop((lane.workspace, lane.endpoint), None)  # its endpoint never comes back
 
     def _loaded(self, lane: Lane, due: list[outbox.Due]) -> None:
         """Rows of the schedule have come due and were read."""
@@ -352,6 +351,7 @@ class Dispatcher:
             lane.speed_up()
         if delivery.era == self._era:
             assert self._settler is not None
+            lane.unrecorded += 1
             row = self._aftermath.settle(self._settler, lane, delivery, outcome)
             if lane.ordered and row.next_at is not None:
                 self._backlog.release(lane)  # what stands behind it in line waits with it
@@ -387,6 +387,7 @@ class Dispatcher:
         for sent, row in group:
             lane = sent.lane
             lane.claimed.discard(row.event)
+            lane.unrecorded -= 1
             if row.next_at is not None:
                 self._backlog.watch(lane, row.next_at)
             if lane.ordered:

@@ -27,7 +27,9 @@ from switchhook.storage.variants import body_for
 from switchhook.tracing.tracer import Begun
 
 FRESH_MAX = 10_000  # deliveries of one endpoint kept in memory
-FRESH_MAX_SLOW = 8  # the same for an endpoint whose cap has shrunk: while they wait, the low-water mark does
+FRESH_MAX_SLOW = (
+    8  # the same if its cap has shrunk or it cannot be read: while they wait, the low-water mark does
+)
 SLOW_CAP = 2
 PAUSE_FIRST = 1.0  # seconds without a delivery after 429, 502, 503 or 504; doubled each time
 PAUSE_MOST = 60.0
@@ -38,7 +40,7 @@ class LaneState(Enum):
 
     UNKNOWN = "unknown"  # its endpoint has not been read yet
     OPEN = "open"
-    CLOSED = "closed"  # disabled: what comes waits in the store
+    CLOSED = "closed"  # disabled, paused or locked: what comes waits in the store
     GONE = "gone"  # deleted
 
 
@@ -47,8 +49,8 @@ class Delivery:
 
     `attempts` is how many were made, `base` how many of them before the present series. `seq` is the
     event's place above the low-water mark as long as this delivery has left no trace there. `scheduled` says that it
-    has a row in the schedule. `era` is the dispatcher's when it got it. `trace` is what the event's row keeps of its
-    trace, `begun` the span of the attempt under way when there are traces.
+    has a row in the schedule, which was due at `due_at` (wall ms). `era` is the dispatcher's when it got it. `trace` is
+    what the event's row keeps of its trace, `begun` the span of the attempt under way when there are traces.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Delivery:
         "base",
         "begun",
         "body",
+        "due_at",
         "era",
         "event",
         "scheduled",
@@ -74,6 +77,7 @@ class Delivery:
         *,
         attempts: int = 0,
         base: int = 0,
+        due_at: int | None = None,
         seq: int | None = None,
         scheduled: bool = False,
         era: int = 0,
@@ -85,6 +89,7 @@ class Delivery:
         self.accepted_at = accepted_at
         self.attempts = attempts
         self.base = base
+        self.due_at = due_at
         self.seq = seq
         self.scheduled = scheduled
         self.era = era
@@ -123,6 +128,7 @@ class Lane:
         "in_flight",
         "load",
         "loading",
+        "locked",
         "most_fresh",
         "ordered",
         "paced",
@@ -130,6 +136,8 @@ class Lane:
         "state",
         "succeeded_at",
         "turn",
+        "unread",
+        "unrecorded",
         "workspace",
     )
 
@@ -139,10 +147,13 @@ class Lane:
         self.state = LaneState.UNKNOWN
         self.prepared: Prepared | None = None
         self.asked: Endpoint | None = None  # as it was when it was last read
+        self.unread = False  # that could not be done
+        self.locked: str | None = None  # why its secrets do not open
         self.fresh: deque[Delivery] = deque()
         self.backlog: deque[Delivery] = deque()
         self.claimed: set[str] = set()  # events of the schedule that are in memory
         self.in_flight = 0
+        self.unrecorded = 0  # what became of so many is not in the store yet, and they may come again
         self.cap = self.full_cap = cap
         self.turn = False
         self.hungry = False
@@ -168,7 +179,7 @@ class Lane:
         """How many fresh deliveries may wait in memory; the others wait in the store."""
         if self.held:
             return 0
-        room = FRESH_MAX if self.cap > SLOW_CAP else FRESH_MAX_SLOW
+        room = FRESH_MAX if self.cap > SLOW_CAP and not self.unread else FRESH_MAX_SLOW
         return room if self.most_fresh is None else min(room, self.most_fresh)
 
     def may_send(self) -> bool:
@@ -237,6 +248,7 @@ class Lane:
                     row.accepted_at,
                     attempts=row.attempts,
                     base=row.base,
+                    due_at=row.next_at,
                     scheduled=True,
                     era=era,
                     topic=row.topic,
@@ -264,6 +276,7 @@ class Lane:
         self.fresh.clear()
         self.backlog.clear()
         self.claimed.clear()
+        self.unrecorded = 0
 
     def pause(self, asked: float | None) -> float:
         """The receiver is overloaded: send nothing for so many seconds, then begin again one at a time."""

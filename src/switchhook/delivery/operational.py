@@ -7,6 +7,7 @@ An endpoint is not told that it was disabled, nor of its own deliveries that fai
 reached. The delivery of such an event that fails makes no other one, so nothing can go round.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 
@@ -33,13 +34,18 @@ from switchhook.storage.store import Committed, Transaction
 log = logging.getLogger(__name__)
 
 
-async def tell(tx: Transaction, workspace: str, facts: Sequence[OperationalData], now: int) -> None:
-    """Make events of `facts` (wall ms `now`), to be committed with what they report."""
+async def tell(
+    tx: Transaction, workspace: str, facts: Sequence[OperationalData], now: int, key: str | None = None
+) -> None:
+    """Make events of `facts` (wall ms `now`), to be committed with what they report.
+
+    `key` is what one fact is known by when that is not what its topic says.
+    """
     events = []
     for fact in facts:
         topic = topic_of(fact)
         body = render(topic, encode(fact), now)
-        event = NewEvent(workspace, new_id(MESSAGE, now), topic, body, now, dedupe_key(topic, fact))
+        event = NewEvent(workspace, new_id(MESSAGE, now), topic, body, now, key or dedupe_key(topic, fact))
         events.append((event, "" if isinstance(fact, EndpointRecovered) else fact.webhook_id))
     await outbox.accept_wanted(tx, events)
     tx.committed.happened.extend(facts)
@@ -52,6 +58,18 @@ async def disable(tx: Transaction, workspace: str, id: str, *, reason: Disabled,
         return False
     await tell(tx, workspace, [disabled(found, reason, why, now)], now)
     return True
+
+
+async def locked(tx: Transaction, endpoint: Endpoint, now: int) -> None:
+    """Tell that nothing is sent to an endpoint because its secrets do not open: once, whoever finds it and how often.
+
+    Raises:
+        StorageError: the store could not do it.
+    """
+    why = endpoint.locked or ""
+    fact = disabled(endpoint, Disabled.LOCKED, why, now)
+    state = hashlib.sha256(f"{endpoint.updated_at} {why}".encode()).hexdigest()[:16]
+    await tell(tx, endpoint.workspace, [fact], now, key=f"endpoint.disabled {endpoint.id} locked {state}")
 
 
 async def switched(tx: Transaction, before: Endpoint, after: Endpoint, now: int) -> None:

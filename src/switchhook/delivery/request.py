@@ -12,6 +12,7 @@ from switchhook.delivery.address import AddressPolicy, Target, UrlRefused, parse
 from switchhook.delivery.custom_headers import constant_block
 from switchhook.delivery.exchange import HeaderBlock, Request
 from switchhook.storage.endpoints import Endpoint
+from switchhook.storage.vault import SealBroken
 from switchhook.webhooks.ed25519 import PRIVATE_PREFIX, PrivateKey
 from switchhook.webhooks.signing import Secret, Signer
 
@@ -68,7 +69,12 @@ def prepare(endpoint: Endpoint, policy: AddressPolicy, timeout: float) -> Prepar
     """Read the URL, the secrets and the headers of an endpoint once, so that no message has to.
 
     `timeout` is seconds, for an endpoint that did not ask for its own.
+
+    Raises:
+        SealBroken: its secrets do not open: nothing may go out unsigned for that.
     """
+    if endpoint.locked is not None:
+        raise SealBroken(endpoint.locked)
     target: Target | None = None
     refused: UrlRefused | None = None
     try:

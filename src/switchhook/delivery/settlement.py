@@ -46,4 +46,5 @@ def settlement(
         answer,
         delivery.scheduled,
         delivery.base,
+        delivery.due_at,
     )

@@ -235,6 +235,7 @@ class Settler(Generic[D]):
         """A delivery whose outcome cannot be recorded must go on all the same: it is made once more."""
         delivery, row = item
         if isinstance(row, Waiting):
+            self._on_recorded([item])
             return
         later = self._clock.now() + int(KEEP * 1000)
         waiting = Waiting(row.workspace, row.endpoint, row.event, row.number, later)
@@ -244,6 +245,7 @@ class Settler(Generic[D]):
             )
         except Exception:
             log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
+            self._on_recorded([(delivery, waiting)])  # a lane must not wait for it for ever
 
     def _stall(self, stalled: bool, error: Exception | None = None) -> None:
         if stalled is self.stalled:
@@ -265,6 +267,15 @@ class Settler(Generic[D]):
             if task is not None:
                 await asyncio.shield(task)
                 await asyncio.sleep(0)
+
+    async def close(self, grace: float) -> None:
+        """Drain for at most `grace` seconds; what could not be recorded by then is delivered once more."""
+        try:
+            async with asyncio.timeout(grace):
+                await self.drain()
+        except TimeoutError:
+            log.error("not every outcome could be recorded; those deliveries are repeated at the next start")
+            self.abandon()
 
     def abandon(self) -> None:
         """Record nothing more; the rest is delivered once more, after the next start or by another process."""

@@ -164,7 +164,7 @@ OPERATIONAL: dict[str, Topic] = dict(
             operational.EndpointDisabled,
             "Endpoint disabled",
             "An endpoint is disabled: its deliveries failed for five days, it answered 410, or somebody disabled it. "
-            "Not sent to the endpoint itself.",
+            "Or nothing is sent to it because its sealed secrets do not open (`locked`). Not sent to that endpoint.",
             "webhook_id",
             "disabled_at",
         ),

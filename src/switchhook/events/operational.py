@@ -13,11 +13,13 @@ from switchhook.events.payloads import Timestamp
 
 
 class Disabled(StrEnum):
-    """Why an endpoint was disabled: every delivery failed for five days, it answered 410 Gone, or somebody did it."""
+    """Why nothing is sent to an endpoint: every delivery failed for five days, it answered 410 Gone, somebody disabled
+    it, or its sealed secrets do not open, which ends by itself when they do."""
 
     FAILING = "failing"
     GONE = "gone"
     MANUAL = "manual"
+    LOCKED = "locked"
 
 
 class Recovered(StrEnum):

@@ -282,7 +282,10 @@ async def _endpoints(config: Config, clock: Clock, store: Store) -> AsyncIterato
     )
     for workspace in await store.read(keys.workspaces):
         for one in await store.read(lambda reader, id_=workspace.id: endpoints.list_endpoints(reader, id_)):  # type: ignore[misc]
-            if one.enabled:
+            if one.locked is not None:
+                fix = "start every server of this database with that key; what waits is sent then"
+                yield Finding(f"endpoint {one.id}", "error", f"nothing is sent to it: {one.locked}", fix)
+            elif one.enabled:
                 found = await reach(
                     one.url, policy, resolver, context, clock, through_proxy=bool(config.egress_proxy)
                 )

@@ -5,7 +5,7 @@ import msgspec
 from switchhook.events.first_version import ON_A_NUMBER
 from switchhook.storage.sealing import HEADERS, SECRETS
 from switchhook.storage.store import Reader, Row, Transaction
-from switchhook.storage.vault import Vault
+from switchhook.storage.vault import SealBroken, Vault
 
 
 class SigningSecret(msgspec.Struct, frozen=True):
@@ -34,7 +34,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `rate_limit` is in deliveries a second; where an option is None the installation's own number holds. `ordered`: one
     delivery at a time, in the order of acceptance. `paused`: nothing is sent, what comes waits.
     `additive_fields`: events may have more fields than the catalogue. `own_number`: of what is about a number of the
-    business it gets only what is about this one; an endpoint keeps it for good.
+    business it gets only what is about this one; an endpoint keeps it for good. `locked` says why its secrets do not
+    open, and what to do: then it has none here, nothing may be sent to it, and nothing of it stored.
     """
 
     workspace: str
@@ -58,6 +59,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     additive_fields: bool = False
     own_number: str | None = None
+    locked: str | None = None
 
 
 _secrets = msgspec.json.Decoder(tuple[SigningSecret, ...])
@@ -68,7 +70,12 @@ def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
     workspace, id_, url, description, enabled, secrets, disabled_why, created_at, updated_at, *rest = row
     first, last, clock, headers, rate_limit, max_in_flight, timeout_seconds, *switches = rest
     ordered, paused, additive, own_number = switches
-    headers = vault.open(headers, workspace, id_, HEADERS)
+    locked = None
+    try:
+        headers = vault.open(headers, workspace, id_, HEADERS)
+        secrets = vault.open(secrets, workspace, id_, SECRETS)
+    except SealBroken as error:
+        headers, secrets, locked = "{}", "[]", str(error)
     return Endpoint(
         workspace=workspace,
         id=id_,
@@ -76,7 +83,7 @@ def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
         topics=topics,
         description=description,
         enabled=bool(enabled),
-        secrets=_secrets.decode(vault.open(secrets, workspace, id_, SECRETS)),
+        secrets=_secrets.decode(secrets),
         disabled_why=disabled_why,
         created_at=created_at,
         updated_at=updated_at,
@@ -91,7 +98,13 @@ def _endpoint(row: Row, topics: tuple[str, ...], vault: Vault) -> Endpoint:
         paused=bool(paused),
         additive_fields=bool(additive),
         own_number=own_number,
+        locked=locked,
     )
+
+
+def _see_that_it_opens(endpoint: Endpoint) -> None:
+    if endpoint.locked is not None:  # what was not read must not be written over
+        raise SealBroken(endpoint.locked)
 
 
 def _sealed(vault: Vault, endpoint: Endpoint, secrets: tuple[SigningSecret, ...]) -> str:
@@ -129,7 +142,12 @@ async def add_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
 
 
 async def change_endpoint(tx: Transaction, endpoint: Endpoint) -> None:
-    """Store everything of `endpoint` but its secrets and its health."""
+    """Store everything of `endpoint` but its secrets and its health.
+
+    Raises:
+        SealBroken: its secrets do not open.
+    """
+    _see_that_it_opens(endpoint)
     await tx.execute(
         "change_endpoint",
         endpoint.workspace,
@@ -154,7 +172,12 @@ async def disable_endpoint(tx: Transaction, workspace: str, id: str, why: str, n
 
 
 async def rotate_secret(tx: Transaction, endpoint: Endpoint, secret: str, until: int, now: int) -> Endpoint:
-    """Sign with `secret` from now on, and with the former ones too until `until` (wall ms)."""
+    """Sign with `secret` from now on, and with the former ones too until `until` (wall ms).
+
+    Raises:
+        SealBroken: those do not open.
+    """
+    _see_that_it_opens(endpoint)
     former = [
         SigningSecret(old.secret, until if old.until is None else min(old.until, until))
         for old in endpoint.secrets

@@ -79,6 +79,7 @@ class Settlement(msgspec.Struct, frozen=True):
     response: bytes | None
     scheduled: bool  # whether this delivery has a row in the schedule
     base: int = 0  # attempts made before this series of them
+    due_at: int | None = None  # when that row was due
 
 
 # Those before it are the columns of an attempt.
@@ -110,8 +111,7 @@ class Due(msgspec.Struct, frozen=True):
 
 async def accept(tx: Transaction, event: NewEvent) -> Accepted:
     """Make an event durable together with its dedupe key and the endpoints subscribed now."""
-    (accepted,) = await accept_all(tx, (event,))
-    return accepted
+    return (await accept_all(tx, (event,)))[0]
 
 
 async def accept_all(tx: Transaction, events: Sequence[NewEvent]) -> list[Accepted]:
@@ -293,7 +293,7 @@ async def _with_new_series(tx: Transaction, settled: Sequence[Settlement]) -> Se
     if not failed:
         return settled
     found = await tx.fetch_each("series", [(s.workspace, s.endpoint, s.event) for s in failed])
-    due = {id(s): row[0][1] for s, row in zip(failed, found, strict=True) if row and row[0][0] != s.base}
+    due = {id(s): row[0][1] for s, row in zip(failed, found, strict=True) if row and _asked_anew(s, *row[0])}
     if not due:
         return settled
     tx.committed.due.update((s.workspace, s.endpoint) for s in failed if id(s) in due)
@@ -301,6 +301,11 @@ async def _with_new_series(tx: Transaction, settled: Sequence[Settlement]) -> Se
         msgspec.structs.replace(s, state="retrying", next_at=due[id(s)]) if id(s) in due else s
         for s in settled
     ]
+
+
+def _asked_anew(outcome: Settlement, base: int, next_at: int) -> bool:
+    """Whether the row of a delivery is not what this attempt was made for. Two series may begin at the same attempt."""
+    return base != outcome.base or (outcome.due_at is not None and next_at != outcome.due_at)
 
 
 async def low_water(reader: Reader) -> int:

@@ -75,7 +75,8 @@ class WebhookChange(Struct, frozen=True, kw_only=True):
 class Webhook(Struct, frozen=True, kw_only=True):
     """An endpoint. `signing_secret` is only there on creation and when one endpoint is asked for by id.
 
-    `disabled_reason` is there when the server disabled it.
+    `disabled_reason` is there when the server disabled it, `locked_reason` while the server cannot open its sealed
+    secrets: then nothing is sent, what comes waits, and `signing_secret` is null.
 
     Options are there when they are in use; `headers` only where `signing_secret` is. With `signature` v1a there is no
     secret to share: `signing_secret` is null, and `public_key` is what to verify with.
@@ -91,6 +92,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     signing_secret: str | UnsetType | None = UNSET
     created_at: str | None
     disabled_reason: str | UnsetType = UNSET
+    locked_reason: str | UnsetType = UNSET
     headers: dict[str, str] | UnsetType = UNSET
     signature: SignatureVersion | UnsetType = UNSET
     public_key: str | UnsetType = UNSET
@@ -153,7 +155,7 @@ class RecentFigures(Struct, frozen=True, kw_only=True):
 
 class Stats(Struct, frozen=True, kw_only=True):
     """How an endpoint does. `failing_since`: every attempt since then has failed. `disabled_at`: when it will be
-    disabled unless one succeeds."""
+    disabled unless one succeeds. `locked_reason`: why nothing is sent although it is enabled."""
 
     pending: int
     succeeded: int
@@ -162,3 +164,4 @@ class Stats(Struct, frozen=True, kw_only=True):
     failing_since: str | None
     disabled_at: str | None
     disabled_reason: str | None
+    locked_reason: str | None

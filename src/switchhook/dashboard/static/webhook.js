@@ -54,6 +54,7 @@ export function open(place, id) {
     return [
       h("div", { class: "head" }, h("h1", null, one.description || one.url), h("span", { class: `state ${kind}` }, text), version(one)),
       one.disabled_reason && h("p", { class: "warning" }, one.disabled_reason),
+      one.locked_reason && h("p", { class: "warning" }, one.locked_reason),
       h("p", { class: "row" }, h("code", { class: "address" }, one.url)),
       ofFirstVersion(one) && h("p", { class: "hint" }, t("v1 hint")),
       h("p", { class: "chips" }, one.topics.map((topic) => h("span", { class: `topic ${topic.split(".")[0]}` }, topic))),

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 
 export function condition(one) {
   if (!one.enabled) return ["failed", t("disabled")];
+  if (one.locked_reason) return ["failed", t("locked")];
   if (one.paused) return ["pending", t("paused")];
   return ["succeeded", t("enabled")];
 }

@@ -184,6 +184,7 @@ export const WORDS = {
   "pause": ["Pause", "Suspendre"],
   "pause sound": ["Pause", "Pause"],
   "paused": ["paused", "suspendu"],
+  "locked": ["locked", "verrouillé"],
   "payload": ["Payload", "Contenu"],
   "pending": ["Pending", "En attente"],
   "picture": ["Picture", "Image"],
