@@ -60,9 +60,9 @@ def main() -> None:
     """Entry point of the `switchhook` command."""
     os.umask(0o077)  # keys, recordings, journals: nothing that we write is for others on this machine
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        # An exit code that a command asked for comes back from here.
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

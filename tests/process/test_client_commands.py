@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,9 +63,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-def run(server: Server, *args: str, **environment: str | None) -> Result:
+def run(server: Server, *args: str, typed: str = "", **environment: str | None) -> Result:
     env = {"SWITCHHOOK_URL": server.url, "SWITCHHOOK_KEY": server.key, "SWITCHHOOK_CONFIG": None}
-    return CliRunner().invoke(cli, list(args), env=env | environment, prog_name="switchhook")
+    return CliRunner().invoke(cli, list(args), env=env | environment, prog_name="switchhook", input=typed)
 
 
 def shown(server: Server, *args: str) -> Any:
@@ -132,7 +134,11 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     receiver.caught.get(timeout=60)
     job = shown(server, "recover", id_, "--since", "1d")
     assert (job["kind"], job["status"]) == ("recover", "completed")
-    assert run(server, "endpoints", "delete", id_, "--yes").exit_code == 0
+    asked = run(server, "endpoints", "delete", id_)
+    assert (asked.exit_code, "say --yes" in asked.stderr) == (2, True)  # nobody is there to answer
+    refused = run(server, "endpoints", "delete", id_, typed="n\n")
+    assert (refused.exit_code, "nothing was deleted" in refused.stderr) == (1, True)
+    assert run(server, "endpoints", "delete", id_, typed="y\n").exit_code == 0
     assert run(server, "deliveries", "list", id_).exit_code == 1
 
 
@@ -179,9 +185,51 @@ def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, re
     assert "signing with whsec_" in told.stderr
 
 
+def test_what_happens_while_nobody_listens_is_told_once_somebody_does_again(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    data = tmp_path / "data"
+    running = Server(data)
+    place = running.port
+    listening = [sys.executable, "-m", "switchhook", "listen", "--url", running.url, "--key", running.key]
+    with subprocess.Popen(
+        [*listening, "--topic", "tag.added", "--count", "4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as child:
+        try:
+            assert child.stderr is not None
+            assert child.stderr.readline().startswith("listens to http")
+            running.stop()
+            assert "tries again until the server answers" in child.stderr.readline()
+            missed = []
+            running = Server(data)  # at another port: nobody hears it
+            assert running.port != place
+            missed = [text(running, "trigger", "tag.added") for _ in range(2)]
+            running.stop()
+            running = Server(data, port=place)
+            assert "listens again" in child.stderr.readline()
+            missed.append(text(running, "trigger", "tag.added"))
+            running.stop()
+            assert "tries again" in child.stderr.readline()
+            running = Server(data, port=place)
+            missed.append(text(running, "trigger", "tag.added"))
+            out, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            running.stop()
+    assert [line.split("\t")[2] for line in out.splitlines()] == missed  # each once
+    assert child.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
+        (("listen", "--topic", "tag.aded"), 2, "did you mean tag.added?"),
+        (("trigger", "tag.added", "--set", "tag_nme=x"), 2, "did you mean tag_name?"),
+        (("trigger", "tag.added", "--set", "colour=x"), 1, "data.colour: unknown field"),
         (("trigger", "tag.aded"), 2, "did you mean tag.added?"),
         (("trigger", "tag.added", "--set", "tag_name"), 2, "write PATH=VALUE"),
         (("trigger", "call.received", "--set", "persn.name=x"), 2, "did you mean person?"),
@@ -202,6 +250,8 @@ def test_events_are_carried_to_a_receiver_that_nobody_reaches(server: Server, re
 )
 def test_a_refusal_says_what_helps(server: Server, args: tuple[str, ...], code: int, said: str) -> None:
     done = run(server, *args)
+    lines = done.stderr.splitlines()
+    assert len(set(lines)) == len(lines)
     assert (done.exit_code, done.stdout) == (code, ""), done.output
     assert said in done.stderr
     assert server.key not in done.output
@@ -231,6 +281,10 @@ def test_people_come_from_a_file_and_go_to_one(server: Server, tmp_path: Path) -
         "301 would be created, 0 would be updated, 0 would be unchanged, 1 faulty\n",
     )
     assert "line 3: numbers[0]: " in dry.stderr
+    program = [sys.executable, "-m", "switchhook", "import", str(source), "--dry-run"]
+    where = ["--url", server.url, "--key", server.key]
+    whole = subprocess.run([*program, *where], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (whole.returncode, whole.stdout, whole.stderr) == (1, dry.stdout, dry.stderr)
     assert len(text(server, "export").splitlines()) == 1
     done = run(server, "import", str(source), "--json")
     report = json.loads(done.stdout)
@@ -249,6 +303,8 @@ def test_files_that_cannot_be_taken_are_told(server: Server, tmp_path: Path) -> 
     strange = tmp_path / "people.xlsx"
     strange.write_bytes(b"PK\x03\x04")
     assert run(server, "import", str(strange)).exit_code == 2
+    (tmp_path / "empty.csv").touch()
+    assert "text/csv" not in run(server, "import", str(tmp_path / "empty.csv")).output
     broken = tmp_path / "people.csv"
     broken.write_text("unknown column\n1\n")
     done = run(server, "import", str(broken))

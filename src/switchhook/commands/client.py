@@ -56,7 +56,9 @@ class Client:
         """
         for left in reversed(range(TRIES)):
             try:
-                connection, answer = self.open(method, path, body, {"Content-Type": kind} if body else None)
+                connection, answer = self.open(
+                    method, path, body, {"Content-Type": kind} if body is not None else None
+                )
                 with connection:
                     content = answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -121,10 +123,11 @@ class Client:
         """What the server says when it refuses."""
         try:
             error = json.loads(content)["error"]
-            text = f"{error['message']} {error.get('suggestion') or ''}".strip()
-            text += "".join(
-                f"\n  {one['field']}: {one['message']}" for one in (error.get("errors") or [])[:20]
-            )
+            text, suggestion = error["message"], error.get("suggestion") or ""
+            text += f" {suggestion}" if suggestion and suggestion not in text else ""
+            faults = [f"{one['field']}: {one['message']}" for one in (error.get("errors") or [])[:20]]
+            if len(faults) > 1 or not all(one["message"] in text for one in (error.get("errors") or [])):
+                text += "".join(f"\n  {one}" for one in faults)
             code = error["code"]
         except (ValueError, KeyError, TypeError):
             text, code = content[:200].decode("utf-8", "replace"), "no Switchhook answers there"

@@ -12,10 +12,17 @@ MOST = 50  # things offered
 
 
 def topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Topics."""
+    """Topics that can be published."""
     from switchhook.events import CATALOGUE, FURTHER
 
     return [CompletionItem(name) for name in CATALOGUE | FURTHER if name.startswith(incomplete)]
+
+
+def all_topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Topics that a webhook may want."""
+    from switchhook.events.catalogue import TOPICS
+
+    return [CompletionItem(name) for name in TOPICS if name.startswith(incomplete)]
 
 
 def endpoint_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

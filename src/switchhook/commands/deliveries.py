@@ -9,8 +9,7 @@ import click
 
 from switchhook.clock import SystemClock, iso_seconds
 from switchhook.commands.client import Client, part, server
-from switchhook.commands.completing import endpoint_ids
-from switchhook.commands.completing import topics as topic_names
+from switchhook.commands.completing import all_topics, endpoint_ids
 from switchhook.commands.printing import json_option, print_fields, print_json, print_rows
 from switchhook.commands.settings import wait
 from switchhook.settings.parsers import duration
@@ -38,7 +37,7 @@ def deliveries_list(endpoint_id: str, status: str | None, limit: int, as_json: b
     """List the deliveries of a webhook, newest first."""
     path = f"/v2/api/webhooks/{part(endpoint_id)}/deliveries"
     found = list(client.pages(path, limit, status=status))
-    print_json(found) if as_json else print_rows(found, _COLUMNS)
+    print_json(found) if as_json else print_rows(found, _COLUMNS, none="no such deliveries")
 
 
 @deliveries_group.command("show")
@@ -83,7 +82,7 @@ def deliveries_show(delivery_id: str, as_json: bool, client: Client) -> None:
     "--topic",
     "topics",
     multiple=True,
-    shell_complete=topic_names,
+    shell_complete=all_topics,
     help="Only this topic, again for more.",
 )
 @click.option("--since", metavar="TIME", default=None, help="Events from then on: 2h, 3d, or ISO 8601.")

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from switchhook.clock import SystemClock
-from switchhook.commands.printing import cell, json_option, print_json
+from switchhook.commands.printing import cell, coloured, json_option, print_json
 from switchhook.commands.settings import settings
 from switchhook.findings.asterisk import examine_asterisk
 from switchhook.findings.freeswitch import examine_freeswitch
@@ -59,7 +59,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
 
 
 def _show(finding: Finding) -> None:
-    state = click.style(f"{finding.state:<8}", fg=_COLOURS[finding.state])
+    state = coloured(f"{finding.state:<8}", _COLOURS[finding.state])
     click.echo(f"{state}{cell(finding.what)}: {cell(finding.found)}")
     if finding.advice:
         click.echo(f"        {cell(finding.advice)}")

@@ -5,9 +5,8 @@ from typing import Any
 import click
 
 from switchhook.commands.client import Client, part, server
-from switchhook.commands.completing import endpoint_ids
-from switchhook.commands.completing import topics as topic_names
-from switchhook.commands.printing import json_option, print_fields, print_json, print_rows
+from switchhook.commands.completing import all_topics, endpoint_ids
+from switchhook.commands.printing import flat, json_option, print_fields, print_json, print_rows
 from switchhook.events import CATALOGUE
 
 _PATH = "/v2/api/webhooks"
@@ -29,7 +28,9 @@ def endpoints_list(as_json: bool, client: Client) -> None:
         print_json(found)
     else:
         print_rows(
-            [one | {"state": _state(one)} for one in found], ("id", "state", "url", "topics", "description")
+            [one | {"state": _state(one)} for one in found],
+            ("id", "state", "url", "topics", "description"),
+            none="no webhooks; `switchhook endpoints create URL` makes one",
         )
 
 
@@ -43,7 +44,7 @@ def endpoints_show(endpoint_id: str, secret: bool, as_json: bool, client: Client
     found = client.data("GET", f"{_PATH}/{part(endpoint_id)}")
     found["stats"] = client.data("GET", f"{_PATH}/{part(endpoint_id)}/stats")
     shown = {name: value for name, value in found.items() if secret or name not in _SECRET}
-    print_json(shown) if as_json else print_fields(shown)
+    print_json(shown) if as_json else print_fields(flat(shown))
 
 
 @endpoints_group.command("create")
@@ -52,7 +53,7 @@ def endpoints_show(endpoint_id: str, secret: bool, as_json: bool, client: Client
     "--topic",
     "topics",
     multiple=True,
-    shell_complete=topic_names,
+    shell_complete=all_topics,
     help="A topic it wants, again for more; all nine without it.",
 )
 @click.option("--description", default=None)
@@ -108,7 +109,7 @@ def endpoints_rotate(endpoint_id: str, overlap: int | None, as_json: bool, clien
     "--topic",
     default="call.received",
     show_default=True,
-    shell_complete=topic_names,
+    shell_complete=all_topics,
     help="Whose example is sent.",
 )
 @json_option
@@ -127,7 +128,14 @@ def endpoints_test(endpoint_id: str, topic: str, as_json: bool, client: Client) 
 def endpoints_delete(endpoint_id: str, yes: bool, as_json: bool, client: Client) -> None:
     """Delete a webhook, with what waits for it and what was recorded of it."""
     if not yes:
-        click.confirm(f"Delete {endpoint_id} and all its deliveries?", abort=True, err=True)
+        try:
+            sure = click.confirm(f"Delete {endpoint_id} and all its deliveries?", err=True)
+        except click.Abort as error:
+            if isinstance(error.__context__, EOFError):
+                raise click.UsageError("there is nobody to ask; say --yes") from None
+            raise
+        if not sure:
+            raise click.ClickException("nothing was deleted")
     client.call("DELETE", f"{_PATH}/{part(endpoint_id)}")
     if as_json:
         print_json({"id": endpoint_id, "deleted": True})

@@ -7,7 +7,7 @@ import click
 
 from switchhook.api.scopes import parse_scopes
 from switchhook.clock import SystemClock, iso_seconds
-from switchhook.commands.printing import json_option, print_json
+from switchhook.commands.printing import json_option, print_json, print_rows
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.serving.installation import create_key, find_workspace, first_workspace
 from switchhook.settings.config import load
@@ -70,9 +70,8 @@ def keys_list(as_json: bool, config_file: Path | None, **flags: Any) -> None:
         print_json(found)
         return
     for key in found:
-        state = f"revoked {key['revoked_at']}" if key["revoked_at"] else "in force"
-        scopes = ",".join(key["scopes"] or [])
-        click.echo("\t".join([str(key["id"]), state, str(key["name"]), scopes, str(key["workspace"])]))
+        key["state"] = f"revoked {key['revoked_at']}" if key["revoked_at"] else "in force"
+    print_rows(found, ("id", "state", "name", "scopes", "workspace"), none="no keys")
 
 
 @keys_group.command("revoke")

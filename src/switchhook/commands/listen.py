@@ -2,13 +2,12 @@
 
     server ──server-sent events──▶ here ──POST, signed──▶ --forward URL
 
-The connection goes out from here, so nothing has to be reachable from the server. It is opened again when it breaks,
-and goes on after the last event. What the receiver does not take is not repeated: this is for building one.
+The connection goes out from here, so nothing has to be reachable from the server; see `stream` for what becomes of it
+when it breaks. What the receiver does not take is not repeated: this is for building one.
 """
 
 import http.client
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,13 +15,13 @@ import click
 
 from switchhook.clock import SystemClock
 from switchhook.commands.client import Client, Connection, part, server
-from switchhook.commands.completing import topics as topic_names
+from switchhook.commands.completing import all_topics
 from switchhook.commands.printing import cell, json_option
-from switchhook.commands.settings import wait
+from switchhook.commands.stream import follow
+from switchhook.events.catalogue import TOPICS as ALL_TOPICS
+from switchhook.events.faults import nearest
 from switchhook.webhooks import Secret, sign
 
-SILENCE = 45.0  # seconds; the server says something every 15
-AGAIN = 2.0  # seconds until a broken connection is opened again
 RECEIVER = 20.0  # seconds that the receiver has
 
 
@@ -39,7 +38,7 @@ RECEIVER = 20.0  # seconds that the receiver has
     "--topic",
     "topics",
     multiple=True,
-    shell_complete=topic_names,
+    shell_complete=all_topics,
     help="Only this topic, again for more.",
 )
 @click.option("--recent", type=click.IntRange(0, 100), default=0, help="How many that were there already.")
@@ -57,6 +56,11 @@ def listen_command(
     client: Client,
 ) -> None:
     """Print the events of a server as they happen; with --forward, post them to a URL here. Ends with Ctrl-C."""
+    for topic in topics:
+        if topic not in ALL_TOPICS:
+            like = nearest(topic, ALL_TOPICS)
+            hint = f"did you mean {like}?" if like else f"the topics are {', '.join(ALL_TOPICS)}"
+            raise click.UsageError(f"there is no topic {topic!r}; {hint}")
     signer = _signer(forward, secret)
     seen = 0
     for event in follow(client, recent):
@@ -71,57 +75,6 @@ def listen_command(
         seen += 1
         if seen == count:
             return
-
-
-def follow(client: Client, recent: int) -> Iterator[dict[str, Any]]:
-    """The events of a server, for ever.
-
-    Raises:
-        ServerError: it refuses, or cannot be reached to begin with.
-    """
-    last = ""
-    begun = False
-    while True:
-        try:
-            # After a break: what came since the last event, or what is new when there was none.
-            path = f"/v2/api/events/stream?recent={0 if begun else recent}"
-            headers = {"Last-Event-ID": last} if last else {}
-            connection, answer = client.open("GET", path, None, headers, SILENCE)
-            with connection:
-                if answer.status != 200:
-                    raise client.refusal(answer.status, answer.read())
-                begun = True
-                for event in read(answer):
-                    if event.get("id"):
-                        last = event["id"]
-                        yield event
-                    else:
-                        click.echo(
-                            "some events were left out: they come faster than they are taken", err=True
-                        )
-        except (OSError, http.client.HTTPException) as error:
-            if not begun:
-                raise client.unreachable(error) from None
-        click.echo("the connection is gone; opening it again", err=True)
-        wait(SystemClock(), AGAIN)
-
-
-def read(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The events in a stream; an empty one stands where some were left out."""
-    kind, data = "", b""
-    for raw in lines:
-        line = raw.rstrip(b"\r\n")
-        name, _, value = line.partition(b":")
-        if name == b"event":
-            kind = value.strip().decode()
-        elif name == b"data":
-            data = value.strip()
-        elif not line:
-            if kind == "event":
-                yield json.loads(data)
-            elif kind == "gap":
-                yield {}
-            kind, data = "", b""
 
 
 def _signer(forward: str | None, text: str | None) -> Secret | None:

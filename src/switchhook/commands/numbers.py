@@ -164,7 +164,11 @@ def _print(numbers: list[Number], as_json: bool) -> None:
     if as_json:
         print_json([_shown(one) for one in numbers])
     else:
-        print_rows([_shown(one) | {"users": [user.email for user in one.users]} for one in numbers], _COLUMNS)
+        print_rows(
+            [_shown(one) | {"users": [user.email for user in one.users]} for one in numbers],
+            _COLUMNS,
+            none="no numbers; `switchhook numbers add` makes one",
+        )
 
 
 def _shown(number: Number) -> dict[str, object]:

@@ -16,9 +16,9 @@ import click
 
 from switchhook.clock import SystemClock
 from switchhook.commands.client import Client, ServerError, part, reached
-from switchhook.commands.listen import read
 from switchhook.commands.printing import cell, print_json
 from switchhook.commands.settings import wait
+from switchhook.commands.stream import past, place
 from switchhook.media.speech import SpeechError, find_speaker, speak, telephone_sound
 from switchhook.media.tones import RATE, read_wav
 from switchhook.settings.config import Config, ConfigError, load
@@ -79,7 +79,7 @@ def try_line(number: str, sender: str | None, wanted: Mapping[str, Any], where: 
         ring=wanted["ring"] or 60.0,
         srtp=wanted["srtp"] or "off",
     )
-    latest = _latest(client)
+    there = _there(client)
     clock = SystemClock()
     began = clock.monotonic()
 
@@ -97,7 +97,7 @@ def try_line(number: str, sender: str | None, wanted: Mapping[str, Any], where: 
         raise click.ClickException(str(error)) from None
     if wanted["heard"] is not None and outcome.answered:
         _keep(wanted["heard"], outcome)
-    events = _events(client, latest, errand) if outcome.sign else []
+    events = _events(client, there, errand) if outcome.sign else []
     call = next((one["payload"]["data"] for one in events if one["topic"] == "call.completed"), None)
     reason = refusal(outcome, errand)
     if as_json:
@@ -214,20 +214,20 @@ def _speech(text: str | None, wav: str | None, speaker: str) -> bytes:
         raise click.ClickException(f"{wav}: {error}") from None
 
 
-def _latest(client: Client | None) -> str | None:
-    """The last event there is; None when they are not for us to see."""
+def _there(client: Client | None) -> set[str] | None:
+    """The events there are, the newest of them; None when they are not for us to see."""
     if client is None:
         return None
     try:
-        return next((str(one["id"]) for one in _stream(client, "recent=1")), "")
+        return {str(one["id"]) for one in past(client, recent=100)}
     except ServerError as error:
         click.echo(f"what the server makes of the call is not shown: {error.message}", err=True)
         return None
 
 
-def _events(client: Client | None, latest: str | None, errand: Errand) -> list[dict[str, Any]]:
+def _events(client: Client | None, there: set[str] | None, errand: Errand) -> list[dict[str, Any]]:
     """The events of our call, until it is completed."""
-    if client is None or latest is None:
+    if client is None or there is None:
         return []
     clock = SystemClock()
     end = clock.monotonic() + EVENTS
@@ -236,8 +236,8 @@ def _events(client: Client | None, latest: str | None, errand: Errand) -> list[d
     while clock.monotonic() < end:
         found = [
             one
-            for one in _stream(client, f"after={part(latest)}" if latest else "recent=100")
-            if one["topic"].startswith("call.") and _is_ours(client, one, errand)
+            for one in past(client, after=place(there))
+            if one["id"] not in there and one["topic"].startswith("call.") and _is_ours(client, one, errand)
         ]
         if any(one["topic"] == "call.completed" for one in found):
             return found
@@ -247,17 +247,6 @@ def _events(client: Client | None, latest: str | None, errand: Errand) -> list[d
         wait(clock, _LOOK)
     click.echo(f"no call.completed within {EVENTS:g} s; see the log of the server", err=True)
     return found
-
-
-def _stream(client: Client, query: str) -> list[dict[str, Any]]:
-    try:
-        connection, answer = client.open("GET", f"/v2/api/events/stream?follow=false&{query}")
-        with connection:
-            if answer.status != 200:
-                raise client.refusal(answer.status, answer.read())
-            return [one for one in read(answer) if one]
-    except OSError as error:
-        raise client.unreachable(error) from None
 
 
 def _is_ours(client: Client, event: dict[str, Any], errand: Errand) -> bool:

@@ -1,6 +1,7 @@
 """`switchhook trigger`: an event of the catalogue, as if it had happened."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import click
@@ -51,11 +52,12 @@ def sample(topic: str, changes: tuple[str, ...]) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(_TOPICS[topic].example)
     if isinstance(data.get("id"), str):
         data["id"] = new_id(data["id"].partition("_")[0])
+    known = _TOPICS[topic].struct.__struct_fields__  # the example may do without one of them
     for change in changes:
         path, equals, text = change.partition("=")
         if not equals or not path:
             raise click.UsageError(f"--set {change!r}: write PATH=VALUE, like person.name=Zoe")
-        _put(data, path, _value(text))
+        _put(data, path, _value(text), known)
     return data
 
 
@@ -66,7 +68,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _put(data: dict[str, Any], path: str, value: Any) -> None:
+def _put(data: dict[str, Any], path: str, value: Any, known: Collection[str]) -> None:
     *way, last = path.split(".")
     place: Any = data
     for step in way:
@@ -79,6 +81,9 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
         _inside(place, last, path)
         place[int(last)] = value
     elif isinstance(place, dict):
+        like = None if last in place or (not way and last in known) else nearest(last, place)
+        if like:
+            raise click.UsageError(f"--set {path}: there is no {last!r}; did you mean {like}?")
         place[last] = value
     else:
         raise click.UsageError(f"--set {path}: {last!r} cannot be in {place!r}")

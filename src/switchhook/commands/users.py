@@ -47,7 +47,11 @@ def users_list(
     if as_json:
         print_json(found)
     else:
-        print_rows(found, ("email", "name", "role", "status", "id"))
+        print_rows(
+            found,
+            ("email", "name", "role", "status", "id"),
+            none="no users; `switchhook users add` makes one",
+        )
 
 
 @users_group.command("add")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from switchhook.clock import SystemClock, iso_seconds
-from switchhook.commands.printing import json_option, print_json
+from switchhook.commands.printing import json_option, print_json, print_rows
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.serving.installation import check_workspace_name, create_workspace
 from switchhook.settings.config import load
@@ -40,8 +40,4 @@ def workspaces_list(as_json: bool, config_file: Path | None, **flags: Any) -> No
     """List the workspaces. The first one has the SIP line, and the keys made without --workspace."""
     rows = with_store(load(flags, file=config_file), lambda store: store.read(keys.workspaces))
     found = [{"id": row.id, "name": row.name, "created_at": iso_seconds(row.created_at)} for row in rows]
-    if as_json:
-        print_json(found)
-        return
-    for one in found:
-        click.echo("\t".join([one["id"], one["name"]]))
+    print_json(found) if as_json else print_rows(found, ("id", "name"))

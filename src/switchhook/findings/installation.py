@@ -344,8 +344,14 @@ async def reach(
         return Finding(
             "endpoint",
             "error",
-            f"{target.host} does not answer: {error or 'no answer in time'}",
+            f"{target.host} does not answer: {_why(error)}",
             "look whether it runs, and at the firewalls between",
         )
     writer.close()
     return Finding("endpoint", "ok", f"{target.host} is reached at {found[0]}")
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return os.strerror(error.errno) if error.errno else str(error)
