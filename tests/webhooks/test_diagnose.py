@@ -103,6 +103,7 @@ def test_amounts_and_fields_that_this_catalogue_does_not_know_come_back_too() ->
         (b"\xef\xbb\xbf" + BODY, "byte-order-mark"),
         (base64.b64encode(BODY), "body-base64"),
         (BODY.decode("latin-1").encode(), "charset"),
+        (BODY.decode().encode("latin-1"), "charset"),
         (json.dumps(BODY.decode()).encode(), "encoded-twice"),
         (b"", "body-empty"),
         (BODY[:-40], "body-broken"),
@@ -207,6 +208,7 @@ def test_a_clock_that_is_off_is_known_when_it_is_known_when_the_request_arrived(
     found = diagnose(BODY, headers(), [SECRET], NOW + off, arrived=arrived)
     assert (codes(found), found.authentic) == (wanted, authentic)
     assert codes(told(BODY, **{"webhook-timestamp": f"{NOW}.5"}))[0] == "timestamp-unreadable"
+    assert codes(told(BODY, **{"webhook-timestamp": f"{NOW}000"})) == ["timestamp-unreadable"]
 
 
 # ── requests as tools save them

@@ -18,6 +18,7 @@ from switchhook.webhooks.rewritten import originals, writer
 from switchhook.webhooks.signing import PREFIX, Secret
 from switchhook.webhooks.verify import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE
 
+_MILLISECONDS = 13  # digits of a time in them, from 2001 to 2286
 RAW = (
     "Verify the raw bytes, before anything parses them: `request.get_data()` in Flask, `await request.body()` in "
     "FastAPI and Starlette, `request.body` in Django, `express.raw()` in Express, the decoded `body` in AWS Lambda."
@@ -55,8 +56,14 @@ def diagnose(
     if missing:
         return Diagnosis(False, faults, msg_id, topic)
     assert msg_id is not None
-    faults += _time(found[TIMESTAMP_HEADER], now, arrived=arrived)
-    faults += _fit(body, f"{msg_id}.{found[TIMESTAMP_HEADER]}.", found[SIGNATURE_HEADER], secrets)
+    stamp = found[TIMESTAMP_HEADER]
+    if stamp.isascii() and stamp.isdigit() and len(stamp) == _MILLISECONDS:
+        what = "`webhook-timestamp` is in milliseconds; it is sent, and signed, in seconds."
+        do = "Find what rewrites it on the way, and hand the header to the verifier as it came."
+        faults.append(Finding("timestamp-unreadable", what, do))
+        stamp = stamp[:-3]
+    faults += _time(stamp, now, arrived=arrived)
+    faults += _fit(body, f"{msg_id}.{stamp}.", found[SIGNATURE_HEADER], secrets)
     authentic = all(fault.note for fault in faults)
     return Diagnosis(authentic, faults, msg_id, topic)
 
@@ -220,6 +227,9 @@ def _changed(change: str, body: bytes, original: bytes) -> Finding:
     if change == "base64":
         what = "The body is base64 of what was sent, as API gateways hand binary bodies on."
         return Finding("body-base64", what, "Decode it before verifying when `isBase64Encoded` is true.")
+    if change == "charset lost":
+        what = "The body was read as UTF-8 and written as Latin-1: letters with accents became one byte."
+        return Finding("charset", what, "Do not turn the body into text before verifying. " + RAW)
     if change == "charset":
         what = "The body was read as Latin-1 and written as UTF-8: letters with accents became two."
         return Finding("charset", what, "Do not turn the body into text before verifying. " + RAW)

@@ -48,6 +48,7 @@ def _candidates(body: bytes) -> Iterator[tuple[str, bytes]]:
         yield "charset", body.decode("utf-8").encode("latin-1")
     except UnicodeError:
         pass
+    yield "charset lost", body.decode("latin-1").encode("utf-8")
     try:
         yield "base64", base64.b64decode(body.strip(), validate=True)
     except (binascii.Error, ValueError):
