@@ -56,6 +56,8 @@ def test_an_id_stands_in_one_piece_on_a_terminal_of_any_width() -> None:
         lines = rows(columns)
         assert any("ep_0352troMJ2wVVq6x3onKqO" in line for line in lines), lines
         assert not any("\x1b" in line for line in lines)
+    long: list[dict[str, Any]] = [{"id": "dlv_" + "x" * 44, "url": "u" * 30, "topics": ["t" * 30]}]
+    assert any(long[0]["id"] in line for line in rows(80, long))
     assert rows(120)[0].split() == ["id", "url", "topics"]
     assert len(rows(120)) == 3
     narrow = rows(40)
