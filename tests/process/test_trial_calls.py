@@ -3,6 +3,7 @@
 import array
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,7 +17,10 @@ import miniaudio
 import pytest
 
 from bench.serving import Server
+from switchhook.clock import SystemClock
 from switchhook.commands.trial import refusal
+from switchhook.findings.sip import examine_sip
+from switchhook.settings.config import load
 from switchhook.telephony.sip.caller import Errand, Outcome
 from tests.process.test_client_commands import Receiver, receiver
 from tests.telephony.sip_world import free_port, power, rtp_ports, tone_wav
@@ -155,6 +159,23 @@ def test_a_refusal_is_told_in_words_and_with_what_the_server_says(server: Server
     strange = call(server, "+33199999999", "--test")
     assert strange.returncode == 1
     assert "+33199999999 is no number of this line" in strange.stderr
+
+
+def test_where_no_line_is_nobody_is_waited_for(server: Server) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        free = taken.getsockname()[1]
+    done = call(server, MAILBOX, "--test", "--line", f"127.0.0.1:{free}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"nothing listens at 127.0.0.1:{free}" in done.stderr
+
+
+async def test_a_line_that_runs_answers_the_doctor(server: Server, tmp_path: Path) -> None:
+    telephony = server.call("GET", "/v2/api/system")["data"]["settings"]
+    (listen,) = [one["value"] for one in telephony if one["name"] == "sip_listen"]
+    config = load({"data": str(tmp_path), "sip_listen": listen})
+    (found,) = [one async for one in examine_sip(config, SystemClock())]
+    assert (found.state, found.found) == ("ok", f"{listen} answers: 200 OK")
 
 
 ERRAND = Errand("192.0.2.7", 5060, "192.0.2.1", "+33112345678", "+33639980001", ring=20)

@@ -13,6 +13,7 @@ from switchhook.commands.settings import settings
 from switchhook.findings.asterisk import examine_asterisk
 from switchhook.findings.freeswitch import examine_freeswitch
 from switchhook.findings.installation import Finding, examine
+from switchhook.findings.sip import examine_sip
 from switchhook.findings.smpp import examine_smpp
 from switchhook.findings.traces import examine_traces
 from switchhook.findings.transcripts import examine_transcripts
@@ -38,6 +39,7 @@ def doctor_command(as_json: bool, config_file: Path | None, **flags: Any) -> Non
         clock = SystemClock()
         for findings in (
             examine(config, clock),
+            examine_sip(config, clock),
             examine_transcripts(config, clock),
             examine_twilio(config, clock),
             examine_smpp(config, clock),

@@ -24,6 +24,7 @@ from switchhook.media.tones import RATE, read_wav
 from switchhook.settings.config import Config, ConfigError, load
 from switchhook.telephony.sip.backend import BackendError
 from switchhook.telephony.sip.caller import KEYS, Caller, Errand, Outcome
+from switchhook.telephony.sip.reach import is_absent
 
 SENDER = "+33639980001"  # of a block that is given to nobody, for films and examples
 SPEAKER = "espeak-ng --stdout"
@@ -66,6 +67,10 @@ def try_line(number: str, sender: str | None, wanted: Mapping[str, Any], where: 
     config = load({"data": where[3]}, file=where[2])
     client = _client(where)
     host, port = _place(wanted["line"], client, config)
+    if asyncio.run(is_absent(f"sip:{host}:{port}")):
+        raise click.ClickException(
+            f"nothing listens at {host}:{port}; does `serve` run there with [sip] listen?"
+        )
     errand = Errand(
         host,
         port,
