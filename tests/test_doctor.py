@@ -1,9 +1,11 @@
 """`switchhook doctor`: what it finds, and that it changes nothing."""
 
 import asyncio
+import http.server
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -159,6 +161,29 @@ def test_a_database_that_is_away(tmp_path: Path) -> None:
     code, found = look("--data", str(tmp_path), "--database", "postgresql://x:hunter2@127.0.0.1:1/x")
     assert (code, found["database"]["state"]) == (1, "error")
     assert "hunter2" not in json.dumps(found)
+
+
+def test_a_port_that_a_switchhook_of_the_same_postgresql_has_is_no_fault(tmp_path: Path) -> None:
+    """Beside one that answers like another program."""
+    for answer, state in ((b'{"status":"ok"}', "ok"), (b"hello", "warning")):
+
+        class Answers(http.server.BaseHTTPRequestHandler):
+            content = answer
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(self.content)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            place = ("--port", str(server.server_address[1]), "--data", str(tmp_path))
+            _, found = look("--database", "postgresql://nobody@127.0.0.1:1/x", *place)
+            server.shutdown()
+        assert found["port"]["state"] == state, found["port"]
 
 
 def test_settings_that_no_call_could_use(tmp_path: Path) -> None:

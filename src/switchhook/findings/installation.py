@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import http.client
 import os
 import socket
 import ssl
@@ -59,7 +60,7 @@ async def examine(config: Config, clock: Clock) -> AsyncIterator[Finding]:
     yield _clock()
     if config.recordings_bucket:
         yield await _object_store(config, clock)
-    serving = _is_served(config)
+    serving = _who_serves(config)
     yield _port("port", config.host, config.port, socket.SOCK_STREAM, serving)
     if config.sip_listen and TELEPHONY in config.role:
         host, _, port = config.sip_listen.rpartition(":")
@@ -175,19 +176,36 @@ def _clock() -> Finding:
     return Finding("clock", "ok", "it is kept right")
 
 
-def _is_served(config: Config) -> bool:
-    if is_shared(config) or not database_path(config).exists():
-        return False
+def _who_serves(config: Config) -> str:
+    """Of whom ports that are taken may be; empty when it is none of ours."""
+    if is_shared(config):
+        return "a Switchhook answers at the port for HTTP" if _answers(config) else ""
+    if not database_path(config).exists():
+        return ""
     lock = ServeLock(config)
     try:
         lock.take()
     except InstallationError:
-        return True
+        return "a `serve` runs on this database"
     lock.release()
-    return False
+    return ""
 
 
-def _port(what: str, host: str, port: int, kind: socket.SocketKind, serving: bool) -> Finding:
+def _answers(config: Config) -> bool:
+    """Whether a Switchhook is alive at the port of the configuration: many servers share one PostgreSQL."""
+    here = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104 - compared, not bound
+    asking = http.client.HTTPConnection(here, config.port, timeout=SECONDS)
+    try:
+        asking.request("GET", "/healthz")
+        answer = asking.getresponse()
+        return answer.status == 200 and answer.read(100) == b'{"status":"ok"}'
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asking.close()
+
+
+def _port(what: str, host: str, port: int, kind: socket.SocketKind, serving: str) -> Finding:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.closing(socket.socket(family, kind)) as probe:
         if kind == socket.SOCK_STREAM:
@@ -196,7 +214,7 @@ def _port(what: str, host: str, port: int, kind: socket.SocketKind, serving: boo
             probe.bind((host, port))
         except OSError as error:
             if serving:
-                return Finding(what, "ok", f"{host}:{port} is taken, and a `serve` runs on this database")
+                return Finding(what, "ok", f"{host}:{port} is taken, and {serving}")
             return Finding(
                 what,
                 "warning" if is_taken(error) else "error",
