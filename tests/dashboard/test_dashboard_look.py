@@ -13,7 +13,7 @@ from tests.dashboard.judge import goto, judged
 
 pytestmark = pytest.mark.process
 
-PHONE = {"width": 360, "height": 740}
+PHONE: Any = {"width": 360, "height": 740}
 NAMES = {
     "live": ("Live", "En direct"),
     "calls": ("Calls", "Appels"),
@@ -156,12 +156,13 @@ def test_times_are_told_as_they_are_grasped(page: Page) -> None:
 def test_who_is_new_is_led_to_the_first_webhook(browser: Browser, house: House, tmp_path: Path) -> None:
     server = Server(tmp_path / "new")
     try:
-        page = browser.new_context(locale="en-GB").new_page()
+        page = browser.new_context(locale="en-GB", viewport=PHONE, bypass_csp=True).new_page()
         page.goto(f"{server.url}/dashboard")
         page.get_by_label("API key").fill(server.key)
         page.get_by_role("button", name="Sign in").click()
         steps = page.locator(".steps > li")
         expect(steps).to_have_count(3)
+        assert judged(page) == []
         expect(steps.nth(1).get_by_role("button", name="Send test")).to_be_disabled()
         expect(steps.nth(2).get_by_role("link", name="Numbers and lines")).to_be_visible()
         steps.first.get_by_role("button", name="New webhook").click()
