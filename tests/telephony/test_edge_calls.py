@@ -13,6 +13,8 @@ import pytest
 import trustme
 
 from switchhook.telephony.sip import Dial, LineState, Reject, Ring
+from switchhook.telephony.sip.edge.digest import ha1
+from switchhook.telephony.sip.edge.doorman import REALM
 from switchhook.workspace.facts import Direction, EndCause, Ended, Offered, Transferred
 from tests.telephony.conftest import Open
 from tests.telephony.sip_noise import spoiled, whole
@@ -132,6 +134,13 @@ async def test_a_registered_telephone_consults_and_connects_the_two(
     await phone.says("transferred")
     s.line.hang_up(transferred.call)
     await s.until("ended", 2)
+
+
+async def test_a_telephone_registers_by_what_stands_for_its_password(line: Open, programs: Programs) -> None:
+    hashes = tuple(ha1("camille", REALM, PASSWORD, algorithm) for algorithm in ("MD5", "SHA-256"))
+    s = line(Ring((CAMILLE,), 10), passwords={}, hashes={"camille": hashes})
+    await s.line.start()
+    await Registered(programs, s, "udp", "--answer", "0.2").says("ready")
 
 
 async def test_a_wrong_password_registers_nothing(line: Open, programs: Programs) -> None:

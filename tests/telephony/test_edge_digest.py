@@ -182,3 +182,23 @@ def test_challenges_that_cannot_be_answered_are_not() -> None:
     assert old is not None
     assert fields(old)["opaque"] == "o"
     assert not re.search("nc=|qop", old)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["SHA-256", "MD5"])
+@pytest.mark.parametrize("upper", [False, True])
+def test_hashes_stand_for_a_password_that_is_not_known(which: int, upper: bool) -> None:
+    hashes = tuple(ha1("camille", "switchhook", "long and secret", one) for one in ("MD5", "SHA-256"))
+    door = Guard(b"k" * 32, "switchhook", {"camille": tuple(map(str.upper, hashes)) if upper else hashes})
+    header = answered([door.challenges(NOW, PEER)[which]], password="long and secret")
+    assert door.check(header, "REGISTER", URI, NOW, PEER) == (Verdict.GOOD, "camille")
+    for wrong in ("another one", hashes[0], hashes[1], ""):
+        header = answered([door.challenges(NOW, PEER)[which]], password=wrong)
+        assert door.check(header, "REGISTER", URI, NOW, PEER)[0] is Verdict.WRONG
+
+
+def test_what_stands_for_a_password_is_what_everybody_computes() -> None:
+    """As `printf %s camille:switchhook:secret | openssl dgst` says it."""
+    assert ha1("camille", "switchhook", "secret") == "b5f75da9644f1e94d160cd85321e23bc"
+    assert ha1("camille", "switchhook", "secret", "SHA-256") == (
+        "5d49c41dddb74dfbf52187abe7f7c6fb9a6be2ea9ad0019bbdd886c88ceebd42"
+    )

@@ -22,6 +22,7 @@ REGISTERED = "registered"
 SHORTEST_PASSWORD = 8
 
 _SIP_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+_HEX = re.compile(r"[0-9a-fA-F]+").fullmatch
 _EMAIL = re.compile(r"[^\s@<>\"',;]+@[^\s@<>\"',;]+").fullmatch
 _EXTENSION = re.compile(r"[0-9]{2,6}").fullmatch
 _COUNTRY = re.compile(r"[A-Z]{2}").fullmatch
@@ -33,6 +34,7 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A user of the workspace, the SIP addresses of their telephones, and what the others dial to reach them.
 
     Telephones that have no address register with `sip_password`, under `sip_user` or what the e-mail begins with.
+    `sip_ha1` stands for a password that is not to be written down: its two hashes, see `telephony.sip.edge.digest.ha1`.
     """
 
     email: str
@@ -43,11 +45,18 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     extension: str | None = None
     sip_user: str = ""
     sip_password: str = ""
+    sip_ha1: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_email(self.email)
-        if self.sip_user and not self.sip_password:
+        if self.sip_user and not (self.sip_password or self.sip_ha1):
             raise ValueError(f"sip_user {self.sip_user[:40]!r}: wants a sip_password beside it")
+        if self.sip_ha1 and self.sip_password:
+            raise ValueError(f"sip_password and sip_ha1 of {self.email}: one of the two")
+        if self.sip_ha1 and sorted(len(one) for one in self.sip_ha1 if _HEX(one)) != [32, 64]:
+            raise ValueError(
+                f"sip_ha1 of {self.email}: wanted two hashes, by MD5 (32 hex digits) and SHA-256 (64)"
+            )
         if self.sip_password and len(self.sip_password) < SHORTEST_PASSWORD:
             raise ValueError(f"sip_password of {self.email}: wanted {SHORTEST_PASSWORD} characters at least")
         if self.sip_name and not _SIP_NAME(self.sip_name):
@@ -64,7 +73,8 @@ class UserConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def sip_name(self) -> str:
         """The name that telephones register under; empty when they do not: what is before the @ unless it is said."""
-        return (self.sip_user or self.email.partition("@")[0]) if self.sip_password else ""
+        registers = self.sip_password or self.sip_ha1
+        return (self.sip_user or self.email.partition("@")[0]) if registers else ""
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     allow: networks that are believed: whoever is in them may call in, and is whom he says he is. Others are heard
         when some user has a password, and must prove to be that user.
     passwords: those of users whose telephones register, by the names they do it under.
+    hashes: for users whose passwords are not known, what stands for them: by MD5 and by SHA-256, see `edge.digest.ha1`.
     guarded: telephones of such users that are known by their address; they must say the password as well.
     trunk: where calls to the outside go, `HOST:PORT`, perhaps with `;transport=`. Known by its address.
     trunk_register: whether we register there, as `username`.
@@ -42,6 +43,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tls_key: str = ""
     allow: tuple[str, ...] = ("127.0.0.0/8",)
     passwords: dict[str, str] = {}
+    hashes: dict[str, tuple[str, ...]] = {}
     guarded: tuple[str, ...] = ()
     trunk: str = ""
     trunk_register: bool = False
@@ -77,6 +79,11 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError(f"sip {name} {text!r}: not a port: {port!r}")
         return host, int(port)
+
+    @property
+    def known(self) -> dict[str, str | tuple[str, ...]]:
+        """Who registers, with a password or what stands for it."""
+        return {**self.passwords, **self.hashes}
 
     def networks(self) -> tuple[IPv4Network, ...]:
         """`allow`, parsed.

@@ -72,9 +72,12 @@ class Proof:
 
 
 class Guard:
-    """Asks for credentials and weighs them. `key` signs the nonces; `passwords` are those of users by their names."""
+    """Asks for credentials and weighs them.
 
-    def __init__(self, key: bytes, realm: str, passwords: Mapping[str, str]) -> None:
+    `key` signs the nonces; `passwords` are those of users by their names, or a `ha1` by each algorithm in their place.
+    """
+
+    def __init__(self, key: bytes, realm: str, passwords: Mapping[str, str | tuple[str, ...]]) -> None:
         self._key = key
         self.realm = realm
         self.passwords = dict(passwords)
@@ -106,7 +109,7 @@ class Guard:
         if not re.fullmatch(r"[0-9a-fA-F]{8}", count):
             return Verdict.STALE, user
         # Somebody whom we do not know is weighed as long as somebody whom we know.
-        secret = ha1(user, self.realm, self.passwords.get(user, self._key.hex()), algorithm)
+        secret = self._secret(user, algorithm)
         proof = Proof(algorithm, given.get("uri", ""), nonce, qop, count, given.get("cnonce", ""))
         wanted = proof.of(secret, method)
         right = hmac.compare_digest(wanted.encode(), given.get("response", "").lower().encode())
@@ -118,6 +121,14 @@ class Guard:
             return Verdict.STALE, user
         self._remember(nonce, int(count, 16))
         return Verdict.GOOD, user
+
+    def _secret(self, user: str, algorithm: str) -> str:
+        known = self.passwords.get(user, "")
+        made = ha1(
+            user, self.realm, self._key.hex() if not known or isinstance(known, tuple) else known, algorithm
+        )
+        kept = [one.lower() for one in known if len(one) == len(made)] if isinstance(known, tuple) else []
+        return kept[0] if kept else made
 
     def _remember(self, nonce: str, count: int) -> None:
         self._counts[nonce] = count

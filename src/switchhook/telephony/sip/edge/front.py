@@ -66,8 +66,8 @@ class FrontedBackend(BaresipBackend):
         key = secrets.token_bytes(32)
         host, port = config.address()
         self._registrar = Registrar(iter(lambda: secrets.token_hex(6), ""), self._load())
-        self._registrar.keep(config.passwords)
-        guard = Guard(key, REALM, config.passwords)
+        self._registrar.keep(config.known)
+        guard = Guard(key, REALM, config.known)
         self._doorman = Doorman(config, guard, self._registrar, self._watch, self._clock)
         self._proxy = Proxy(config, self._doorman, self, self._clock, key)
         self._transports = Transports(
@@ -278,7 +278,7 @@ class FrontedBackend(BaresipBackend):
                 self._transports.spawn(self._find_trunk())
 
             self._timers["trunk"] = self._clock.call_later(RESOLVE_SECONDS, again)
-        if not config.passwords:  # then strangers have no business here, and the kernel can keep them away
+        if not config.known:  # then strangers have no business here, and the kernel can keep them away
             trunk = [IPv4Network(address) for address in self._doorman.trunk]
             with suppress(OSError):  # the doorman looks at everybody's address all the same
                 attach(self._udp, [*config.networks(), *trunk])
