@@ -161,6 +161,22 @@ def test_who_is_early_gives_up_a_quiet_moment() -> None:
     assert 0 not in list(track.take(track.pending))[FRAME * 3 :]
 
 
+def test_a_voice_gives_way_only_when_it_stays_far_ahead() -> None:
+    for late, seconds, lost in ((0.05, 1.4, 0), (0.05, 1.7, FRAME), (0.03, 9.0, 0)):
+        track = Track()
+        track.lay(pcm(1000, 0.02), 0.02 + late)
+        for frame in range(2, round(seconds * 50)):
+            track.lay(pcm(1000, 0.02), frame * 0.02)
+        assert track.end == round((late + 0.02 * (round(seconds * 50) - 1)) * RATE) - lost
+
+
+def test_what_comes_all_at_once_after_a_standstill_leaves_no_hole() -> None:
+    track = Track()
+    for at, seconds in ((0.02, 0.02), (0.04, 0.02), (0.36, 0.02), (0.37, 0.31), (0.84, 0.47), (0.86, 0.02)):
+        track.lay(pcm(1000, seconds), at)
+    assert list(track.take(track.pending)) == [1000] * round(0.86 * RATE)
+
+
 def test_what_is_not_settled_is_not_written_yet() -> None:
     track = Track()
     for frame in range(1, 11):

@@ -22,10 +22,11 @@ import lameenc
 from switchhook.media.peaks import Peaks, beside
 from switchhook.media.tones import RATE
 
-_JITTER = RATE // 5  # audio up to 200 ms late is still taken as following on; later, the gap was real silence
+_JITTER = RATE * 2 // 5  # audio up to 400 ms late may still catch up; later, the gap was real silence
 _FRAME = RATE // 50  # off by up to 20 ms is what reading every 20 ms does
 _SURE = 0.3  # seconds after which what is late was lost, and what is early will stay so
-_EARLY = RATE // 25  # ahead by 40 ms, a voice is cut also where it is not quiet
+_EARLY = RATE // 25  # ahead by 40 ms, a voice is cut also where it is not quiet...
+_PATIENCE = 1.5  # ...when it has been for so many seconds
 _QUIET = 300  # the greatest amplitude of a quiet moment, of 32767
 _FLUSH = RATE * 2 // 5  # append in pieces of 0.4 s: one write instead of twenty
 _LAG = RATE // 2  # how far one voice may be behind the other before it counts as silent
@@ -50,6 +51,10 @@ class _Off:
         else:
             self.least = min(self.least, late, key=abs)
         return self.least if self.least and at - self.began >= _SURE else 0
+
+    def is_long(self, at: float) -> bool:
+        """Whether it is so early, and for so long, that a voice has to give way."""
+        return self.least <= -_EARLY and at - self.began >= _PATIENCE
 
 
 class Track:
@@ -82,7 +87,7 @@ class Track:
             self._pending[where:where] = array("h", bytes(2 * off))
             self.end += off
             self._off = _Off()
-        elif off < 0 and (off <= -_EARLY or max(map(abs, samples)) < _QUIET):
+        elif off < 0 and (self._off.is_long(at) or max(map(abs, samples)) < _QUIET):
             del samples[:-off]
             self._off = _Off()
         self._pending.extend(samples)

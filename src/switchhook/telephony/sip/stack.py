@@ -34,7 +34,7 @@ from switchhook.telephony.sip.sound import SETTINGS, SRTP, stack_codecs
 log = logging.getLogger(__name__)
 
 _SAFE = re.compile(r"[^\x00-\x1f\x7f]*").fullmatch  # a value that stays in its header
-_READ = 3200  # bytes: 200 ms, more than a late reader can have missed and still want
+_READ = 16_000  # bytes: a second; after a standstill all at once, else its end would count as late
 _AGREE_SECONDS = 2.0  # how long the call to ourselves may take
 _TX_LIMIT = 3200  # bytes waiting to be sent beyond which the line would lag behind
 

@@ -35,6 +35,9 @@ class Order:
             gone = self._flush()
             self._source, self._next = source, number + 1 & 0xFFFF
             return [*gone, packet]
+        if ahead == 0 and not self._held:
+            self._next = number + 1 & 0xFFFF
+            return [packet]  # as nearly always
         if ahead < 0 or number in self._held:
             return []  # it was here before, or is too late
         self._held[number] = (now, packet)

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 Place = tuple[str, int]
 
-_BURST = 20  # packets that are taken of one socket before others have their turn
 _LARGEST = 2048
 _TRIES = 200
 
@@ -115,16 +114,11 @@ class Relay:
     # ------------------------------------------------------------ sound
 
     def _read(self, source: socket.socket, take: Callable[[int, bytes, Place], None], kind: int) -> None:
-        for _ in range(_BURST):
-            try:
-                data, sender = source.recvfrom(_LARGEST)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:  # an ICMP answer to what we sent
-                continue
-            take(kind, data, sender)
-            if not self._open:
-                return
+        try:
+            data, sender = source.recvfrom(_LARGEST)
+        except OSError:  # nothing after all, or an ICMP answer to what we sent
+            return
+        take(kind, data, sender)
 
     def _from_peer(self, kind: int, data: bytes, sender: Place) -> None:
         known = sender[0] in self._known
@@ -144,8 +138,9 @@ class Relay:
         at = self._order.due_at
         if self._timer is not None:
             self._timer.cancel()
-        wait = None if at is None else max(0.0, at - self._clock.monotonic())
-        self._timer = None if wait is None else self._clock.call_later(wait, self._due)
+            self._timer = None
+        if at is not None:
+            self._timer = self._clock.call_later(max(0.0, at - self._clock.monotonic()), self._due)
 
     def _due(self) -> None:
         self._timer = None
