@@ -160,6 +160,7 @@ def test_a_database_of_another_version_is_told_and_left_alone(tmp_path: Path) ->
 def test_a_database_that_is_away(tmp_path: Path) -> None:
     code, found = look("--data", str(tmp_path), "--database", "postgresql://x:hunter2@127.0.0.1:1/x")
     assert (code, found["database"]["state"]) == (1, "error")
+    assert found["database"]["found"] == "it cannot be reached: Connection refused"
     assert "hunter2" not in json.dumps(found)
 
 

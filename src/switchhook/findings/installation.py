@@ -238,7 +238,7 @@ async def _schema(config: Config, clock: Clock) -> Finding:
         return Finding(
             "database",
             "error",
-            f"it cannot be reached: {error}",
+            f"it cannot be reached: {_why(error)}",
             "start it, and look at --database and its password",
         )
     if version is None:
@@ -340,7 +340,7 @@ async def reach(
         return Finding(
             "endpoint",
             "error",
-            f"its name is not found: {error}",
+            f"its name is not found: {_why(error)}",
             "look at the URL, and at this machine's DNS",
         )
     if through_proxy:
@@ -369,7 +369,9 @@ async def reach(
     return Finding("endpoint", "ok", f"{target.host} is reached at {found[0]}")
 
 
-def _why(error: OSError) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return os.strerror(error.errno) if error.errno else str(error)
+    # What asyncio says of it names the call that failed and the address once more.
+    plain = isinstance(error, ConnectionError) and error.errno
+    return os.strerror(plain) if plain else str(error)
