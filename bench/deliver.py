@@ -145,12 +145,15 @@ def percentiles(values: list[float]) -> str:
 def fleet(args: argparse.Namespace, folder: Path) -> Fleet:
     """What the options ask for."""
     database = args.cluster.database() if args.cluster else ""
-    return Fleet(folder / "data", database, workers=args.workers, split=args.split)
+    traces = {} if args.traces is None else {"traces_endpoint": args.collector, "traces_share": args.traces}
+    return Fleet(folder / "data", database, workers=args.workers, split=args.split, **traces)
 
 
 def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """One round of `drain`."""
     sink = Sink(folder / "sink.log")
+    collector = Sink(folder / "collector.log") if args.traces is not None else None
+    args.collector = collector.url if collector else ""
     serving = fleet(args, folder)
     server = serving.front
     log = folder / "published"
@@ -173,6 +176,8 @@ def drain(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     finally:
         serving.stop()
         sink.stop()
+        if collector:
+            collector.stop()
     first = min(sent for sent, _ in counted.accepted.values())
     last = max(at for id_ in counted.accepted for at in counted.arrivals[id_])
     deliveries = args.events * args.fan_out
@@ -279,6 +284,9 @@ def main() -> None:
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--split", action="store_true")
+    parser.add_argument(
+        "--traces", type=float, help="share of the traces that are sent, to a collector of ours"
+    )
     args = parser.parse_args()
     with cluster() if args.postgresql else contextlib.nullcontext() as args.cluster:
         sys.exit(run(args))

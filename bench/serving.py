@@ -139,8 +139,10 @@ class Fleet:
     `front` takes requests.
     """
 
-    def __init__(self, data: Path, database: str = "", *, workers: int = 1, split: bool = False) -> None:
-        settings: dict[str, Any] = {"workers": workers} | ({"database": database} if database else {})
+    def __init__(
+        self, data: Path, database: str = "", *, workers: int = 1, split: bool = False, **more: Any
+    ) -> None:
+        settings = {"workers": workers} | ({"database": database} if database else {}) | more
         self.servers = [
             Server(data, **settings, role=role) for role in (("api", "dispatch") if split else ("all",))
         ]

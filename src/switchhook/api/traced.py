@@ -82,6 +82,7 @@ class Traced:
                 start=start,
                 end=self._tracer.now(),
                 parent=None if cause.parent is None else cause.parent.span,
+                links=tuple(cause.links),
                 attributes=request_attributes(route.method, route.path, status, request_id),
                 error=failed,
             )

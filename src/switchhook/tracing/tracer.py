@@ -24,6 +24,7 @@ from switchhook.tracing.context import (
 from switchhook.tracing.spans import Span, SpanKind, Value, event_attributes
 
 ROOM = 8_192  # spans that wait to be sent: a few MB
+LINKS = 100  # of a request: whoever is about more than so many things is not read link by link
 _MS = 1_000_000
 
 
@@ -33,10 +34,11 @@ class Cause:
     One that came without a trace gets that of the first thing it brings about.
     """
 
-    __slots__ = ("context", "parent", "span")
+    __slots__ = ("context", "links", "parent", "span")
 
     def __init__(self, parent: SpanContext | None) -> None:
         self.parent = parent
+        self.links: list[SpanContext] = []
         self.span = new_span()
         self.context = None if parent is None else SpanContext(parent.trace, self.span, parent.sampled)
 
@@ -103,7 +105,18 @@ class Tracer:
 class Intake:
     """What comes in with one transaction. Nothing of it is sent before the commit, and nothing when there is none."""
 
-    __slots__ = ("_about", "_cause", "_made", "_root", "_told", "_tracer", "_within", "kept")
+    __slots__ = (
+        "_about",
+        "_cause",
+        "_links",
+        "_made",
+        "_root",
+        "_told",
+        "_tracer",
+        "_waits",
+        "_within",
+        "kept",
+    )
 
     def __init__(self, tracer: Tracer, cause: Cause | None, told: "Told") -> None:
         self._tracer = tracer
@@ -113,6 +126,8 @@ class Intake:
         self._within: SpanContext | None = None
         self._about: Mapping[str, Value] = {}
         self._made: list[Callable[[int], Span]] = []
+        self._links: list[SpanContext] = []
+        self._waits = False
         self.kept: list[tuple[str, str, str]] = []
         """The workspace, the id and the trace of events whose trace does not follow from their ids."""
 
@@ -125,7 +140,7 @@ class Intake:
         """
         whole = self._tracer.own(about)
         context = whole if first else SpanContext(whole.trace, new_span(), whole.sampled)
-        self._join(whole)
+        self._link(whole)
         links = () if self._root is None else (self._root,)
         self._within = context
         self._about = {key: value for key, value in attributes.items() if key.endswith(".id")}
@@ -192,19 +207,35 @@ class Intake:
         kept, self.kept = self.kept, []
         return kept
 
+    def about(self, id_: str) -> None:
+        """The request is about a call that somebody else will report of."""
+        self._link(self._tracer.own(id_))
+        self._at_commit()
+
+    def _link(self, whole: SpanContext) -> None:
+        """The request is in the trace of `whole`, or tells of it when it is in its caller's."""
+        self._join(whole)
+        if self._root is not None and self._root.trace != whole.trace and len(self._links) < LINKS:
+            self._links.append(whole)
+
     def _join(self, whole: SpanContext) -> None:
         """A request that came without a trace is in that of the first thing it is about."""
         if self._root is None and self._cause is not None:
             self._root = SpanContext(whole.trace, self._cause.span, whole.sampled)
 
     def _add(self, make: Callable[[int], Span]) -> None:
-        if not self._made:
-            self._told.append(self._committed)
+        self._at_commit()
         self._made.append(make)
 
+    def _at_commit(self) -> None:
+        if not self._waits:
+            self._waits = True
+            self._told.append(self._committed)
+
     def _committed(self, _: object) -> None:
-        if self._cause is not None and self._cause.context is None:
-            self._cause.context = self._root
+        if self._cause is not None:
+            self._cause.context = self._cause.context or self._root
+            self._cause.links += self._links
         end = self._tracer.now()
         for make in self._made:
             self._tracer.add(make(end))

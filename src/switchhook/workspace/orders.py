@@ -75,6 +75,8 @@ _state = msgspec.json.Decoder(CallState)
 
 async def give(tx: Transaction, workspace: str, call: str, what: What, now: int) -> None:
     """Have the line do `what` about a call."""
+    if tx.traces is not None:
+        tx.traces.about(call)
     await tx.execute("add_order", workspace, new_id(ORDER, now), call, now, _encode(what).decode())
 
 
