@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from switchhook.serving.line import check_telephony
 from switchhook.settings.asterisk import AsteriskConfig
 from switchhook.settings.config import (
     OPTIONS,
@@ -28,7 +29,6 @@ from switchhook.settings.recordings import check_recordings
 from switchhook.settings.shown import shown
 from switchhook.settings.smpp import SmppConfig
 from switchhook.settings.texts import check_texts
-from switchhook.settings.traces import check_traces
 from switchhook.settings.transcripts import Field
 from switchhook.settings.twilio import TwilioConfig, check_voice
 
@@ -841,9 +841,9 @@ def test_a_collector_without_a_path_has_that_of_otlp(given: str, stored: str) ->
 @pytest.mark.parametrize("name", ["traces_headers", "traces_share", "traces_service", "traces_attributes"])
 def test_settings_of_traces_that_do_nothing_are_refused(name: str) -> None:
     value = VALUES[name][0]
-    check_traces(load({name: value, "traces_endpoint": "http://10.0.0.7:4318"}, {}))
+    check_telephony(load({name: value, "traces_endpoint": "http://10.0.0.7:4318"}, {}))
     with pytest.raises(ConfigError, match="there are no traces; name a collector"):
-        check_traces(load({name: value}, {}))
+        check_telephony(load({name: value}, {}))
 
 
 def test_a_collectors_token_is_shown_to_nobody() -> None:
