@@ -27,7 +27,7 @@ def stop_in_time(server: Server) -> float:
     """
     began = time.monotonic()
     server.child.send_signal(signal.SIGTERM)
-    code = server.child.wait(60)
+    code = server.child.wait(90)
     took = time.monotonic() - began
     if code or took > STOP_SECONDS:
         raise RuntimeError(f"the server took {took:.1f} s to stop and ended with {code}")

@@ -196,7 +196,7 @@ def subscribe(server: Server, *urls: str) -> list[dict[str, Any]]:
     return [server.endpoint(url, [TOPIC]) for url in urls]
 
 
-def died(server: Server, seconds: float = 60.0) -> None:
+def died(server: Server, seconds: float = 180.0) -> None:
     """Wait until a server is killed.
 
     Raises:
@@ -213,7 +213,7 @@ def peak_memory(server: Server) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 180.0) -> None:
     """Wait for a condition.
 
     Raises:

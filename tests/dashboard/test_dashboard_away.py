@@ -184,18 +184,18 @@ def test_signing_out_that_did_not_happen_is_not_shown_as_done(page: Page, house:
 
 
 def test_a_stream_that_is_refused_is_asked_for_again(page: Page, house: House) -> None:
-    refused: list[str] = []
+    seen: list[str] = []
 
-    def refuse_once(route: Route) -> None:
-        if refused:
+    def refuse_until_seen(route: Route) -> None:
+        if seen:
             route.continue_()
-            return
-        refused.append(route.request.url)
-        route.fulfill(status=502, body="a proxy")
+        else:
+            route.fulfill(status=502, body="a proxy")
 
-    page.route("**/v2/api/events/stream*", refuse_once)
+    page.route("**/v2/api/events/stream*", refuse_until_seen)
     page.reload()
     expect(page.locator(".link.bad")).to_be_visible()
+    seen.append("bad")
     expect(page.locator(".link.good")).to_be_visible()
     house.publish("call.received", from_number="+33699000094")
     expect(page.locator(".events > li", has_text="+33699000094")).to_be_visible()
