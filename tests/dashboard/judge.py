@@ -8,6 +8,13 @@ from tests.dashboard.conftest import House
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
+# Colours are judged when they are the last ones: what fades in is too pale for a moment.
+STILL = """() => Promise.all(
+    document.getAnimations()
+        .filter(one => one.effect.getComputedTiming().endTime < Infinity)
+        .map(one => one.finished.catch(() => null)),
+).then(() => null)"""
+
 
 def goto(page: Page, house: House, place: str) -> None:
     page.goto(f"{house.server.url}/dashboard#/{place}")
@@ -18,6 +25,7 @@ def judged(page: Page) -> list[str]:
     assert AXE.is_file(), "run `npm ci` in the project's root"
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text() + "\n;0")
+    page.evaluate(STILL)
     told = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     worst = [one for one in told["violations"] if one["impact"] in ("serious", "critical")]
     faults = [f"{one['id']}: {[node['html'][:200] for node in one['nodes'][:3]]}" for one in worst]

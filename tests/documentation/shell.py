@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from tests.documentation.warm import CLIENT
+from tests.ports import free_port
 
 WAIT = 120  # seconds for anything that has to come; it comes in a fraction of one
 # What stays in the foreground until it is ended, and what it says when it works.
@@ -26,14 +26,6 @@ def lines_of(text: str) -> list[str]:
     """The commands of a block: continued lines are one, comments and empty lines none."""
     joined = re.sub(r"\\\n\s*", "", text)
     return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nobody has."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Receiver(ThreadingHTTPServer):
@@ -93,9 +85,7 @@ class Terminal:
         Raises:
             AssertionError: it failed.
         """
-        for written, here in self.stands_for.items():
-            if written in line:
-                line = line.replace(written, here if isinstance(here, str) else here())
+        line = self._put_in(line)
         exported = re.fullmatch(r"export (\w+)=(\S+)", line)
         if exported:
             self.env[exported[1]] = exported[2]
@@ -115,6 +105,15 @@ class Terminal:
         )
         assert done.returncode == 0, f"{line}\n{done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def _put_in(self, line: str) -> str:
+        """In one go: what was put in may hold, by chance, what stands for something else."""
+
+        def here(found: re.Match[str]) -> str:
+            given = self.stands_for[found[0]]
+            return given if isinstance(given, str) else given()
+
+        return re.sub("|".join(map(re.escape, self.stands_for)), here, line)
 
     def _stay(self, line: str, sign: str) -> str:
         kind = line.split("switchhook ")[1].split(maxsplit=1)[0]

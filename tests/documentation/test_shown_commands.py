@@ -19,7 +19,8 @@ from switchhook.webhooks.signing import Secret, Signer
 from switchhook.webhooks.testing import SECRET, Sender
 from tests import postgres
 from tests.documentation.blocks import ROOT, of
-from tests.documentation.shell import WAIT, Receiver, Terminal, free_port, lines_of
+from tests.documentation.shell import WAIT, Receiver, Terminal, lines_of
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -145,7 +146,7 @@ answer = "voicemail"
 def before_operations(scene: Scene) -> None:
     """A line with a telephone, people to import, a captured request, a PostgreSQL; ids are asked of the server."""
     terminal = scene.terminal
-    settings = LINE.format(line=free_port(socket.SOCK_DGRAM), telephone=scene.telephone, says=SAYS)
+    settings = LINE.format(line=free_port(), telephone=scene.telephone, says=SAYS)
     (terminal.folder / "switchhook.toml").write_text(settings)
     (terminal.folder / "people.csv").write_text("name,numbers\nZoe,+33611111111\n")
     (terminal.folder / "request.txt").write_bytes(captured(1_769_846_400))

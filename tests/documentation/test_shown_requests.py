@@ -13,7 +13,8 @@ from standardwebhooks import Webhook
 from bench.serving import Server
 from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL
 from tests.documentation.blocks import Block, named, of
-from tests.documentation.shell import WAIT, Receiver, free_port, lines_of
+from tests.documentation.shell import WAIT, Receiver, lines_of
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.sip]
 
@@ -38,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = telephone.getsockname()[1]
         running = Server(
             tmp_path_factory.mktemp("requests") / "data",
-            sip_listen=f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
+            sip_listen=f"127.0.0.1:{free_port()}",
             sip_trunk=f"127.0.0.1:{port}",
             users=json.dumps([USER]).replace("{port}", str(port)),
             numbers=json.dumps([NUMBER]),
