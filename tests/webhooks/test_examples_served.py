@@ -18,7 +18,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from switchhook.webhooks.testing import SECRET, Sender
-from tests.documentation.shell import WAIT, free_port
+from tests.documentation.shell import WAIT
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
