@@ -106,6 +106,7 @@ def test_a_few_letters_lead_anywhere(page: Page, house: House) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
     page.keyboard.press("Control+k")
+    expect(field).to_be_focused()
     page.keyboard.type("quince")
     expect(found.filter(has_text="Zoé Quince")).to_be_visible()
     expect(found.first).to_have_attribute("aria-selected", "true")
@@ -113,6 +114,7 @@ def test_a_few_letters_lead_anywhere(page: Page, house: House) -> None:
     expect(page).to_have_url(re.compile(f"#/contacts/{known}$"))
 
     page.keyboard.press("/")
+    expect(field).to_be_focused()
     page.keyboard.type("e")
     expect(found.nth(1)).to_be_visible()
     page.keyboard.press("ArrowDown")
