@@ -160,11 +160,12 @@ async def test_a_recovery_whose_process_is_gone_is_carried_on_by_another(rigs: S
     assert found.finished_at is not None
 
 
+@pytest.mark.parametrize("ordered", [False, True])
 async def test_a_claim_whose_answer_was_lost_is_given_up_and_made_again(
-    rigs: Start, monkeypatch: pytest.MonkeyPatch
+    rigs: Start, monkeypatch: pytest.MonkeyPatch, ordered: bool
 ) -> None:
     rig = await rigs(lambda _: 500)
-    await rig.endpoint("ep_a")
+    await rig.endpoint("ep_a", ordered=ordered)
     (event,) = await rig.accept()
     await rig.clock.advance(0.1)
     rig.receiver.script = lambda _: 204

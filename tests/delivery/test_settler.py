@@ -1,7 +1,7 @@
 """The settler and the store: when it is told that something is recorded."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,3 +88,41 @@ async def test_what_is_recorded_after_the_end_of_a_process_is_told_to_nobody(sto
     await store.check()
     assert await waits(store)
     assert told == []
+
+
+class Interrupting(ManualClock):
+    """Lets somebody else have a turn of the loop straight after whoever slept has had theirs."""
+
+    then: Callable[[], None] | None = None
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        if self.then is not None:
+            asyncio.get_running_loop().call_soon(self.then)
+            self.then = None
+
+
+async def test_what_is_put_while_the_last_group_ends_is_recorded_too(store: SqliteStore) -> None:
+    clock = Interrupting()
+    told: list[str] = []
+    settler: Settler[Sent] = Settler(
+        store, clock, 0, lambda group: told.extend(one.event for _, one in group), lambda _: None
+    )
+    await subscribe(store, "ep_a")
+    await accept(store, "msg_1")
+    await accept(store, "msg_2")
+    settler.put(Sent(), Waiting(WORKSPACE, "ep_a", "msg_1", 0, NOW))
+    clock.then = lambda: settler.put(Sent(), Waiting(WORKSPACE, "ep_a", "msg_2", 0, NOW))
+    for _ in range(300):  # a thread may have part in it
+        await clock.advance(0.02)
+        await asyncio.sleep(0.001)
+        if len(told) == 2:
+            break
+    assert told == ["msg_1", "msg_2"]
+
+
+async def test_a_group_that_fails_in_an_unforeseen_way_does_not_end_the_stop(store: SqliteStore) -> None:
+    settler: Settler[Sent] = Settler(store, ManualClock(), 0, lambda _: None, lambda _: None)
+    settler.put(Sent(seq=5), Waiting(WORKSPACE, "ep_a", "msg_1", 0, NOW))  # of an event that nobody tracks
+    await settler.close(30)
+    assert settler.idle

@@ -4,6 +4,7 @@ exchange ──▶ outcome ─┬─▶ the attempt, when the next one is made, 
                       └─▶ 410 Gone ──▶ the endpoint is disabled
 """
 
+import logging
 from collections import Counter
 
 from switchhook.clock import Clock
@@ -19,7 +20,11 @@ from switchhook.delivery.settler import Settler
 from switchhook.delivery.tasks import Tasks
 from switchhook.events.operational import Disabled
 from switchhook.storage.outbox import Settlement
-from switchhook.storage.store import Store
+from switchhook.storage.store import StorageError, Store
+
+log = logging.getLogger(__name__)
+
+AGAIN = 1.0  # seconds
 
 
 class Aftermath:
@@ -59,11 +64,17 @@ class Aftermath:
     async def _gone(self, lane: Lane, why: str) -> None:
         """Disable an endpoint at once: what it asked for does not wait for its outcome to be recorded."""
         now = self._clock.now()
-        await self._store.run(
-            lambda tx: operational.disable(
-                tx, lane.workspace, lane.endpoint, reason=Disabled.GONE, why=why, now=now
-            )
-        )
+        while True:
+            try:
+                await self._store.run(
+                    lambda tx: operational.disable(
+                        tx, lane.workspace, lane.endpoint, reason=Disabled.GONE, why=why, now=now
+                    )
+                )
+                return
+            except StorageError as error:
+                log.warning("endpoint %s is gone, and disabled later: %s", lane.endpoint, error)
+                await self._clock.sleep(AGAIN)
 
 
 def failure_of_ours(prepared: Prepared, error: Exception) -> Exchange:

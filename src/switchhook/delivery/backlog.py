@@ -43,7 +43,7 @@ class Backlog:
         self._heap: list[tuple[int, int, Lane]] = []
         self._order = itertools.count()
         self._timer: Timer | None = None
-        self._timer_at = 0
+        self._timer_at = 0.0  # monotonic
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._generation = 0
@@ -59,11 +59,12 @@ class Backlog:
 
     def watch(self, lane: Lane, at: int) -> None:
         """There is, or may be, a row of `lane` that is due at `at` (wall ms)."""
-        if self._stopped or (lane.backlog_at is not None and lane.backlog_at <= at):
+        if self._stopped:
             return
-        lane.backlog_at = at
-        heapq.heappush(self._heap, (at, next(self._order), lane))
-        self._arm()
+        if lane.backlog_at is None or lane.backlog_at > at:
+            lane.backlog_at = at
+            heapq.heappush(self._heap, (at, next(self._order), lane))
+        self._arm()  # also if it is known: the wall clock may have been set since
 
     def reopen(self, lane: Lane) -> None:
         """`lane` sends (again): look at its rows now."""
@@ -123,15 +124,14 @@ class Backlog:
     def _arm(self) -> None:
         if not self._heap or self._stopped:
             return
-        at = self._heap[0][0]
+        wait = min(max(0.0, (self._heap[0][0] - self._clock.now()) / 1000), LOOK_AGAIN)
+        at = self._clock.monotonic() + wait
         if self._timer is not None:
             if self._timer_at <= at:
                 return
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._clock.call_later(
-            min(max(0.0, (at - self._clock.now()) / 1000), LOOK_AGAIN), self._wake
-        )
+        self._timer = self._clock.call_later(wait, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -208,8 +208,10 @@ class Backlog:
             rows, again = await (self._read_in_turn if ordered else self._read)(lane, now, room)
         except ProcessLost:
             return 0  # this process joins again, and then every lane is looked at
-        except StorageError as error:
-            log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error)
+        except Exception as error:
+            # Whatever it was: what is due must not be forgotten.
+            fault = None if isinstance(error, StorageError) else error
+            log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error, exc_info=fault)
             self._doubtful.add(lane)
             self._clock.call_later(AFTER_ERROR, lambda: self.watch(lane, now))
             return 0
@@ -264,7 +266,11 @@ class Backlog:
                 return [], first
             return await outbox.in_turn(reader, workspace, endpoint, now, room), None
 
+        doubtful = lane in self._doubtful
+
         async def claim(tx: Transaction) -> tuple[list[Due], int | None]:
+            if doubtful:  # nothing of the line is in memory while it is looked at
+                await outbox.release_other_claims(tx, workspace, endpoint, ())
             if not await outbox.lock_turns(tx, workspace, endpoint):
                 return [], now + LOCKED_MS
             first = await outbox.first_in_turn(tx, workspace, endpoint)
@@ -273,7 +279,9 @@ class Backlog:
             return await outbox.claim_in_turn(tx, workspace, endpoint, now, room), None
 
         if self._store.shared:
-            return await self._store.run(claim, lane=Writes.OUTCOMES)
+            claimed = await self._store.run(claim, lane=Writes.OUTCOMES)
+            self._doubtful.discard(lane)
+            return claimed
         return await self._store.read(read)
 
     @staticmethod
@@ -289,7 +297,7 @@ class Backlog:
                     lambda tx: outbox.release_claims(tx, lane.workspace, lane.endpoint, events),
                     lane=Writes.OUTCOMES,
                 )
-            except StorageError as error:
+            except Exception as error:
                 log.error("cannot give up what is not sent to endpoint %s: %s", lane.endpoint, error)
                 await self._clock.sleep(AFTER_ERROR)
             else:

@@ -23,15 +23,14 @@ from switchhook.delivery.health import adopt
 from switchhook.delivery.lane import Delivery, Lane, LaneState
 from switchhook.delivery.membership import membership
 from switchhook.delivery.outcome import Outcome, classify, refusal
-from switchhook.delivery.reading import Reading
-from switchhook.delivery.request import prepare
+from switchhook.delivery.reading import Reading, Unread
 from switchhook.delivery.sending import Sender, Sent, Settings
 from switchhook.delivery.settlement import SLOW
 from switchhook.delivery.settler import Settler
 from switchhook.delivery.tasks import Tasks
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Settlement, Waiting
-from switchhook.storage.store import AcceptedEvent, Committed, StorageError, Store
+from switchhook.storage.store import AcceptedEvent, Committed, Store
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,6 @@ class Dispatcher:
         self._store = store
         self._clock = clock
         self._sender = sender
-        self._policy = policy
         self._settings = settings
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._hungry: deque[Lane] = deque()
@@ -66,7 +64,9 @@ class Dispatcher:
         self._processes = 1
         self.counts: Counter[str] = Counter()
         self._aftermath = Aftermath(store, clock, settings, self._tasks, self.counts)
-        self._reading = Reading(store, clock, self._tasks, self._open)
+        self._reading = Reading(
+            store, clock, self._tasks, self._open, policy=policy, timeout=settings.timeout
+        )
 
     # -- life
 
@@ -226,7 +226,7 @@ class Dispatcher:
         """Read the endpoint anew, and act on what it has become."""
         try:
             endpoint = await self._reading.read(lane)
-        except StorageError:
+        except Unread:
             self._shed(lane)
             return
         if endpoint is None:
@@ -235,7 +235,6 @@ class Dispatcher:
         if endpoint.locked is not None:
             self._close(lane)
             return
-        lane.prepared = prepare(endpoint, self._policy, self._settings.timeout)
         lane.asked = endpoint
         if endpoint.ordered:
             self._backlog.release(lane)  # it comes again, in order

@@ -1,7 +1,7 @@
 """The endpoint of a lane, read from the store: at once, and again for as long as that does not give what to send with.
 
     read ─┬─▶ as it is
-          ├─▶ the store refuses: again after a second
+          ├─▶ the store refuses, or what it has cannot be used: again after a second
           └─▶ locked, its secrets do not open: told once (log, event); again after 1 s, 2 s, 4 s, … a minute
 
 Secrets do not open when the key they are sealed with is missing, or the row was damaged. Meanwhile nothing of the
@@ -14,7 +14,9 @@ from collections.abc import Callable, Coroutine
 
 from switchhook.clock import Clock
 from switchhook.delivery import operational
+from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.lane import Lane
+from switchhook.delivery.request import prepare
 from switchhook.delivery.tasks import Tasks
 from switchhook.storage.endpoints import Endpoint, find_endpoint
 from switchhook.storage.store import StorageError, Store
@@ -23,6 +25,10 @@ log = logging.getLogger(__name__)
 
 AGAIN = 1.0  # seconds
 AGAIN_MOST = 60.0  # the same for an endpoint that stays locked
+
+
+class Unread(Exception):
+    """There is nothing to act on, for now."""
 
 
 class Reading:
@@ -34,12 +40,19 @@ class Reading:
         clock: Clock,
         tasks: Tasks,
         again: Callable[[Lane], Coroutine[object, object, None]],
+        *,
+        policy: AddressPolicy,
+        timeout: float,
     ) -> None:
+        """`timeout` is seconds, for endpoints that did not ask for their own."""
         self._store = store
         self._clock = clock
         self._tasks = tasks
         self._read_again = again
+        self._policy = policy
+        self._timeout = timeout
         self._pauses: dict[Lane, float] = {}  # of those that are locked
+        self._newest: dict[Lane, object] = {}  # the last read that was begun, while it is under way
         self._timers: set[Lane] = set()
 
     @property
@@ -48,18 +61,30 @@ class Reading:
         return len(self._pauses)
 
     async def read(self, lane: Lane) -> Endpoint | None:
-        """The endpoint of `lane`; None when it was deleted.
+        """The endpoint of `lane`, for which the lane is prepared then; None when it was deleted.
 
         Raises:
-            StorageError: the store refused; it is read again later.
+            Unread: it could not be read and is read again later, or a newer read of it is under way.
         """
+        mine = self._newest[lane] = object()
         try:
             found = await self._store.read(lambda r: find_endpoint(r, lane.workspace, lane.endpoint))
-        except StorageError as error:
-            log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error)
+            if self._newest.get(lane) is not mine:
+                raise Unread
+            if found is not None and found.locked is None:
+                lane.prepared = prepare(found, self._policy, self._timeout)
+        except Unread:
+            raise
+        except Exception as error:
+            # Whatever it was: what waits for this endpoint must not be forgotten.
+            fault = None if isinstance(error, StorageError) else error
+            log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error, exc_info=fault)
             lane.unread = True
             self._later(lane, AGAIN)
-            raise
+            raise Unread from None
+        finally:
+            if self._newest.get(lane) is mine:
+                del self._newest[lane]
         lane.unread = False
         if found is not None and found.locked is not None:
             self._is_locked(lane, found)

@@ -10,7 +10,8 @@ import logging
 
 from switchhook.clock import Clock
 from switchhook.storage import replay
-from switchhook.storage.store import StorageError, Store
+from switchhook.storage.store import Conflict, StorageError, Store
+from switchhook.storage.vault import SealBroken
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,9 @@ class Recoveries:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and task.exception() is not None:
-            log.error("a recovery failed; it goes on at the next start", exc_info=task.exception())
+            log.error("recoveries failed; they go on at the next start", exc_info=task.exception())
+        elif self._again and not task.cancelled():
+            self.kick()  # whoever asked found the task still there
 
     async def _work(self) -> None:
         while self._again:
@@ -74,7 +77,16 @@ class Recoveries:
                 groups = dict.fromkeys(jobs, GROUP)
                 while jobs and not self._again:
                     for job in list(jobs.values()):
-                        step = await self._step(job, groups[job.id])
+                        try:
+                            step = await self._step(job, groups[job.id])
+                        except Exception as error:
+                            if isinstance(error, StorageError) and not isinstance(
+                                error, Conflict | SealBroken
+                            ):
+                                raise
+                            log.exception("recovery %s failed; it goes on at the next start", job.id)
+                            del jobs[job.id]
+                            continue
                         if step is None or step.job.finished_at is not None:
                             queued = step.job.queued if step else 0
                             log.info("recovery %s put %d deliveries back", job.id, queued)

@@ -153,6 +153,8 @@ class Settler(Generic[D]):
         self._task = None
         if not task.cancelled() and task.exception() is not None:
             log.error("recording outcomes failed unexpectedly", exc_info=task.exception())
+        if self._buffer or self._seen:
+            self._wake()  # whoever put that found the task still there
 
     async def _record(self) -> None:
         while self._buffer or self._seen:
@@ -265,7 +267,7 @@ class Settler(Generic[D]):
                 self._begin()
             task = self._task
             if task is not None:
-                await asyncio.shield(task)
+                await asyncio.wait([task])
                 await asyncio.sleep(0)
 
     async def close(self, grace: float) -> None:
