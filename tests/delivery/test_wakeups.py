@@ -186,3 +186,34 @@ async def test_a_recovery_that_cannot_go_on_keeps_no_other_one_waiting(
     await rig.clock.advance(1)
     await recoveries.stop()
     assert [job.id for job in await rig.store.read(replay.unfinished)] == ["job_1"]
+
+
+async def test_a_store_that_is_away_is_two_lines_in_the_log_however_many_endpoints_wait_for_it(
+    rigs: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = await rigs(lambda _: 500)
+    for n in range(10):
+        await rig.endpoint(f"ep_{n}")
+    await rig.accept()
+    await rig.settle()
+    rig.receiver.script = lambda _: 204
+
+    async def away(*_: object, **__: object) -> None:
+        raise StorageError("it is away")
+
+    caplog.clear()
+    with monkeypatch.context() as patch:
+        for name in ("read", "run"):
+            patch.setattr(rig.store, name, away)
+        for n in range(10):
+            rig.dispatcher.changed(WORKSPACE, f"ep_{n}")
+        await rig.clock.advance(30)  # the second attempts have come due
+    await rig.clock.advance(5)
+    assert len(rig.receiver.seen) == 20
+    lines = [
+        record.getMessage() for record in caplog.records if record.name == "switchhook.delivery.refusals"
+    ]
+    assert sorted(line.partition(",")[0].partition(";")[0] for line in lines) == [
+        *("cannot read endpoints", "cannot read what is due"),
+        *("endpoints can be read again", "what is due can be read again"),
+    ]

@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from switchhook.clock import Clock, Timer
 from switchhook.delivery.lane import Lane, LaneState
 from switchhook.delivery.pace import Pace
+from switchhook.delivery.refusals import Refusals
 from switchhook.storage import outbox
 from switchhook.storage.outbox import Due
 from switchhook.storage.store import Lane as Writes
@@ -49,6 +50,7 @@ class Backlog:
         self._generation = 0
         # Lanes whose last claim may have been made without our hearing of it.
         self._doubtful: set[Lane] = set()
+        self._refusals = Refusals("what is due")
         self._pace = Pace()
         self._held: deque[Lane] = deque()  # lanes whose turn has not come; they count as loading
         self._held_timer: Timer | None = None
@@ -210,11 +212,14 @@ class Backlog:
             return 0  # this process joins again, and then every lane is looked at
         except Exception as error:
             # Whatever it was: what is due must not be forgotten.
-            fault = None if isinstance(error, StorageError) else error
-            log.error("cannot read what is due for endpoint %s: %s", lane.endpoint, error, exc_info=fault)
+            if isinstance(error, StorageError):
+                self._refusals.refused(error)
+            else:
+                log.exception("cannot read what is due for endpoint %s", lane.endpoint)
             self._doubtful.add(lane)
             self._clock.call_later(AFTER_ERROR, lambda: self.watch(lane, now))
             return 0
+        self._refusals.worked()
         if generation != self._generation:
             self.watch(lane, now)
             return 0

@@ -16,6 +16,7 @@ from switchhook.clock import Clock
 from switchhook.delivery import operational
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.lane import Lane
+from switchhook.delivery.refusals import Refusals
 from switchhook.delivery.request import prepare
 from switchhook.delivery.tasks import Tasks
 from switchhook.storage.endpoints import Endpoint, find_endpoint
@@ -52,6 +53,7 @@ class Reading:
         self._policy = policy
         self._timeout = timeout
         self._pauses: dict[Lane, float] = {}  # of those that are locked
+        self._refusals = Refusals("endpoints")
         self._newest: dict[Lane, object] = {}  # the last read that was begun, while it is under way
         self._timers: set[Lane] = set()
 
@@ -77,14 +79,17 @@ class Reading:
             raise
         except Exception as error:
             # Whatever it was: what waits for this endpoint must not be forgotten.
-            fault = None if isinstance(error, StorageError) else error
-            log.error("cannot read endpoint %s, it is tried again: %s", lane.endpoint, error, exc_info=fault)
+            if isinstance(error, StorageError):
+                self._refusals.refused(error)
+            else:
+                log.exception("cannot read endpoint %s, it is tried again", lane.endpoint)
             lane.unread = True
             self._later(lane, AGAIN)
             raise Unread from None
         finally:
             if self._newest.get(lane) is mine:
                 del self._newest[lane]
+        self._refusals.worked()
         lane.unread = False
         if found is not None and found.locked is not None:
             self._is_locked(lane, found)
