@@ -18,6 +18,7 @@ from bench.serving import Server
 from switchhook.cli import cli
 from switchhook.events import CATALOGUE
 from switchhook.settings.config import ConfigError
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -189,8 +190,8 @@ def test_what_happens_while_nobody_listens_is_told_once_somebody_does_again(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     data = tmp_path / "data"
-    running = Server(data)
-    place = running.port
+    place = free_port()
+    running = Server(data, port=place)
     listening = [sys.executable, "-m", "switchhook", "listen", "--url", running.url, "--key", running.key]
     with subprocess.Popen(
         [*listening, "--topic", "tag.added", "--count", "4"],
@@ -205,8 +206,7 @@ def test_what_happens_while_nobody_listens_is_told_once_somebody_does_again(
             running.stop()
             assert "tries again until the server answers" in child.stderr.readline()
             missed = []
-            running = Server(data)  # at another port: nobody hears it
-            assert running.port != place
+            running = Server(data, port=free_port())  # nobody hears it there
             missed = [text(running, "trigger", "tag.added") for _ in range(2)]
             running.stop()
             running = Server(data, port=place)
