@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from switchhook.events.catalogue import CATALOGUE
-from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent
+from switchhook.events.payloads import CallCompleted, SmsReceived, SmsSent, TransferParty
 from switchhook.settings.config import NumberConfig, UserConfig
 from switchhook.workspace.directory import configure
 from switchhook.workspace.items import record
@@ -81,6 +81,7 @@ async def test_a_call_is_shown_with_everybody_who_belongs_to_it(world: World, ke
         "status": None,
         "message_type": None,
         "data_collected": {"account_number": "12345"},
+        "ivr_result": [{"dtmf_key": "2", "text_key": "Support"}],
     }
     for spelling in ("cll-1", "cll_1"):
         assert (await world.call("GET", f"{ITEMS}/{spelling}", key=key)).data == shown
@@ -320,6 +321,21 @@ async def test_users_and_numbers(world: World, key: str) -> None:
     ]
 
 
+async def test_a_call_that_was_passed_on_says_by_whom_and_to_whom(world: World, key: str) -> None:
+    nobody = TransferParty(number=None, user_email=None, user_name=None)
+    ben = TransferParty(number="1002", user_email="ben@harbour.example", user_name="Ben")
+    await keep(
+        world,
+        a_call("cll_1", transfer_to=ben, transfer_original_call_id="cll_0", ivr_result=[]),
+        a_call("cll_2", transfer_from=nobody, ivr_result=[]),
+    )
+    one, other = [(await world.call("GET", f"{ITEMS}/{id_}", key=key)).data for id_ in ("cll-1", "cll-2")]
+    assert one["transfer_to"] == {"number": "1002", "user_email": "ben@harbour.example", "user_name": "Ben"}
+    assert one["transfer_original_call_id"] == "cll-0"
+    assert "transfer_from" not in one
+    assert [name for name in other if name.startswith(("transfer", "ivr"))] == []
+
+
 async def test_users_are_found_by_role_and_status_and_a_sender_id_has_no_number(
     world: World, key: str
 ) -> None:
@@ -352,6 +368,7 @@ async def test_users_are_found_by_role_and_status_and_a_sender_id_has_no_number(
         (None, "Reminders", "FR", "SENDER_ID", ["SMS"], 1),
         (None, "HD", "BE", "SENDER_ID", ["SMS"], 0),
     ]
+    assert [one.get("sender_id") for one in shown] == [None, "HARBOUR", "HD"]
     assert [one["number"] for one in (await world.call("GET", "/v1/api/numbers", key=key)).data] == [OURS]
 
 

@@ -44,6 +44,8 @@ BODIES: dict[str, Any] = {
     "create_contact_v1": {"numbers": [MARIE], "name": "Ben"},
     "create_deal": {"name": "Plan"},
     "create_key": {"scopes": ["ALL"]},
+    "create_number": {"number": OURS, "users": []},
+    "create_user": {"email": CALLER},
     "create_person": {"numbers": [MARIE], "name": "Ben"},
     "create_property": {"key": PLAN},
     "create_tag": {"name": "Harbour VIP"},
@@ -71,6 +73,8 @@ BODIES: dict[str, Any] = {
     "update_contact_v1": {"name": "Ours now"},
     "update_deal": {"name": "Ours now"},
     "update_person": {"name": "Ours now"},
+    "update_number": {"name": "Ours now"},
+    "update_user": {"name": "Ours now"},
     "update_webhook": {"enabled": False},
 }
 """What is sent to the routes that take a body."""
@@ -151,6 +155,7 @@ async def live_in(world: World, key: str) -> dict[str, str]:
         "recording_id": "rec_harbour",
         "file_id": "fil_harbour",
         "user_id": user,
+        "number": OURS,
         "key_id": (await world.call("GET", "/v2/api/keys", key=key)).data[0]["id"],
     }
 

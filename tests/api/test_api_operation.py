@@ -40,7 +40,13 @@ async def test_the_process_is_alive(world: World) -> None:
 async def test_ready_when_the_store_takes_writes_and_the_dispatcher_works(world: World) -> None:
     answer = await world.call("GET", "/readyz")
     assert answer.status == 200
-    assert answer.json() == {"status": "ready", "problems": [], "telephony": {"sip": "up"}, "version": "test"}
+    assert answer.json() == {
+        "status": "ready",
+        "problems": [],
+        "telephony": {"sip": "up"},
+        "telephony_since": {"sip": "2025-03-15T14:30:00Z"},
+        "version": "test",
+    }
     world.dispatcher.alive = False
     answer = await world.call("GET", "/readyz")
     assert answer.status == 503

@@ -130,6 +130,7 @@ class World:
             orders=self.line,
             chores=lambda: {"retention_events_removed_total": 5},
             telephony=lambda: {"sip": "up"},
+            telephony_since=lambda: {"sip": 1_742_049_000_000},
             version="test",
             limits=limits,
         )

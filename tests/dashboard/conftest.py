@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from bench.serving import Server
 from switchhook.clock import SystemClock
 from switchhook.events.catalogue import CATALOGUE
-from switchhook.events.payloads import CallCompleted, MessageType, SmsReceived
+from switchhook.events.payloads import CallCompleted, IvrChoice, MessageType, SmsReceived, TransferParty
 from switchhook.serving.installation import first_workspace
 from switchhook.storage import text_files
 from switchhook.storage.sqlite import SqliteStore
@@ -85,7 +85,14 @@ async def keep_calls(data: Path) -> None:
     frames = encode_tone(data / "recordings" / "one.mp3")
     made = msgspec.json.decode(CATALOGUE["call.completed"].example, type=CallCompleted)
     ours = msgspec.structs.replace(
-        made, id="cll_ours", recording_url="http://127.0.0.1/v1/assets/recordings/rec_page.mp3"
+        made,
+        id="cll_ours",
+        recording_url="http://127.0.0.1/v1/assets/recordings/rec_page.mp3",
+        ivr_result=[IvrChoice(dtmf_key="9", text_key="Again"), IvrChoice(dtmf_key="1", text_key=HOSTILE)],
+        transfer_from=TransferParty(number=None, user_email="anna@harbour.example", user_name="Anna"),
+        transfer_to=TransferParty(number="+33611111111", user_email=None, user_name=None),
+        transfer_original_call_id="cll_drawn",
+        data_collected={"account": "A-4711"},
     )
     theirs = msgspec.structs.replace(
         made, id="cll_theirs", summary=HOSTILE, recording_url="javascript:alert(1)"
@@ -175,12 +182,19 @@ def encode_tone(path: Path) -> float:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def settings() -> str:
+    """What stands in the server's settings file. A module may have another one."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, settings: str) -> Iterator[House]:
     receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=receiver.serve_forever, daemon=True)
     thread.start()
     folder: Path = tmp_path_factory.mktemp("page")
     asyncio.run(keep_calls(folder / "data"))
+    (folder / "data" / "empty.toml").write_text(settings)
     server = Server(folder / "data", retry_schedule="0")
     url = f"http://127.0.0.1:{receiver.server_address[1]}"
     made = [

@@ -124,3 +124,14 @@ def test_anybody_can_use_files(
     expect(page.get_by_role("img", name=f"{image}, image/png")).to_have_js_property("naturalWidth", 40)
     assert judged(page) == []
     page.context.close()
+
+
+def test_a_call_says_which_way_it_went(page: Page, house: House) -> None:
+    goto(page, house, "calls/cll-ours")
+    facts = page.locator("dl.facts")
+    for said in ("9 Again → 1 <img", "Anna", "+33611111111", "A-4711"):
+        expect(facts.locator("dd", has_text=said)).to_be_visible()
+    facts.get_by_role("link", name="Open").click()
+    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.locator("dt", has_text="Passed on to")).to_have_count(0)
+    assert page.locator("img[src=x], main script").count() == 0

@@ -104,6 +104,41 @@ def test_what_lines_say_of_themselves_is_text(page: Page, house: House) -> None:
     assert "broken" not in page.title()
 
 
+def test_a_line_says_since_when_and_what_to_do(page: Page, house: House) -> None:
+    told = {
+        "status": "not ready",
+        "problems": ["disk: 3 MB are left"],
+        "telephony": {
+            "sip": "up",
+            "sip_telephones": "4",
+            "sip_trunk": "403 Forbidden",
+            "asterisk": "refused: Authentication failed",
+            "texts": "lost: connection refused",
+            "freeswitch": "standby",
+            "twilio": "connecting",
+        },
+        "telephony_since": {"sip": "2025-01-02T03:04:05Z", "asterisk": "2025-01-02T03:04:05Z"},
+        "version": "x",
+    }
+    page.route("**/readyz", lambda route: route.fulfill(status=503, json=told))
+    goto(page, house, "lines")
+    expect(page.get_by_text("disk: 3 MB are left")).to_be_visible()
+    for name, said in {
+        "sip": "since",
+        "asterisk": "manager.conf",
+        "sip_trunk": "sip_password",
+        "texts": "tried again by itself",
+        "freeswitch": "takes over",
+        "twilio": "goes on by itself",
+    }.items():
+        row = page.locator(f'[data-line="{name}"]')
+        expect(row).to_contain_text(said, ignore_case=True)
+        expect(row.locator(".todo")).to_have_count(0 if name == "sip" else 1)
+    began = page.locator('[data-line="sip"] time')
+    expect(began).to_have_attribute("datetime", "2025-01-02T03:04:05Z")
+    expect(page.locator('[data-line="sip_telephones"] .state')).to_have_count(0)
+
+
 def test_how_the_server_does(page: Page, house: House) -> None:
     page.keyboard.press("8")
     expect(page.get_by_text("Deliveries waiting", exact=True)).to_be_visible()

@@ -50,6 +50,7 @@ from switchhook.api.sms import Sms
 from switchhook.api.stream import Stream
 from switchhook.api.system import System
 from switchhook.api.team import Team
+from switchhook.api.team_setup import TeamSetup
 from switchhook.api.text_files import TextFiles
 from switchhook.api.webhooks import Webhooks
 from switchhook.api.webhooks_v1 import WebhooksV1
@@ -113,6 +114,7 @@ class Api:
         calls = Calls(services)
         collected = Collected(services)
         team = Team(services)
+        setup = TeamSetup(services)
         hooks = Hooks(services)
         recordings = Recordings(services, self._authorise_recording)
         sessions = Sessions(services, self._authenticator)
@@ -145,15 +147,12 @@ class Api:
             "list_contacts_v1": contacts.list,
             "get_conversation_v1": calls.conversation,
             "list_calls_v1": calls.list,
-            "list_numbers_v1": team.list_numbers_v1,
             "list_conversations": talks.list,
             "search_items": talks.search,
             "batch_items": talks.batch,
             "get_item": talks.get,
-            "list_tags": team.list_tags,
-            "list_users": team.list_users,
-            "get_user": team.get_user,
-            "list_numbers": team.list_numbers,
+            **team.reads,
+            **setup.reads,
             "get_contact_v1": contacts.get,
             "get_me": Account(services).me,
             "take_twilio_message": hooks.message,  # in transactions of their own
@@ -210,6 +209,7 @@ class Api:
             "unpin_conversation": talks.unpin,
             "create_tag": team.create_tag,
             "delete_tag": team.delete_tag,
+            **setup.writes,
             "create_person": people.create,
             "update_person": people.update,
             "merge_person": people.merge,

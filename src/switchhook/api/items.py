@@ -5,10 +5,12 @@ from collections.abc import Callable
 from msgspec import UNSET, UnsetType
 
 from switchhook.api.shapes.conversations import (
+    ChoiceInItem,
     ContactInItem,
     ConversationItem,
     DealInItem,
     FileInItem,
+    PartyInItem,
     TranscriptLine,
     UserInItem,
 )
@@ -59,6 +61,11 @@ class Showing:
             else UNSET,
             data_collected=item.details.get("data_collected", {}) if call else UNSET,
             files=await self._files(item),
+            ivr_result=[ChoiceInItem(**one) for one in item.details.get("ivr_result") or []] or UNSET,
+            transfer_from=_party(item.details.get("transfer_from")),
+            transfer_to=_party(item.details.get("transfer_to")),
+            transfer_original_call_id=dashed(item.details.get("transfer_original_call_id") or "", CALL)
+            or UNSET,
         )
 
     async def _files(self, item: Item) -> list[FileInItem] | UnsetType:
@@ -107,6 +114,11 @@ class Showing:
                 address: UserInItem(dashed(id_, USER), name, address) for id_, address, name, *_ in rows
             }
         return self._users.get(email) or UserInItem(None, None, email)
+
+
+def _party(told: dict[str, str | None] | None) -> PartyInItem | UnsetType:
+    """An end of a transfer. Without one the event has it all the same, its members null."""
+    return PartyInItem(**told) if told is not None and any(told.values()) else UNSET
 
 
 def item_id(item: Item) -> str:

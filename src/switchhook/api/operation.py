@@ -13,7 +13,7 @@ from switchhook.api.messages import Request, Response
 from switchhook.api.metrics import Metrics
 from switchhook.api.services import Services
 from switchhook.api.shapes.operation import Readiness
-from switchhook.clock import Deadline
+from switchhook.clock import Deadline, iso_seconds
 from switchhook.storage.store import StorageError
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,11 @@ class Operation:
         if not self._services.dispatcher.alive:
             problems.append("dispatcher: it does not deliver; see the log, and restart if it stays so")
         body = Readiness(
-            "not ready" if problems else "ready", problems, self._telephony(), self._services.version
+            "not ready" if problems else "ready",
+            problems,
+            self._telephony(),
+            {name: iso_seconds(at) for name, at in self._services.telephony_since().items()},
+            self._services.version,
         )
         return Response(503 if problems else 200, _encode(body))
 

@@ -9,6 +9,7 @@ from switchhook import __version__
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
 from switchhook.media.s3 import S3
+from switchhook.settings.members import NumberConfig
 from switchhook.storage.store import Reader, Store, Transaction
 from switchhook.workspace.messaging import Texts
 from switchhook.workspace.orders import What
@@ -87,6 +88,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What the settings say of the users and numbers of one workspace: `users` are e-mail addresses, `numbers` the
+    entries by what they are stored under."""
+
+    workspace: str = ""
+    users: frozenset[str] = frozenset()
+    numbers: Mapping[str, NumberConfig] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything the API serves from. `public_url` has no slash at its end.
 
@@ -114,6 +125,8 @@ class Services:
     disks: Mapping[str, Path] = field(default_factory=dict)
     chores: Callable[[], Mapping[str, float]] = dict  # figures for `/metrics`, named like the dispatcher's
     telephony: Callable[[], Mapping[str, Any]] = dict
+    telephony_since: Callable[[], Mapping[str, int]] = dict  # wall ms
     settings: Sequence[Setting] = ()
+    written: Written = field(default_factory=Written)
     version: str = __version__
     limits: Limits = field(default_factory=Limits)

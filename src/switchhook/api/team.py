@@ -1,11 +1,16 @@
 """`/v2/api/tags`, `/v2/api/users` and `/v2/api/numbers`, and the numbers of /v1."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import UNSET
+
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.conversations import tag_not_found
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
 from switchhook.api.messages import Request, Response, require_json
-from switchhook.api.services import Services
+from switchhook.api.services import Services, Written
 from switchhook.api.shapes.conversations import NewTag, NumberDetail, TagDetail, UserDetail, UserInItem
 from switchhook.api.shapes.v1 import NumberV1
 from switchhook.events.ids import USER, dashed, normalise_id
@@ -14,7 +19,7 @@ from switchhook.storage import conversations
 from switchhook.storage.conversations import Tag
 from switchhook.storage.store import Row, Transaction
 from switchhook.workspace import tags
-from switchhook.workspace.directory import read_directory
+from switchhook.workspace.directory import Number, read_directory
 
 
 class Team:
@@ -25,6 +30,14 @@ class Team:
         self._clock = services.clock
         self._limits = services.limits
         self._region = services.region
+        self._written = services.written
+        self.reads: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "list_tags": self.list_tags,
+            "list_users": self.list_users,
+            "get_user": self.get_user,
+            "list_numbers": self.list_numbers,
+            "list_numbers_v1": self.list_numbers_v1,
+        }
 
     async def list_tags(self, request: Request) -> Response:
         """GET /v2/api/tags."""
@@ -77,7 +90,7 @@ class Team:
         role = _one_of("role", query.get("role"), ROLES)
         status = _one_of("status", query.get("status"), STATUSES) or "ACTIVE"
         rows = await self._store.read(lambda reader: reader.fetch("team", request.workspace))
-        found = [_user_of(row) for row in rows]
+        found = [user_of(row, self._written, request.workspace) for row in rows]
         return data([one for one in found if one.status == status and role in (None, one.role)])
 
     async def get_user(self, request: Request) -> Response:
@@ -87,30 +100,14 @@ class Team:
             lambda reader: reader.fetch("team_member", request.workspace, normalise_id(text))
         )
         if not rows:
-            raise ApiError(
-                "MEMBER_NOT_FOUND",
-                f"There is no user {text[:100]!r}.",
-                param="user_id",
-                suggestion="GET /v2/api/users lists those there are.",
-            )
-        return data(_user_of(rows[0]))
+            raise member_not_found(text)
+        return data(user_of(rows[0], self._written, request.workspace))
 
     async def list_numbers(self, request: Request) -> Response:
         """GET /v2/api/numbers."""
         found = await self._store.read(lambda reader: read_directory(reader, request.workspace, self._region))
-        return data(
-            [
-                NumberDetail(
-                    number=one.number if one.type == NUMBER else None,
-                    name=one.name or (one.number if one.type == SENDER_ID else ""),
-                    country=one.country,
-                    type="SENDER_ID" if one.type == SENDER_ID else "NUMBER",
-                    capabilities=list(one.capabilities),
-                    users=[UserInItem(dashed(user.id, USER), user.name, user.email) for user in one.users],
-                )
-                for one in found.numbers
-            ]
-        )
+        shown = [number_fields(one, self._written, request.workspace) for one in found.numbers]
+        return data([NumberDetail(**fields) for fields in shown])
 
     async def list_numbers_v1(self, request: Request) -> Response:
         """GET /v1/api/numbers."""
@@ -128,10 +125,42 @@ def _tag_of(tag: Tag) -> TagDetail:
     return TagDetail(tag.key, tag.name, tag.color)
 
 
-def _user_of(row: Row) -> UserDetail:
+def user_of(row: Row, written: Written, workspace: str) -> UserDetail:
+    """A user as the API shows them."""
     id_, email, name, role, status, image_url = row
     return UserDetail(
-        id=dashed(id_, USER), name=name, email=email, role=role, status=status, image_url=image_url
+        id=dashed(id_, USER),
+        name=name,
+        email=email,
+        role=role,
+        status=status,
+        image_url=image_url,
+        in_settings=True if workspace == written.workspace and email in written.users else UNSET,
+    )
+
+
+def number_fields(one: Number, written: Written, workspace: str) -> dict[str, Any]:
+    """The fields of a number or sender id as the API shows it."""
+    named = one.type == SENDER_ID
+    return {
+        "number": None if named else one.number,
+        "name": one.name or (one.number if named else ""),
+        "country": one.country,
+        "type": "SENDER_ID" if named else "NUMBER",
+        "capabilities": list(one.capabilities),
+        "users": [UserInItem(dashed(user.id, USER), user.name, user.email) for user in one.users],
+        "sender_id": one.number if named else UNSET,
+        "in_settings": True if workspace == written.workspace and one.number in written.numbers else UNSET,
+    }
+
+
+def member_not_found(text: str) -> ApiError:
+    """The 404 of a user."""
+    return ApiError(
+        "MEMBER_NOT_FOUND",
+        f"There is no user {text[:100]!r}.",
+        param="user_id",
+        suggestion="GET /v2/api/users lists those there are.",
     )
 
 

@@ -67,7 +67,7 @@ def numbers_add(
 ) -> None:
     """Add a number, or with --type SENDER_ID the name that texts are sent under; print it as it is stored.
 
-    Works while `serve` is running. The SIP line rings a number that was added when it is opened the next time.
+    Works while `serve` is running. The SIP line rings a number that was added within seconds.
     """
     config = load(flags, file=config_file)
     with explained():

@@ -16,11 +16,10 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Protocol
 
 from switchhook import __version__
 from switchhook.api.app import Api, build
-from switchhook.api.services import Limits, Services
+from switchhook.api.services import Limits, Services, Written
 from switchhook.api.traced import Traced
 from switchhook.clock import Clock
 from switchhook.delivery import operational
@@ -36,6 +35,7 @@ from switchhook.media.links import sign_path
 from switchhook.serving.archive import Archive
 from switchhook.serving.archiving import archive
 from switchhook.serving.asterisk import asterisk_line, telephones
+from switchhook.serving.following import follow
 from switchhook.serving.freeswitch import freeswitch_line
 from switchhook.serving.installation import (
     InstallationError,
@@ -49,6 +49,7 @@ from switchhook.serving.line import Line, check_telephony, sip_line
 from switchhook.serving.ordering import Ordering
 from switchhook.serving.seat import Seat
 from switchhook.serving.server import HttpServer
+from switchhook.serving.standing import Standing
 from switchhook.serving.texts import Texting, texting
 from switchhook.serving.traces import tracing
 from switchhook.serving.transcript_settings import engine_of
@@ -62,6 +63,7 @@ from switchhook.settings.config import (
     database_path,
     is_shared,
 )
+from switchhook.settings.members import NUMBER
 from switchhook.settings.shown import shown
 from switchhook.settings.transcripts import OFF
 from switchhook.storage import answers, endpoints
@@ -139,6 +141,7 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         ]
         transcripts = await _open(lines, transcribing(config, store, clock, switchboard), stack)
         orders = Ordering(store, clock, switchboard, lines[0], trunk=bool(config.sip_trunk))
+        standing = Standing(clock, *lines, texts)
         api = build(
             Services(
                 store=store,
@@ -154,13 +157,15 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
                 worker=str(seat.number) if seat else "",
                 others=seat.others if seat else dict,
                 chores=lambda: {**figures(), **recordings.snapshot(), **transcripts.snapshot(), **traces()},
-                telephony=lambda: _states(*lines, texts),
+                telephony=standing.told,
+                telephony_since=standing.since,
                 texts=texts.texts,
                 orders=_started(orders, stack),
                 twilio=texts.twilio,
                 twilio_voice=voice,
                 disks=_disks(config),
                 settings=shown(config),
+                written=_written(config, workspace.id),
                 limits=_limits(config),
             )
         )
@@ -169,18 +174,17 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
             traced, clock, public_url, config.max_connections, config.max_connections_per_client
         )
         serving = asyncio.create_task(http.serve(sockets=listeners))
-        rounds = [asyncio.create_task(_tidy(store, clock, recoveries))]
+        rounds = [
+            asyncio.create_task(one)
+            for one in (_tidy(store, clock, recoveries), follow(switchboard, clock), standing.watch())
+        ]
         await http.listening.wait()
         if seat:
             seat.begin(http.take, dispatcher.bury, stop.set)
             stack.callback(seat.leave)
             rounds.append(asyncio.create_task(_publish(api, seat, clock)))
         _collect_seldom()
-        if admin_key is not None:
-            say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
-        say(f"ready {address}")
-        log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
-
+        _greet(config, say, admin_key, address, public_url)
         await _first(stop.wait(), serving)
         log.info("stopping")
         http.should_exit = True
@@ -200,6 +204,15 @@ async def _store(config: Config, stack: contextlib.AsyncExitStack) -> Store:
     return store
 
 
+def _greet(
+    config: Config, say: Callable[[str], None], admin_key: str | None, address: str, public_url: str
+) -> None:
+    if admin_key is not None:
+        say(f"admin key {admin_key} (shown this once; also in {config.data / ADMIN_KEY_FILE})")
+    say(f"ready {address}")
+    log.info("Switchhook %s serves %s from %s", __version__, public_url, config.data)
+
+
 def _lock(config: Config, stack: contextlib.AsyncExitStack) -> None:
     """Be the one that serves from the file of `config`; `stack` lets it go."""
     lock = ServeLock(config)
@@ -217,20 +230,17 @@ async def _open(lines: list[Line], made: Transcripts, stack: contextlib.AsyncExi
     return made
 
 
-class _Watched(Protocol):
-    def status(self) -> dict[str, str]:
-        """How what it looks after stands, by name."""
-
-
-def _states(*watched: _Watched) -> dict[str, str]:
-    return {name: said for one in watched for name, said in one.status().items()}
-
-
 def _started(ordering: Ordering, stack: contextlib.AsyncExitStack) -> Ordering:
     """What takes orders for the SIP line, at work; `stack` stops it."""
     stack.push_async_callback(ordering.stop)
     ordering.start()
     return ordering
+
+
+def _written(config: Config, workspace: str) -> Written:
+    """What the settings say of users and numbers."""
+    numbers = {directory.spell(one.number, one.type or NUMBER, config.region): one for one in config.numbers}
+    return Written(workspace, frozenset(one.email for one in config.users), numbers)
 
 
 def _limits(config: Config) -> Limits:

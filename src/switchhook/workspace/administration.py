@@ -23,21 +23,41 @@ from switchhook.workspace.e164 import is_e164
 
 
 class Refused(ValueError):
-    """What was asked for cannot be; the text says why and what helps."""
+    """What was asked for cannot be; the text says why, and what helps on the command line. `why` is the first half."""
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(f"{why}; {advice}")
+        self.why = why
+
+
+class Taken(Refused):
+    """It is there already."""
+
+
+class NoUser(Refused):
+    """Nobody of that name is there."""
+
+
+class NoNumber(Refused):
+    """No such number is there."""
+
+
+class NotANumber(Refused):
+    """It is no telephone number."""
 
 
 async def add_user(tx: Transaction, workspace: str, asked: UserConfig) -> User:
     """A new user.
 
     Raises:
-        Refused: somebody has that address.
+        Taken: somebody has that address.
     """
     directory = await read_directory(tx, workspace, "")
     there = _by_email(directory, asked.email)
     if there is not None:
-        raise Refused(
-            f"{there.email} is a user already ({dashed(there.id, USER)}); "
-            f"change them with `switchhook users set {there.email}`"
+        raise Taken(
+            f"{there.email} is a user already ({dashed(there.id, USER)})",
+            f"change them with `switchhook users set {there.email}`",
         )
     made = user_of(asked, None)
     await put_users(tx, workspace, [made])
@@ -56,7 +76,7 @@ async def change_user(
     """The user `who` (an address or an id), with what is not None put in place of what there was.
 
     Raises:
-        Refused: there is nobody of that name.
+        NoUser: there is nobody of that name.
         ValueError: a role or status that there is not.
     """
     was = find_user(await read_directory(tx, workspace, ""), who)
@@ -75,18 +95,18 @@ async def add_number(tx: Transaction, workspace: str, asked: NumberConfig, regio
     """A new number, or a sender id.
 
     Raises:
-        Refused: it is there already, is no telephone number, or names somebody who is no user.
+        Taken, NotANumber, NoUser: it is there already, is no telephone number, or names somebody who is no user.
     """
     directory = await read_directory(tx, workspace, region)
     type_ = asked.type or NUMBER
     spelled = spell(asked.number, type_, region)
     if type_ == NUMBER and not is_e164(spelled):
-        raise Refused(
-            f"{asked.number!r} is no telephone number of {region} or abroad; "
-            "write it with its country, like +33123456789, or use --type SENDER_ID for the name of a sender"
+        raise NotANumber(
+            f"{asked.number!r} is no telephone number of {region} or abroad",
+            "write it with its country, like +33123456789, or use --type SENDER_ID for the name of a sender",
         )
     if directory.number(spelled) is not None:
-        raise Refused(f"{spelled} is there already; change it with `switchhook numbers set {spelled}`")
+        raise Taken(f"{spelled} is there already", f"change it with `switchhook numbers set {spelled}`")
     users = [find_user(directory, who) for who in asked.users]
     made = msgspec.structs.replace(number_of(asked, None, users, region), configured=False)
     await put_number(tx, workspace, made)
@@ -107,7 +127,7 @@ async def change_number(
     """The number `which`, with what is not None put in place of what there was.
 
     Raises:
-        Refused: there is no such number, or no such user.
+        NoNumber, NoUser: there is no such number, or no such user.
         ValueError: a country or capability that cannot be.
     """
     directory = await read_directory(tx, workspace, region)
@@ -133,7 +153,7 @@ async def remove_number(tx: Transaction, workspace: str, which: str, region: str
     """Let go of the number `which`; its calls and texts stay.
 
     Raises:
-        Refused: there is no such number.
+        NoNumber: there is no such number.
     """
     gone = find_number(await read_directory(tx, workspace, region), which)
     await tx.execute("drop_number", workspace, gone.number)
@@ -144,7 +164,7 @@ def find_user(directory: Directory, who: str) -> User:
     """The user of an address or an id.
 
     Raises:
-        Refused: there is none.
+        NoUser: there is none.
     """
     found = _by_email(directory, who)
     if found is None and "@" not in who:
@@ -152,9 +172,9 @@ def find_user(directory: Directory, who: str) -> User:
     if found is None:
         like = nearest(who, [user.email for user in directory.users])
         advice = f"did you mean {like}? " if like else ""
-        raise Refused(
-            f"there is no user {who!r}; {advice}`switchhook users list` shows those there are, "
-            "`switchhook users add` makes one"
+        raise NoUser(
+            f"there is no user {who!r}",
+            f"{advice}`switchhook users list` shows those there are, `switchhook users add` makes one",
         )
     return found
 
@@ -163,15 +183,15 @@ def find_number(directory: Directory, which: str) -> Number:
     """The number of a spelling, or the sender id.
 
     Raises:
-        Refused: there is none.
+        NoNumber: there is none.
     """
     found = directory.number(directory.spell(which)) or directory.number(which)
     if found is None:
         like = nearest(directory.spell(which), [one.number for one in directory.numbers])
         advice = f"did you mean {like}? " if like else ""
-        raise Refused(
-            f"there is no number {which!r}; {advice}`switchhook numbers list` shows those there are, "
-            "`switchhook numbers add` makes one"
+        raise NoNumber(
+            f"there is no number {which!r}",
+            f"{advice}`switchhook numbers list` shows those there are, `switchhook numbers add` makes one",
         )
     return found
 

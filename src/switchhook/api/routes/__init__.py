@@ -12,6 +12,7 @@ from switchhook.api.routes import (
     operation,
     page,
     system,
+    team,
     v1,
     webhooks,
 )
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *webhooks.ROUTES,
     *deliveries.ROUTES,
     *conversations.ROUTES,
+    *team.ROUTES,
     *agents.ROUTES,
     *calls.ROUTES,
     *crm.ROUTES,

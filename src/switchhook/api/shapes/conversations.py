@@ -54,8 +54,25 @@ class FileInItem(Struct, frozen=True):
     size: int | None
 
 
+class ChoiceInItem(Struct, frozen=True):
+    """A choice made in a menu: the key, and what it stands for."""
+
+    dtmf_key: str | None
+    text_key: str | None
+
+
+class PartyInItem(Struct, frozen=True):
+    """One end of a transfer."""
+
+    number: str | None
+    user_email: str | None
+    user_name: str | None
+
+
 class ConversationItem(Struct, frozen=True, kw_only=True):
-    """A call that is over, or a text. `transcript` is there with `extend=transcript`, `files` of an MMS."""
+    """A call that is over, or a text. `transcript` is there with `extend=transcript`, `files` of an MMS; `ivr_result`
+    of a call that was led through menus, what begins with `transfer_` of one that was passed on.
+    """
 
     id: str
     type: ItemType
@@ -76,6 +93,10 @@ class ConversationItem(Struct, frozen=True, kw_only=True):
     transcript: list[TranscriptLine] | UnsetType = UNSET
     data_collected: dict[str, Any] | UnsetType = UNSET
     files: list[FileInItem] | UnsetType = UNSET
+    ivr_result: list[ChoiceInItem] | UnsetType = UNSET
+    transfer_from: PartyInItem | UnsetType = UNSET
+    transfer_to: PartyInItem | UnsetType = UNSET
+    transfer_original_call_id: str | UnsetType = UNSET
 
 
 class ItemEvent(Struct, frozen=True):
@@ -180,7 +201,7 @@ class NewTag(Struct, frozen=True, kw_only=True):
 
 
 class UserDetail(Struct, frozen=True, kw_only=True):
-    """Somebody of the workspace."""
+    """Somebody of the workspace. `in_settings`: the settings name them too, and hold at the next start."""
 
     id: str
     name: str
@@ -188,10 +209,14 @@ class UserDetail(Struct, frozen=True, kw_only=True):
     role: str
     status: str
     image_url: str | None
+    in_settings: bool | UnsetType = UNSET
 
 
 class NumberDetail(Struct, frozen=True, kw_only=True):
-    """A number of the workspace. `number` is null for a sender id, which is its name or stands there."""
+    """A number of the workspace. `number` is null for a sender id, which is its name or stands in `sender_id`.
+
+    `in_settings`: the settings name it too, and hold at the next start.
+    """
 
     number: str | None
     name: str
@@ -199,3 +224,5 @@ class NumberDetail(Struct, frozen=True, kw_only=True):
     type: Literal["NUMBER", "SENDER_ID"]
     capabilities: list[str]
     users: list[UserInItem]
+    sender_id: str | UnsetType = UNSET
+    in_settings: bool | UnsetType = UNSET

@@ -56,9 +56,11 @@ class Health(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """Whether events can be taken and delivered; `problems` names what is wrong."""
+    """Whether events can be taken and delivered; `problems` names what is wrong, `telephony_since` is since when a line
+    is as it says."""
 
     status: Literal["ready", "not ready"]
     problems: list[str]
     telephony: dict[str, Any]
+    telephony_since: dict[str, str]
     version: str

@@ -66,6 +66,12 @@ export function once() {
   };
 }
 
+// How the server stands. One that is not ready says why, with a status of its own.
+export async function readiness() {
+  const answer = await reach("readyz", { signal: AbortSignal.timeout(PATIENCE) });
+  return answer.status === 503 ? (await answer.json().catch(() => null)) ?? read(answer, "readyz") : read(answer, "readyz");
+}
+
 export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body ?? {});
 export const put = (path, body) => ask("PUT", path, body);

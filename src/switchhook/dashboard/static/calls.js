@@ -59,7 +59,12 @@ function call(one, may) {
     [t("user"), one.user?.name ?? one.user?.email ?? "–"],
     [t("duration"), length(one.duration)],
     [t("result"), h("span", { class: `state ${verdict(one.result)}` }, result(one.result))],
-  ];
+    [t("menus"), one.ivr_result?.map(({ dtmf_key: key, text_key: label }) => [key, label].filter(Boolean).join(" ")).join(" → ")],
+    [t("transfer from"), party(one.transfer_from)],
+    [t("transfer to"), party(one.transfer_to)],
+    [t("original call"), one.transfer_original_call_id && h("a", { href: `#/calls/${encodeURIComponent(one.transfer_original_call_id)}` }, t("open"))],
+    ...Object.entries(one.data_collected ?? {}).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),
+  ].filter(([, value]) => value);
   return [
     h("div", { class: "head" }, h("h1", null, other(one)), tagging(one, may)),
     player?.element ?? (one.recording_url ? h("p", { class: "hint" }, t("recording elsewhere")) : h("p", { class: "hint" }, t("no recording"))),
@@ -71,6 +76,8 @@ function call(one, may) {
         h("h2", null, t("events")), events(one, may))),
   ];
 }
+
+const party = (one) => one && [one.user_name || one.user_email, one.number].filter(Boolean).join(" · ");
 
 // The tags of a call; who may put others on it and take them off.
 function tagging(one, may) {

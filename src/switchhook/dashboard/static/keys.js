@@ -7,7 +7,7 @@ import { t } from "./words.js";
 
 const PATH = "v2/api/keys";
 // What is offered first; every other scope can be written into the field.
-const USUAL = ["WEBHOOKS_READ_WRITE", "EVENTS_WRITE", "CONVERSATIONS_READ", "CONVERSATIONS_WRITE", "CONTACTS_READ", "CONTACTS_READ_WRITE", "CRM_READ", "CRM_WRITE", "TAGS_READ", "TAGS_WRITE", "PHONE_NUMBERS_READ", "USERS_READ", "SMS_SEND", "KEYS_READ_WRITE", "SYSTEM_READ"];
+const USUAL = ["WEBHOOKS_READ_WRITE", "EVENTS_WRITE", "CONVERSATIONS_READ", "CONVERSATIONS_WRITE", "CONTACTS_READ", "CONTACTS_READ_WRITE", "CRM_READ", "CRM_WRITE", "TAGS_READ", "TAGS_WRITE", "PHONE_NUMBERS_READ", "PHONE_NUMBERS_WRITE", "USERS_READ", "USERS_WRITE", "SMS_SEND", "KEYS_READ_WRITE", "SYSTEM_READ"];
 
 export function open(place, _, me) {
   const list = h("ul", { class: "rows" });
