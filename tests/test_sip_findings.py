@@ -12,6 +12,7 @@ from switchhook.clock import SystemClock
 from switchhook.findings.installation import Finding
 from switchhook.findings.sip import examine_sip
 from switchhook.settings.config import load
+from tests.ports import free_port
 
 
 @contextmanager
@@ -69,11 +70,9 @@ async def test_what_answers_no_sip(tmp_path: Path, silent: None) -> None:
 
 
 async def test_nobody_is_there(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, closing(socket.socket()) as tcp:
-        taken.bind(("127.0.0.1", 0))
+    with closing(socket.socket()) as tcp:
         tcp.bind(("127.0.0.1", 0))  # and does not listen
-        free, closed = taken.getsockname()[1], tcp.getsockname()[1]
-        taken.close()
+        free, closed = free_port(), tcp.getsockname()[1]
         (theirs,) = await found(tmp_path, free, f"127.0.0.1:{free}")
         assert (theirs.state, "nothing listens" in theirs.found) == ("error", True)
         (theirs,) = await found(tmp_path, free, f"127.0.0.1:{closed};transport=tcp")

@@ -3,7 +3,6 @@
 import array
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -162,9 +161,7 @@ def test_a_refusal_is_told_in_words_and_with_what_the_server_says(server: Server
 
 
 def test_where_no_line_is_nobody_is_waited_for(server: Server) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        free = taken.getsockname()[1]
+    free = free_port()
     done = call(server, MAILBOX, "--test", "--line", f"127.0.0.1:{free}")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"nothing listens at 127.0.0.1:{free}" in done.stderr
