@@ -31,12 +31,12 @@ class Report(Count):
     seconds: float
 
 
-def run(folder: Path, *, kills: int, events: int, seed: int) -> Report:
+def run(folder: Path, *, kills: int, events: int, seed: int, port: int = 0) -> Report:
     """Run it in `folder` and count."""
     moment = random.Random(seed)
     began = time.monotonic()
     sink = Sink(folder / "sink.log")
-    server = Server(folder / "data")
+    server = Server(folder / "data", port=port)
     port = server.port
     try:
         server.endpoint(sink.url, ["tag.added"])

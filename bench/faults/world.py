@@ -95,6 +95,7 @@ class World:
         self.processes: list[Process] = []
         self.times = 6  # that a thing is done which is done again and again
         self.program: Sequence[str] = ()  # of servers that are given none
+        self.ports: Callable[[], int] = lambda: 0  # of servers that are given none
         self._stack = stack
         self._cluster: Cluster | None = None
         self.settings: dict[str, Any] = {"retry_schedule": SCHEDULE, "delivery_timeout": 2}
@@ -111,7 +112,12 @@ class World:
     def serve(self, *, port: int = 0, program: Sequence[str] = (), **settings: Any) -> Server:
         """A server; `program` is what runs `switchhook serve` when it is not the plain command."""
         return self.add(
-            Server(self.data, port=port, program=program or self.program, **(self.settings | settings))
+            Server(
+                self.data,
+                port=port or self.ports(),
+                program=program or self.program,
+                **(self.settings | settings),
+            )
         )
 
     def sink(self, name: str = "sink", **options: Any) -> Sink:

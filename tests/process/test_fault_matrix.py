@@ -11,6 +11,7 @@ import pytest
 
 from bench.faults import crowds, kills
 from bench.faults.world import SQLITE, Tally, World, world
+from tests.ports import free_port
 
 pytestmark = pytest.mark.process
 
@@ -30,6 +31,6 @@ def test_whatever_goes_wrong_nothing_is_lost(
     monkeypatch.setattr(crowds, "STOP_SECONDS", 60)  # how fast it stops is for a quiet machine
     random.seed(fault.__name__)
     with world(tmp_path, SQLITE) as here:
-        here.times = 2
+        here.times, here.ports = 2, free_port
         tally = fault(here)
     assert tally.ok, tally

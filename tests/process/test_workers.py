@@ -105,7 +105,7 @@ def test_killing_a_worker_under_load_loses_nothing_and_it_comes_back(
 
 def test_workers_end_with_their_parent_and_nothing_is_lost(tmp_path: Path, database: str) -> None:
     sink = Sink(tmp_path / "sink.log")
-    server = serve(tmp_path, database, workers=2)
+    server = serve(tmp_path, database, workers=2, port=free_port())
     try:
         port = server.port
         server.endpoint(sink.url, ["tag.added"])
@@ -165,7 +165,7 @@ def test_roles_are_split_and_killing_either_side_loses_nothing(
     tmp_path: Path, database: str, killed: str
 ) -> None:
     sink = Sink(tmp_path / "sink.log", fail_rate=0.1)
-    servers = {role: serve(tmp_path, database, role=role) for role in ("api", "dispatch")}
+    servers = {role: serve(tmp_path, database, role=role, port=free_port()) for role in ("api", "dispatch")}
     try:
         port = servers["api"].port
         servers["api"].endpoint(sink.url, ["tag.added"])
