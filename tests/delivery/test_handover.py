@@ -12,7 +12,12 @@ from switchhook.events.ids import new_id
 from switchhook.storage import outbox, processes
 from switchhook.storage.postgres import PostgresStore
 from switchhook.storage.store import Lane
+from switchhook.tracing.context import SpanContext, span_of
+from switchhook.tracing.tracer import CAUSE, Cause, Tracer
 from tests.delivery.dispatching import LEASE, WORKSPACE, PatientClock, Rig, make
+from tests.tracing.judging import exported
+
+CALLER = SpanContext(b"c" * 16, b"p" * 8, sampled=True)
 
 
 class Front:
@@ -83,6 +88,18 @@ async def test_what_one_accepts_another_hears_of_and_sends_once(front: Front, ba
     for id_ in ids:
         assert (await back.delivery("ep_a", id_)).status == "succeeded"
     assert await waiting(front) == Counter()
+
+
+async def test_whoever_sends_what_another_accepted_knows_its_trace(front: Front, database: str) -> None:
+    front.store.traces = Tracer(CLOCK, 1.0)
+    CAUSE.set(Cause(CALLER))
+    (id_,) = await front.accept(1)
+    (created,) = exported(front.store.traces.queue)
+    assert (created.trace, created.attributes["switchhook.event.endpoints"]) == (CALLER.trace.hex(), 2)
+    connection = await asyncpg.connect(database)
+    kept = await connection.fetchval("SELECT trace FROM events WHERE id = $1", id_)
+    await connection.close()
+    assert kept == str(SpanContext(CALLER.trace, span_of(id_), sampled=True))
 
 
 async def test_a_test_event_goes_to_its_endpoint_alone(front: Front, back: Rig) -> None:
