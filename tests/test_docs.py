@@ -92,3 +92,14 @@ def test_the_site_builds_and_asks_no_other_host(tmp_path: Path) -> None:
             r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["']?(https?:[^"'> ]+)""", page.read_text()
         )
         assert not loaded, page.name
+
+
+def test_every_page_is_in_the_navigation_once_and_what_else_is_there_leads_somewhere() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    targets = re.findall(r"^ *- [^:]+: (\S+)$", text, re.MULTILINE)
+    pages = [target for target in targets if target.endswith(".md")]
+    assert sorted(pages) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+    for target in set(targets) - set(pages):  # a heading of a page, as the site spells it
+        page, _, anchor = target.partition(".html#")
+        headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / f"{page}.md").read_text(), re.MULTILINE)
+        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target

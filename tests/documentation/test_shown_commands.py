@@ -20,7 +20,7 @@ from switchhook.webhooks.testing import SECRET, Sender
 from tests import postgres
 from tests.documentation.blocks import ROOT, of
 from tests.documentation.shell import WAIT, Receiver, Terminal, lines_of
-from tests.ports import free_port
+from tests.ports import free_port, rtp_ports
 
 pytestmark = pytest.mark.process
 
@@ -125,6 +125,7 @@ SAYS = f"{sys.executable} {ROOT}/tests/telephony/says.py"
 LINE = """
 [sip]
 listen = "127.0.0.1:{line}"
+rtp_ports = "{rtp}"
 speak = "{says}"
 trunk = "127.0.0.1:{telephone}"
 
@@ -146,7 +147,7 @@ answer = "voicemail"
 def before_operations(scene: Scene) -> None:
     """A line with a telephone, people to import, a captured request, a PostgreSQL; ids are asked of the server."""
     terminal = scene.terminal
-    settings = LINE.format(line=free_port(), telephone=scene.telephone, says=SAYS)
+    settings = LINE.format(line=free_port(), rtp=rtp_ports(), telephone=scene.telephone, says=SAYS)
     (terminal.folder / "switchhook.toml").write_text(settings)
     (terminal.folder / "people.csv").write_text("name,numbers\nZoe,+33611111111\n")
     (terminal.folder / "request.txt").write_bytes(captured(1_769_846_400))

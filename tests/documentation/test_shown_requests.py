@@ -14,7 +14,7 @@ from bench.serving import Server
 from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL
 from tests.documentation.blocks import Block, named, of
 from tests.documentation.shell import WAIT, Receiver, lines_of
-from tests.ports import free_port
+from tests.ports import free_port, rtp_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.sip]
 
@@ -40,6 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         running = Server(
             tmp_path_factory.mktemp("requests") / "data",
             sip_listen=f"127.0.0.1:{free_port()}",
+            sip_rtp_ports=rtp_ports(),
             sip_trunk=f"127.0.0.1:{port}",
             users=json.dumps([USER]).replace("{port}", str(port)),
             numbers=json.dumps([NUMBER]),
