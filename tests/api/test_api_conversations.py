@@ -81,7 +81,6 @@ async def test_a_call_is_shown_with_everybody_who_belongs_to_it(world: World, ke
         "status": None,
         "message_type": None,
         "data_collected": {"account_number": "12345"},
-        "ivr_result": [{"dtmf_key": "2", "text_key": "Support"}],
     }
     for spelling in ("cll-1", "cll_1"):
         assert (await world.call("GET", f"{ITEMS}/{spelling}", key=key)).data == shown
@@ -101,6 +100,10 @@ async def test_a_call_is_shown_with_everybody_who_belongs_to_it(world: World, ke
             },
         ],
     }
+    routed = {**shown, "ivr_result": [{"dtmf_key": "2", "text_key": "Support"}]}
+    assert (await world.call("GET", f"{ITEMS}/cll-1?extend=routing", key=key)).data == routed
+    both = (await world.call("GET", f"{ITEMS}/cll-1?extend=transcript,routing", key=key)).data
+    assert both == {**routed, **extended}
     batch = await world.call("POST", f"{ITEMS}/batch", key=key, json={"ids": ["cll-1", "cll-none", "msg_1"]})
     assert batch.data == [shown]
     person = (await world.call("GET", f"/v2/api/crm/people/{marie['id']}", key=key)).data
@@ -329,7 +332,8 @@ async def test_a_call_that_was_passed_on_says_by_whom_and_to_whom(world: World, 
         a_call("cll_1", transfer_to=ben, transfer_original_call_id="cll_0", ivr_result=[]),
         a_call("cll_2", transfer_from=nobody, ivr_result=[]),
     )
-    one, other = [(await world.call("GET", f"{ITEMS}/{id_}", key=key)).data for id_ in ("cll-1", "cll-2")]
+    asked = [f"{ITEMS}/{id_}?extend=routing" for id_ in ("cll-1", "cll-2")]
+    one, other = [(await world.call("GET", path, key=key)).data for path in asked]
     assert one["transfer_to"] == {"number": "1002", "user_email": "ben@harbour.example", "user_name": "Ben"}
     assert one["transfer_original_call_id"] == "cll-0"
     assert "transfer_from" not in one

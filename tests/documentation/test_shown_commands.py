@@ -221,7 +221,7 @@ def one_line(line: str, terminal: Terminal) -> None:
         terminal.end()
     if command in MADE:
         done = subprocess.run(
-            ["make", "-n", command.split()[1]], cwd=ROOT, capture_output=True, text=True, check=True
+            ["make", "-n", "-B", command.split()[1]], cwd=ROOT, capture_output=True, text=True, check=True
         )
         assert MADE[command] in done.stdout
     elif command in FETCHES:

@@ -75,7 +75,7 @@ class Conversations:
                 suggestion="GET /v2/api/numbers lists the workspace's numbers; write + as %2B in a URL.",
             )
         since = read_moment(query.get("last_activity_since"))
-        transcript = read_extend(query.get("extend"))
+        extend = read_extend(query.get("extend"))
 
         async def read(reader: Reader) -> tuple[list[ConversationSummary], int]:
             found, total = await conversations.list_conversations(
@@ -88,7 +88,7 @@ class Conversations:
                 limit=size,
                 offset=(page - 1) * size,
             )
-            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, extend=extend)
             listed = []
             for one in found:
                 item = await conversations.find_item(reader, request.workspace, one.last_item)
@@ -115,7 +115,7 @@ class Conversations:
             require_json(request.headers)
             asked = read_document(body)
         page, size = body_page(asked)
-        transcript = read_extend(asked.get("extend"))
+        extend = read_extend(asked.get("extend"))
         sort = _sort(asked.get("sort"))
 
         async def read(reader: Reader) -> tuple[list[Any], int]:
@@ -127,7 +127,7 @@ class Conversations:
                 )
             except TooFar:
                 raise too_far() from None
-            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, extend=extend)
             return [await showing.item(item) for item in found], total
 
         values, total = await self._store.read(read, heavy=True)
@@ -136,11 +136,11 @@ class Conversations:
     async def get(self, request: Request) -> Response:
         """GET /v2/api/conversations/items/{item_id}."""
         id_ = read_item_id(request.params["item_id"])
-        transcript = read_extend(request.query().get("extend"))
+        extend = read_extend(request.query().get("extend"))
 
         async def read(reader: Reader) -> Any:
             item = await self._item(reader, request.workspace, id_)
-            return await Showing(reader, request.workspace, self._link, transcript=transcript).item(item)
+            return await Showing(reader, request.workspace, self._link, extend=extend).item(item)
 
         return data(await self._store.read(read))
 
@@ -155,10 +155,10 @@ class Conversations:
                 suggestion=f"Ask for {BATCH_MAX} at a time.",
             )
         ids = [read_item_id(text) for text in asked.ids]
-        transcript = read_extend(None if asked.extend is UNSET else asked.extend)
+        extend = read_extend(None if asked.extend is UNSET else asked.extend)
 
         async def read(reader: Reader) -> list[Any]:
-            showing = Showing(reader, request.workspace, self._link, transcript=transcript)
+            showing = Showing(reader, request.workspace, self._link, extend=extend)
             found = [await conversations.find_item(reader, request.workspace, id_) for id_ in ids]
             return [await showing.item(item) for item in found if item]
 

@@ -139,19 +139,25 @@ def item_not_found(id_: str) -> ApiError:
     )
 
 
-def read_extend(value: Any) -> bool:
-    """Whether the transcript is wanted."""
+EXTENSIONS = ("transcript", "routing")
+
+
+def read_extend(value: Any) -> frozenset[str]:
+    """What is wanted beside what every item has: one of `EXTENSIONS`, or several with commas between them."""
     if not value:
-        return False
-    if value != "transcript":
+        return frozenset()
+    wanted = (
+        frozenset(word.strip() for word in value.split(",")) if isinstance(value, str) else frozenset("?")
+    )
+    if not wanted <= set(EXTENSIONS):
         told = repr(value[:50]) if isinstance(value, str) else "this"
         raise ApiError(
             "UNSUPPORTED_EXTEND_VALUE",
             f"There is nothing to extend by {told}.",
             param="extend",
-            suggestion="Use extend=transcript.",
+            suggestion="Use extend=transcript, extend=routing or extend=transcript,routing.",
         )
-    return True
+    return wanted
 
 
 def read_flag(text: str | None) -> bool | None:

@@ -1,6 +1,7 @@
 """Items as the API shows them: with who was at the other end, who of us it was, and the tags."""
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -26,12 +27,17 @@ class Showing:
     """Shows items of one workspace, asking once for whoever is in several of them. `link` makes one to a file."""
 
     def __init__(
-        self, reader: Reader, workspace: str, link: Callable[[str], str], *, transcript: bool = False
+        self,
+        reader: Reader,
+        workspace: str,
+        link: Callable[[str], str],
+        *,
+        extend: frozenset[str] = frozenset(),
     ) -> None:
         self._link = link
         self._reader = reader
         self._workspace = workspace
-        self._transcript = transcript
+        self._extend = extend
         self._contacts: dict[str, list[ContactInItem]] = {}
         self._users: dict[str, UserInItem] | None = None
 
@@ -57,16 +63,25 @@ class Showing:
             status=item.status,
             message_type=item.message_type,
             transcript=[TranscriptLine(one.source, one.time, one.text) for one in item.transcript]
-            if self._transcript
+            if "transcript" in self._extend
             else UNSET,
             data_collected=item.details.get("data_collected", {}) if call else UNSET,
             files=await self._files(item),
-            ivr_result=[ChoiceInItem(**one) for one in item.details.get("ivr_result") or []] or UNSET,
-            transfer_from=_party(item.details.get("transfer_from")),
-            transfer_to=_party(item.details.get("transfer_to")),
-            transfer_original_call_id=dashed(item.details.get("transfer_original_call_id") or "", CALL)
-            or UNSET,
+            **self._routing(item),
         )
+
+    def _routing(self, item: Item) -> dict[str, Any]:
+        """Which way a call went, where that is asked for and something is known of it."""
+        if "routing" not in self._extend:
+            return {}
+        details = item.details
+        return {
+            "ivr_result": [ChoiceInItem(**one) for one in details.get("ivr_result") or []] or UNSET,
+            "transfer_from": _party(details.get("transfer_from")),
+            "transfer_to": _party(details.get("transfer_to")),
+            "transfer_original_call_id": dashed(details.get("transfer_original_call_id") or "", CALL)
+            or UNSET,
+        }
 
     async def _files(self, item: Item) -> list[FileInItem] | UnsetType:
         """What came with a text, where something may have."""

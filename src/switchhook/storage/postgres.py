@@ -62,6 +62,7 @@ class PostgresStore:
         self._reading = asyncio.Semaphore(READERS)
         self._heavy = asyncio.Semaphore(HEAVY_READERS)
         self._listener: asyncio.Task[None] | None = None
+        self._listens = asyncio.Event()  # or that was tried once
         self._lanes = {
             lane: Writer(lane, self._position, self._connect, self._tell, self._lost) for lane in Lane
         }
@@ -85,6 +86,7 @@ class PostgresStore:
             raise
         store._readers.append(connection)
         store._listener = asyncio.create_task(store._listen())
+        await store._listens.wait()
         return store
 
     # -- the interface
@@ -253,6 +255,7 @@ class PostgresStore:
                 try:
                     connection.add_termination_listener(lambda _, gone=gone: gone.set())
                     await connection.add_listener(CHANNEL, self._heard)
+                    self._listens.set()
                     if not first:
                         self._tell(Committed(schedule=True))  # what was said meanwhile was said to nobody
                     first = False
@@ -261,6 +264,7 @@ class PostgresStore:
                     connection.terminate()
                 log.warning("the connection that listens to other processes was lost; connecting again")
             except Exception as error:
+                self._listens.set()
                 if not isinstance(error, StorageError) and not is_database(error):
                     raise
                 log.warning("cannot listen to other processes: %s", error)

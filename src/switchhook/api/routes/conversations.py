@@ -25,7 +25,10 @@ _FORM = (
 )
 _ITEM = ("INVALID_ITEM_ID", "CONVERSATION_ITEM_NOT_FOUND")
 _EXTEND = Param(
-    "extend", "`transcript` adds the transcript of calls.", {"type": "string", "enum": ["transcript"]}
+    "extend",
+    "`transcript` adds the transcript of calls, `routing` the keys pressed in menus and who passed the call on; "
+    "`transcript,routing` adds both.",
+    {"type": "string", "enum": ["transcript", "routing", "transcript,routing"]},
 )
 
 ROUTES: tuple[Route, ...] = (

@@ -70,8 +70,9 @@ class PartyInItem(Struct, frozen=True):
 
 
 class ConversationItem(Struct, frozen=True, kw_only=True):
-    """A call that is over, or a text. `transcript` is there with `extend=transcript`, `files` of an MMS; `ivr_result`
-    of a call that was led through menus, what begins with `transfer_` of one that was passed on.
+    """A call that is over, or a text. `transcript` is there with `extend=transcript`, `files` of an MMS. With
+    `extend=routing`: `ivr_result` of a call that was led through menus, what begins with `transfer_` of one that was
+    passed on.
     """
 
     id: str

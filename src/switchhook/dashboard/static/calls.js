@@ -45,7 +45,7 @@ function openOne(place, id, me) {
   const may = (scope) => me.scopes.includes("ALL") || me.scopes.includes(scope);
   const body = h("div");
   show(place, h("p", null, h("a", { href: "#/calls" }, `← ${t("calls")}`)), body);
-  get(`v2/api/conversations/items/${encodeURIComponent(id)}?extend=transcript`).then(({ data }) => show(body, call(data, may)), (error) => show(body, h("p", { class: "fault" }, error.message)));
+  get(`v2/api/conversations/items/${encodeURIComponent(id)}?extend=transcript,routing`).then(({ data }) => show(body, call(data, may)), (error) => show(body, h("p", { class: "fault" }, error.message)));
 }
 
 function call(one, may) {
