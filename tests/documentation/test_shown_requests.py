@@ -15,6 +15,7 @@ from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL
 from tests.documentation.blocks import Block, named, of
 from tests.documentation.shell import WAIT, Receiver, lines_of
 from tests.ports import free_port, rtp_ports
+from tests.waiting import until
 
 pytestmark = [pytest.mark.process, pytest.mark.sip]
 
@@ -72,9 +73,12 @@ def ask(server: Server, method: str, path: str, body: str) -> int:
 
 
 def order(server: Server) -> str:
-    """A call that rings; its id."""
+    """A call that rings; its id. An order is answered before the line has taken it, and only who is in a call says
+    what was said in it."""
     made = server.call("POST", "/v2/api/calls", {"user_email": "lea@acme.example", "to": "+33612345678"})
-    return str(made["data"]["id"])
+    call = str(made["data"]["id"])
+    until(lambda: call in [one["id"] for one in server.call("GET", "/v2/api/calls/active")["data"]], call)
+    return call
 
 
 def ours(block: Block, server: Server) -> None:

@@ -26,7 +26,6 @@ from switchhook.delivery import operational
 from switchhook.delivery.address import AddressPolicy
 from switchhook.delivery.dispatcher import Dispatcher
 from switchhook.delivery.handover import Handover
-from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.recovery import Recoveries
 from switchhook.delivery.retention import Retention
 from switchhook.delivery.sending import Settings
@@ -47,6 +46,7 @@ from switchhook.serving.installation import (
 )
 from switchhook.serving.line import Line, check_telephony, sip_line
 from switchhook.serving.ordering import Ordering
+from switchhook.serving.outside import client
 from switchhook.serving.seat import Seat
 from switchhook.serving.server import HttpServer
 from switchhook.serving.standing import Standing
@@ -286,8 +286,7 @@ async def _dispatcher(
         await handover.start()
         stack.push_async_callback(handover.stop)
         return handover
-    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    sender = Client(clock, policy, SystemResolver(clock), proxy=proxy)
+    sender = client(config, clock, policy)
     stack.push_async_callback(sender.aclose)
     settings = Settings(
         schedule=config.retry_schedule,

@@ -3,9 +3,9 @@
 import secrets
 
 from switchhook.clock import Clock
-from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.media.s3 import ANYWHERE, LIMITS, S3, Bucket, S3Error
 from switchhook.serving.archive import Archive
+from switchhook.serving.outside import client
 from switchhook.settings.config import Config
 from switchhook.settings.recordings import S3 as IN_S3
 from switchhook.storage.store import Store
@@ -25,8 +25,7 @@ def object_store(config: Config, clock: Clock) -> S3 | None:
         secret_key=config.recordings_secret_key,
         path_style=config.recordings_path_style,
     )
-    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    return S3(bucket, Client(clock, ANYWHERE, SystemResolver(clock), limits=LIMITS, proxy=proxy), clock)
+    return S3(bucket, client(config, clock, ANYWHERE, LIMITS), clock)
 
 
 def archive(config: Config, store: Store, clock: Clock) -> Archive:

@@ -6,8 +6,9 @@ from switchhook.clock import Clock
 from switchhook.serving import freeswitch as switched
 from switchhook.serving import twilio as calling
 from switchhook.serving.line import Line, OnFact
+from switchhook.serving.outside import outside_line
 from switchhook.settings.asterisk import AsteriskConfig, address
-from switchhook.settings.config import TELEPHONY, Config
+from switchhook.settings.config import Config
 from switchhook.storage.store import Store
 from switchhook.telephony.asterisk.ami import AmiSession
 from switchhook.telephony.asterisk.ari import AriSession
@@ -31,9 +32,6 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
     """The line to the Asterisk of the configuration, not started."""
     settings = config.asterisk
 
-    async def configure() -> None:
-        """Who is who is in the configuration alone."""
-
     def open_line(_: OnFact) -> Connector:
         assert settings is not None
         access = asterisk_access(settings, config.asterisk_secret)
@@ -54,17 +52,8 @@ def asterisk_line(config: Config, store: Store, switchboard: Switchboard, clock:
             limits=limits,
         )
 
-    line = Line(
-        store,
-        clock,
-        switchboard,
-        configure,
-        open_line if settings is not None else None,
-        runs=TELEPHONY in config.role,
-        name=SOURCE,
-        title="the line to Asterisk",
-        keeps=True,
-    )
+    opened = open_line if settings is not None else None
+    line = outside_line(config, store, switchboard, clock, opened, name=SOURCE, title="the line to Asterisk")
     return line
 
 

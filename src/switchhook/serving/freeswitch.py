@@ -5,9 +5,9 @@ from pathlib import Path
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.serving.line import Line, OnFact
-from switchhook.settings.config import TELEPHONY, Config
+from switchhook.serving.outside import client, outside_line
+from switchhook.settings.config import Config
 from switchhook.settings.freeswitch import FreeswitchConfig
 from switchhook.storage.store import Store
 from switchhook.telephony.freeswitch.connector import SOURCE, Connector
@@ -36,9 +36,6 @@ def freeswitch_line(
     """The line to the FreeSWITCH of the configuration, not started."""
     settings = config.freeswitch
 
-    async def configure() -> None:
-        """Who is who is in the configuration alone."""
-
     def open_line(_: OnFact) -> Connector:
         assert settings is not None
         access = esl_access(config)
@@ -52,21 +49,14 @@ def freeswitch_line(
                 clock,
                 config.data,
                 source=SOURCE,
-                client=_client(config, clock, policy) if settings.recordings_url else None,
+                client=client(config, clock, policy, LIMITS) if settings.recordings_url else None,
                 policy=policy,
             )
         return Connector(lambda: EslSession(access, clock), plan, clock, line, recordings)
 
-    line = Line(
-        store,
-        clock,
-        switchboard,
-        configure,
-        open_line if settings is not None else None,
-        runs=TELEPHONY in config.role,
-        name=SOURCE,
-        title="the line to FreeSWITCH",
-        keeps=True,
+    opened = open_line if settings is not None else None
+    line = outside_line(
+        config, store, switchboard, clock, opened, name=SOURCE, title="the line to FreeSWITCH"
     )
     return line
 
@@ -89,8 +79,3 @@ def place(settings: FreeswitchConfig) -> Place:
     """Where the recordings of a FreeSWITCH are for us."""
     mount = Path(settings.recordings_mount) if settings.recordings_mount else None
     return Place(settings.recordings, mount, settings.recordings_url)
-
-
-def _client(config: Config, clock: Clock, policy: AddressPolicy) -> Client:
-    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    return Client(clock, policy, SystemResolver(clock), limits=LIMITS, proxy=proxy)

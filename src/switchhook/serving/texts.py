@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.delivery.http.limits import Limits
+from switchhook.serving.outside import client
 from switchhook.settings.config import TELEPHONY, Config
 from switchhook.settings.smpp import SmppConfig
 from switchhook.settings.texts import SMPP, TWILIO
@@ -85,13 +85,12 @@ def texting(config: Config, store: Store, clock: Clock, policy: AddressPolicy, w
         filer = _filer(config, store, clock, workspace, None)
         return Texting(Texts(store, clock, workspace, config.region), filer=filer)
     account = text_account(config)
-    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    client = Client(clock, policy, SystemResolver(clock), limits=Limits(body_kept=BODY_KEPT), proxy=proxy)
-    carrier = Twilio(account, client, policy, config.public_url + STATUS_PATH)
+    asks = client(config, clock, policy, Limits(body_kept=BODY_KEPT))
+    carrier = Twilio(account, asks, policy, config.public_url + STATUS_PATH)
     texts = Texts(store, clock, workspace, config.region, carrier=carrier, sender_ids=config.texts_sender_ids)
     hooks = TwilioHooks(texts, Door(account.sid, account.token, config.public_url, clock))
     sender = Sender(store, clock, texts, carrier) if TELEPHONY in config.role else None
-    files = Client(clock, policy, SystemResolver(clock), limits=FILE_LIMITS, proxy=proxy)
+    files = client(config, clock, policy, FILE_LIMITS)
     filer = _filer(config, store, clock, workspace, Rest(account, files, policy))
     return Texting(texts, hooks, sender, filer=filer)
 

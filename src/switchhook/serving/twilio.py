@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from switchhook.clock import Clock
 from switchhook.delivery.address import AddressPolicy
-from switchhook.delivery.http import Client, Proxy, SystemResolver
 from switchhook.serving.line import Line, OnFact
-from switchhook.settings.config import TELEPHONY, Config
+from switchhook.serving.outside import client, outside_line
+from switchhook.settings.config import Config
 from switchhook.settings.line import menus_of
 from switchhook.storage.store import Store
 from switchhook.telephony.twilio.door import Door
@@ -41,9 +41,7 @@ def account(config: Config) -> Account:
 
 def rest(config: Config, known: Account, clock: Clock, policy: AddressPolicy) -> Rest:
     """The API of an account, to be asked."""
-    proxy = Proxy.parse(config.egress_proxy) if config.egress_proxy else None
-    client = Client(clock, policy, SystemResolver(clock), limits=FILE_LIMITS, proxy=proxy)
-    return Rest(known, client, policy)
+    return Rest(known, client(config, clock, policy, FILE_LIMITS), policy)
 
 
 def calling(
@@ -59,9 +57,6 @@ def calling(
     settings = config.twilio
     shelf = Shelf(store, switchboard, workspace, clock)
 
-    async def configure() -> None:
-        """Who is who is in the configuration alone."""
-
     def open_line(_: OnFact) -> Keeper:
         assert settings is not None
         return Keeper(
@@ -76,17 +71,8 @@ def calling(
             limits=Limits(settle=settings.settle_seconds, quiet=LIMITS.quiet, lost=settings.lost_seconds),
         )
 
-    line = Line(
-        store,
-        clock,
-        switchboard,
-        configure,
-        open_line if settings is not None else None,
-        runs=TELEPHONY in config.role,
-        name=SOURCE,
-        title="the line to Twilio",
-        keeps=True,
-    )
+    opened = open_line if settings is not None else None
+    line = outside_line(config, store, switchboard, clock, opened, name=SOURCE, title="the line to Twilio")
     if settings is None:
         return None, line
     known = account(config)

@@ -1,6 +1,5 @@
 """Settings of the phone systems that are watched: a table each, `[asterisk]`."""
 
-import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -56,28 +55,15 @@ class AsteriskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def asterisk(value: Any) -> AsteriskConfig | None:
     """The settings of an Asterisk: a table in the file, a JSON object elsewhere; empty for none."""
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise ValueError("must be a JSON object") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a table in the file, or a JSON object")
-    names = [field.name for field in msgspec.structs.fields(AsteriskConfig)]
-    for name in value:
-        if name not in names:
-            raise ValueError(f"unknown setting {name!r} of asterisk{nearest(str(name), names)}")
-    mode = value.get("mode", "ami")
+    given = parsers.table(value, AsteriskConfig, "asterisk")
+    if given is None:
+        return None
+    mode = given.get("mode", "ami")
     if mode not in PORTS:
         raise ValueError(f"there is no mode {mode!r}{nearest(str(mode), list(PORTS))}")
-    try:
-        found = msgspec.convert(value, AsteriskConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    found = parsers.struct(AsteriskConfig, given)
     for name, of in ONLY.items():
-        if name in value and mode != of:
+        if name in given and mode != of:
             raise ValueError(f"{name} is a setting of mode {of}, and the mode is {mode}")
     if not _APP(found.app):
         raise ValueError("app must be 1 to 64 letters, digits, dots, hyphens or underscores")
@@ -120,8 +106,4 @@ def check_asterisk(config: "Config", emails: set[str]) -> None:
         raise ConfigError(
             f"{where}: there is no secret; give it in SWITCHHOOK_ASTERISK_SECRET, or beside user"
         )
-    for extension, email in found.extensions.items():
-        if email not in emails:
-            raise ConfigError(
-                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
-            )
+    parsers.known_emails(where, found.extensions, emails)

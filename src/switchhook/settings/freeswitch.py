@@ -1,12 +1,11 @@
 """Settings of a FreeSWITCH that is watched: the table `[freeswitch]`."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from switchhook.settings import parsers
-from switchhook.settings.sources import ConfigError, Option, nearest
+from switchhook.settings.sources import ConfigError, Option
 
 if TYPE_CHECKING:
     from switchhook.settings.config import Config
@@ -41,23 +40,10 @@ class FreeswitchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def freeswitch(value: Any) -> FreeswitchConfig | None:
     """The settings of a FreeSWITCH: a table in the file, a JSON object elsewhere; empty for none."""
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise ValueError("must be a JSON object") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a table in the file, or a JSON object")
-    names = [field.name for field in msgspec.structs.fields(FreeswitchConfig)]
-    for name in value:
-        if name not in names:
-            raise ValueError(f"unknown setting {name!r} of freeswitch{nearest(str(name), names)}")
-    try:
-        found = msgspec.convert(value, FreeswitchConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    given = parsers.table(value, FreeswitchConfig, "freeswitch")
+    if given is None:
+        return None
+    found = parsers.struct(FreeswitchConfig, given)
     if not found.host:
         raise ValueError("host must not be empty")
     if not any(found.trunks):
@@ -112,8 +98,4 @@ def check_freeswitch(config: "Config", emails: set[str]) -> None:
         raise ConfigError(
             f"{where}: there is no password; give it in SWITCHHOOK_FREESWITCH_PASSWORD, or beside host"
         )
-    for extension, email in found.extensions.items():
-        if email not in emails:
-            raise ConfigError(
-                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
-            )
+    parsers.known_emails(where, found.extensions, emails)

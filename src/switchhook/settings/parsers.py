@@ -4,15 +4,18 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from switchhook.delivery.http import Proxy
 from switchhook.delivery.schedule import parse_schedule
+from switchhook.settings.sources import ConfigError, nearest
 from switchhook.storage.vault import Vault
+
+S = TypeVar("S")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -236,6 +239,48 @@ def structs(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
             raise ValueError(f"{error} (each entry takes: {names})") from None
 
     return parse
+
+
+def table(value: Any, kind: type[Any], name: str) -> dict[str, Any] | None:
+    """The settings of one `kind`, all of which it knows: a table in the file, a JSON object elsewhere; empty for none.
+
+    `name` is what the table is called.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ValueError("must be a JSON object") from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a table in the file, or a JSON object")
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    for given in value:
+        if given not in known:
+            raise ValueError(f"unknown setting {given!r} of {name}{nearest(str(given), known)}")
+    return value
+
+
+def struct(kind: type[S], found: dict[str, Any]) -> S:
+    """A `kind` of what `table` has found."""
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+
+
+def known_emails(where: str, extensions: Mapping[str, str], emails: Collection[str]) -> None:
+    """Refuse telephones of users that nobody knows; `extensions` are e-mail addresses by telephones.
+
+    Raises:
+        ConfigError: with the telephone, and the nearest user.
+    """
+    for extension, email in extensions.items():
+        if email not in emails:
+            raise ConfigError(
+                f"{where}: extension {extension} is of the unknown user {email!r}{nearest(email, list(emails))}"
+            )
 
 
 def _items(value: Any) -> list[Any]:

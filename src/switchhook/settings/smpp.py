@@ -1,11 +1,10 @@
 """The settings of a carrier that SMPP reaches: the table `[texts.smpp]`."""
 
-import json
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from switchhook.settings.sources import nearest
+from switchhook.settings import parsers
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -33,20 +32,7 @@ class SmppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def smpp(value: Any) -> SmppConfig | None:
     """The settings of a carrier: a table in the file, a JSON object elsewhere; empty for none."""
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise ValueError("must be a JSON object") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a table in the file, or a JSON object")
-    names = [field.name for field in msgspec.structs.fields(SmppConfig)]
-    for name in value:
-        if name not in names:
-            raise ValueError(f"unknown setting {name!r} of smpp{nearest(str(name), names)}")
-    try:
-        return msgspec.convert(value, SmppConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    given = parsers.table(value, SmppConfig, "smpp")
+    if given is None:
+        return None
+    return parsers.struct(SmppConfig, given)

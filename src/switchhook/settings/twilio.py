@@ -1,12 +1,11 @@
 """The settings of calls through Twilio: the table `[twilio]`."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from switchhook.settings import parsers
 from switchhook.settings.lists import check_pattern
-from switchhook.settings.parsers import text, url
 from switchhook.settings.sources import ConfigError, Option, nearest
 
 if TYPE_CHECKING:
@@ -44,24 +43,10 @@ class TwilioConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def twilio(value: Any) -> TwilioConfig | None:
     """The settings of calls: a table in the file, a JSON object elsewhere; empty for none."""
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise ValueError("must be a JSON object") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a table in the file, or a JSON object")
-    names = [field.name for field in msgspec.structs.fields(TwilioConfig)]
-    for name in value:
-        if name not in names:
-            raise ValueError(f"unknown setting {name!r} of twilio{nearest(str(name), names)}")
-    try:
-        found = msgspec.convert(value, TwilioConfig)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
-    url(found.url)
+    given = parsers.table(value, TwilioConfig, "twilio")
+    if given is None:
+        return None
+    found = parsers.struct(TwilioConfig, given)
     for entry in found.block:
         check_pattern(entry)
     for email, addresses in found.telephones.items():
@@ -70,13 +55,13 @@ def twilio(value: Any) -> TwilioConfig | None:
                 raise ValueError(
                     f"{address!r} of {email} is no telephone; write sip:NAME@HOST, client:NAME or a number with +"
                 )
-    return msgspec.structs.replace(found, url=url(found.url))
+    return msgspec.structs.replace(found, url=parsers.url(found.url))
 
 
 # fmt: off - a table: one line each
 VOICE_OPTIONS: tuple[Option, ...] = (
     Option("twilio", twilio, None, "Calls through Twilio (a table in the file, JSON elsewhere).", "JSON"),
-    Option("twilio_auth_token", text, "", "Auth token of Twilio for calls.", "SECRET"),
+    Option("twilio_auth_token", parsers.text, "", "Auth token of Twilio for calls.", "SECRET"),
 )
 # fmt: on
 

@@ -7,6 +7,7 @@ import msgspec
 from switchhook.storage.store import Transaction
 from switchhook.workspace.call_state import CallState, Told
 
+CALL_HEADER = "X-Switchhook-Call"  # of a call to an agent: our id of the call, for it to name it by
 MOST = 100  # times that something is told of one call
 MOST_BYTES = 64 * 1024  # of all that is told of one call, as JSON
 

@@ -12,8 +12,6 @@ import msgspec
 
 from switchhook.workspace.facts import EndCause, LegKind
 
-CALL_HEADER = "X-Switchhook-Call"  # holds our id of the call, for an agent to name it by
-
 UNANSWERED = (
     EndCause.NO_ANSWER,
     EndCause.BUSY,

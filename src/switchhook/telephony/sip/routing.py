@@ -34,7 +34,6 @@ from switchhook.settings.members import IN_TURN, NumberConfig
 from switchhook.settings.opening import open_at
 from switchhook.telephony.sip.address import parse_uri
 from switchhook.telephony.sip.plan import (
-    CALL_HEADER,
     Announce,
     Choice,
     Dial,
@@ -52,6 +51,7 @@ from switchhook.telephony.sip.plan import (
     Taping,
     TransferPlan,
 )
+from switchhook.workspace.collecting import CALL_HEADER
 from switchhook.workspace.directory import Directory, Number, User
 from switchhook.workspace.e164 import is_e164
 from switchhook.workspace.facts import Direction, EndCause, LegKind, Offered, TransferAsked

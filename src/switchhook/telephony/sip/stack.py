@@ -28,8 +28,8 @@ from switchhook.telephony.sip.address import DIVERTED, parse_header, parse_uri, 
 from switchhook.telephony.sip.backend import EMPTY, AnyPlan, BackendError, Health, Invite, Listener, Referral
 from switchhook.telephony.sip.config import SipConfig
 from switchhook.telephony.sip.gate import guard, ports
-from switchhook.telephony.sip.plan import CALL_HEADER
 from switchhook.telephony.sip.sound import SETTINGS, SRTP, stack_codecs
+from switchhook.workspace.collecting import CALL_HEADER
 
 log = logging.getLogger(__name__)
 

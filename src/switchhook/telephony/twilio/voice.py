@@ -46,6 +46,7 @@ from switchhook.telephony.twilio.routing import (
 )
 from switchhook.telephony.twilio.settling import is_recorded, nothing_more
 from switchhook.telephony.twilio.twiml import Keeping, Telephone
+from switchhook.workspace.collecting import CALL_HEADER
 from switchhook.workspace.directory import Number
 from switchhook.workspace.facts import EndCause, LegKind, Settled
 from switchhook.workspace.switchboard import Switchboard
@@ -60,7 +61,6 @@ KEYS_PATH = "/hooks/twilio/voice/keys"
 LEFT_PATH = "/hooks/twilio/voice/left"
 RECORDING_PATH = "/hooks/twilio/voice/recording"
 MOST_KEYS = 32  # that are looked at
-CALL_HEADER = "X-Switchhook-Call"  # holds our id of the call, for an agent to name it by
 
 
 class Keep(Protocol):
