@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check site lock clean
+.PHONY: help setup demo test versions check site lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,13 @@ demo: setup ## a real call becomes signed webhooks, on this machine
 
 test: $(VENV)/.test ## installs what the tests need and runs them all
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test.sh
+
+versions: ## the tests on the other interpreters that are here (a quarter of an hour each)
+	@for version in 3.12 3.13; do \
+		if "python$$version" -c 'import venv' 2>/dev/null; \
+		then $(MAKE) VENV=".venv-$$version" PYTHON="python$$version" test || exit 1; \
+		else echo "python$$version is not here"; fi; \
+	done
 
 check: $(VENV)/.test ## formatting, lint, types, import directions
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
