@@ -34,7 +34,7 @@ lock: ## pin every dependency anew, with hashes (needs uv)
 	scripts/lock.sh
 
 clean: ## remove what setup and the tests made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .cache site node_modules
+	rm -rf $(VENV) $(VENV)-3.* .pytest_cache .mypy_cache .ruff_cache .cache site node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Switchhook needs CPython 3.11, 3.12 or 3.13; this is %d.%d. Name another one: make PYTHON=python3.12 ..." % v)'
