@@ -1,5 +1,6 @@
 """Waiting for something real: a process, a socket. It comes in a fraction of the patience, or something is wrong."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -16,3 +17,11 @@ def until(met: Callable[[], object], what: object = "") -> None:
     while not met():
         assert time.monotonic() < end, what() if callable(what) else what
         time.sleep(0.02)
+
+
+async def until_async(met: Callable[[], object], what: object = "") -> None:
+    """The same where a loop goes on meanwhile."""
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert time.monotonic() < end, what() if callable(what) else what
+        await asyncio.sleep(0.02)

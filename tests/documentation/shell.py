@@ -6,16 +6,15 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
-from queue import Queue
 from typing import Any
 from urllib.request import Request, urlopen
 
 from tests.documentation.warm import CLIENT
 from tests.ports import free_port
+from tests.waiting import until
 
 WAIT = 120  # seconds for anything that has to come; it comes in a fraction of one
 # What stays in the foreground until it is ended, and what it says when it works.
@@ -26,37 +25,6 @@ def lines_of(text: str) -> list[str]:
     """The commands of a block: continued lines are one, comments and empty lines none."""
     joined = re.sub(r"\\\n\s*", "", text)
     return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
-
-
-class Receiver(ThreadingHTTPServer):
-    """Somebody's endpoint: takes everything, keeps headers and body."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Takes)
-        self.port: int = self.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
-        self.caught: Queue[tuple[dict[str, str], bytes]] = Queue()
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop taking."""
-        self.shutdown()
-        self.server_close()
-        self._thread.join()
-
-
-class _Takes(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 class Terminal:
@@ -134,14 +102,17 @@ class Terminal:
                 stderr=subprocess.STDOUT,
             )
         self._staying.append((kind, child, out))
-        ended = threading.Event()
-        for _ in range(WAIT * 20):
-            said = [one for one in out.read_text(errors="replace").splitlines() if one.startswith(sign)]
-            if said:
-                return said[0] + "\n"
-            assert child.poll() is None, f"{line}\n{out.read_text(errors='replace')}"
-            ended.wait(0.05)
-        raise AssertionError(f"{line} does not say {sign!r}: {out.read_text(errors='replace')}")
+        said = partial(out.read_text, errors="replace")
+
+        def signs() -> list[str]:
+            # Whole lines only: the last one may be on its way.
+            return [
+                one for one in said().splitlines(keepends=True) if one.startswith(sign) and one.endswith("\n")
+            ]
+
+        until(lambda: signs() or child.poll() is not None, lambda: f"{line} does not say {sign!r}: {said()}")
+        assert signs(), f"{line}\n{said()}"
+        return signs()[0]
 
     def log(self, kind: str) -> str:
         """What the `serve` or `listen` that was started last has printed so far."""

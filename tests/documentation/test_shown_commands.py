@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from switchhook.webhooks.signing import Secret, Signer
 from switchhook.webhooks.testing import SECRET, Sender
 from tests import postgres
 from tests.documentation.blocks import ROOT, of
-from tests.documentation.shell import WAIT, Receiver, Terminal, lines_of
+from tests.documentation.shell import WAIT, Terminal, lines_of
 from tests.ports import free_port, rtp_ports
+from tests.receiver import Receiver
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -239,13 +240,12 @@ def one_line(line: str, terminal: Terminal) -> None:
 
 def until_it_listens(terminal: Terminal) -> None:
     """`listen` says what it signs with before it is connected: events are made until one comes through."""
-    pause = threading.Event()
-    for _ in range(WAIT * 5):
+
+    def heard() -> bool:
         terminal.call("POST", "/v2/api/events", {"topic": "tag.added", "data": TAG})
-        pause.wait(0.2)
-        if "tag.added" in terminal.log("listen"):
-            return
-    raise AssertionError(terminal.log("listen"))
+        return "tag.added" in terminal.log("listen")
+
+    until(heard, lambda: terminal.log("listen"))
 
 
 TAG = {"call_id": "cll_1", "tag_key": "urgent", "tag_name": "Urgent", "user_email": None}

@@ -13,8 +13,9 @@ from standardwebhooks import Webhook
 from bench.serving import Server
 from switchhook.events.catalogue import CATALOGUE, FURTHER, OPERATIONAL
 from tests.documentation.blocks import Block, named, of
-from tests.documentation.shell import WAIT, Receiver, lines_of
+from tests.documentation.shell import WAIT, lines_of
 from tests.ports import free_port, rtp_ports
+from tests.receiver import Receiver
 from tests.waiting import until
 
 pytestmark = [pytest.mark.process, pytest.mark.sip]
@@ -52,9 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    running = Receiver()
-    yield running
-    running.close()
+    with Receiver() as running:
+        yield running
 
 
 def ask(server: Server, method: str, path: str, body: str) -> int:

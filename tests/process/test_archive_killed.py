@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import apsw
@@ -15,11 +14,11 @@ from switchhook.clock import SystemClock
 from switchhook.serving.installation import first_workspace
 from switchhook.storage.sqlite import SqliteStore
 from tests.media.s3_server import S3Server, serving
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.process
 
 SOUND = b"sound" * 50_000
-PATIENCE = 60.0  # seconds
 
 
 async def keep_recording(data: Path) -> None:
@@ -69,9 +68,7 @@ def test_killed_between_storing_and_writing_that_down_it_stores_again(tmp_path: 
         assert (data / "recordings" / "one.mp3").exists()
         server = begin(data, store)
         try:
-            patience = time.monotonic() + PATIENCE
-            while (data / "recordings" / "one.mp3").exists() and time.monotonic() < patience:
-                time.sleep(0.05)
+            until(lambda: not (data / "recordings" / "one.mp3").exists())
             assert object_key(data) == "one.mp3"
             assert store.objects() == {"one.mp3": SOUND}
             assert [method for method, _ in store.asked].count("PUT") == 2

@@ -1,13 +1,10 @@
 """The commands that are clients of a server, against a real one."""
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
@@ -19,42 +16,10 @@ from switchhook.cli import cli
 from switchhook.events import CATALOGUE
 from switchhook.settings.config import ConfigError
 from tests.ports import free_port
+from tests.receiver import Receiver
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
-
-
-class Receiver(http.server.ThreadingHTTPServer):
-    """Keeps what was sent to it, and answers with `status`."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.caught: Queue[tuple[dict[str, str], bytes]] = Queue()
-        self.status = 204
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +46,16 @@ def text(server: Server, *args: str) -> str:
     return done.stdout.strip()
 
 
-def until(server: Server, delivery: str, status: str) -> dict[str, Any]:
-    for _ in range(2_000):
-        found: dict[str, Any] = shown(server, "deliveries", "show", delivery)
-        if found["status"] == status and found["attempts"]:
-            return found
-    raise AssertionError(found)
+def attempted(server: Server, delivery: str, status: str) -> dict[str, Any]:
+    """The delivery, once it has been attempted and has that status."""
+    found: dict[str, Any] = {}
+
+    def met() -> bool:
+        found.update(shown(server, "deliveries", "show", delivery))
+        return found["status"] == status and bool(found["attempts"])
+
+    until(met, lambda: found)
+    return found
 
 
 def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
@@ -104,7 +73,7 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     delivery = text(server, "endpoints", "test", id_, "--topic", "tag.added")
     headers, body = receiver.caught.get(timeout=60)
     Webhook(secret).verify(body, headers)
-    assert until(server, delivery, "succeeded")["attempts"][0]["status_code"] == 204
+    assert attempted(server, delivery, "succeeded")["attempts"][0]["status_code"] == 204
     newer = text(server, "endpoints", "rotate", id_)
     assert newer.startswith("whsec_")
     assert newer != secret
@@ -114,12 +83,9 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     _, body = receiver.caught.get(timeout=60)
     assert json.loads(body)["data"]["tag_name"] == "VIP"
     assert json.loads(body)["data"]["user_email"] is None
-    waiting: list[dict[str, Any]] = []
-    for _ in range(2_000):  # its first attempt has to be recorded
-        waiting = shown(server, "deliveries", "list", id_, "--status", "pending")
-        if waiting and waiting[0]["attempts"]:
-            break
-    (one,) = waiting
+    pending = ("deliveries", "list", id_, "--status", "pending")
+    until(lambda: [one for one in shown(server, *pending) if one["attempts"]])  # the first one is recorded
+    (one,) = shown(server, *pending)
     assert one["event_id"] == event
     plain = run(server, "deliveries", "list", id_, "--limit", "1").stdout
     assert plain.startswith(f"{one['id']}\tpending\ttag.added\t1\t500\t")
@@ -130,7 +96,7 @@ def test_an_endpoint_is_made_tested_and_its_deliveries_are_sent_again(
     assert text(server, *filtered, "--dry-run") == "would retry 1 deliveries"
     assert "\tcompleted\t1 queued of " in text(server, *filtered)
     receiver.caught.get(timeout=60)
-    until(server, one["id"], "succeeded")
+    attempted(server, one["id"], "succeeded")
     assert text(server, "retry", one["id"]).startswith(one["id"])
     receiver.caught.get(timeout=60)
     job = shown(server, "recover", id_, "--since", "1d")
@@ -329,28 +295,19 @@ def test_people_of_a_file_larger_than_a_request_are_all_there(
 
 
 def test_a_call_is_ordered_from_the_command_line() -> None:
-    asked: Queue[tuple[str, bytes]] = Queue()
+    asked: list[tuple[str, bytes]] = []
 
-    class Line(Handler):
-        def do_POST(self) -> None:
-            asked.put((self.path, self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(202)
-            self.end_headers()
-            self.wfile.write(b'{"data":{"id":"cll-1"}}')
+    class Line(Receiver):
+        def takes(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+            asked.append((path, body))
+            return 202, b'{"data":{"id":"cll-1"}}'
 
-    line = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Line)
-    thread = threading.Thread(target=line.serve_forever, daemon=True)
-    thread.start()
-    env = {"SWITCHHOOK_URL": f"http://127.0.0.1:{line.server_address[1]}", "SWITCHHOOK_KEY": "ak_live_x"}
-    try:
+    with Line() as line:
+        env = {"SWITCHHOOK_URL": f"http://127.0.0.1:{line.port}", "SWITCHHOOK_KEY": "ak_live_x"}
         args = ["call", "+33612345678", "--user", "anna@x.example", "--no-record"]
         done = CliRunner().invoke(cli, args, env=env)
-    finally:
-        line.shutdown()
-        line.server_close()
-        thread.join()
     assert (done.exit_code, done.stdout) == (0, "cll-1\n")
-    path, body = asked.get_nowait()
+    ((path, body),) = asked
     assert path == "/v2/api/calls"
     assert json.loads(body) == {"to": "+33612345678", "user_email": "anna@x.example", "record": False}
 

@@ -1,6 +1,5 @@
 """What a real server puts on the wire, judged by foreign libraries; and how it starts and stops."""
 
-import http.server
 import json
 import re
 import resource
@@ -10,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
@@ -19,49 +17,34 @@ from standardwebhooks import Webhook
 from bench.serving import Server
 from switchhook.events.catalogue import CATALOGUE
 from switchhook.events.first_version import NAMES
+from tests.receiver import Receiver
 from tests.webhooks.node import node_verifies
 
 pytestmark = pytest.mark.process
 
-Request = tuple[dict[str, str], bytes]
 NONE = type(None)
 
 
-class Catcher(http.server.ThreadingHTTPServer):
-    """Keeps what was sent to it. While `silent` is clear it does not answer."""
+class Catcher(Receiver):
+    """While `speak` is clear it does not answer."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.caught: Queue[Request] = Queue()
+        super().__init__()
         self.speak = threading.Event()
         self.speak.set()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?source=phone"
+        self.url += "?source=phone"
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Catcher
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.server.speak.wait(300)
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def takes(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        answer = super().takes(path, headers, body)
+        self.speak.wait(300)
+        return answer
 
 
 @pytest.fixture
 def catcher() -> Iterator[Catcher]:
-    server = Catcher()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.speak.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Catcher() as running:
+        yield running
+        running.speak.set()
 
 
 def test_delivered_bytes_verify_with_the_foreign_libraries_of_python_and_node(
@@ -278,5 +261,5 @@ def test_a_server_may_open_as_many_files_as_the_system_lets_it(tmp_path: Path) -
 def test_ctrl_c_is_a_clean_stop(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.child.send_signal(signal.SIGINT)
-    assert server.child.wait(10) == 0
+    assert server.child.wait(60) == 0
     server.stop()

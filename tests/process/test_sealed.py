@@ -1,12 +1,8 @@
 """Real servers with sealed secrets: the key given, exchanged, forgotten."""
 
-import http.server
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 
 import apsw
 import pytest
@@ -14,43 +10,11 @@ from standardwebhooks import Webhook
 
 from bench.serving import Server
 from tests.postgres import Cluster, name_of
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.process
 
 TAG = {"call_id": "cll_1", "tag_key": "a", "tag_name": "A", "user_email": None}
-
-
-class Catcher(http.server.ThreadingHTTPServer):
-    """Keeps what was sent to it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.caught: Queue[tuple[dict[str, str], bytes]] = Queue()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Catcher
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.caught.put(({name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def catcher() -> Iterator[Catcher]:
-    server = Catcher()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def new_key(folder: Path) -> str:
@@ -65,14 +29,14 @@ def new_key(folder: Path) -> str:
     return key
 
 
-def deliver(server: Server, catcher: Catcher, secret: str) -> None:
+def deliver(server: Server, receiver: Receiver, secret: str) -> None:
     made = server.call("POST", "/v2/api/events", {"topic": "tag.added", "data": TAG})["data"]
-    headers, body = catcher.caught.get(timeout=60)
+    headers, body = receiver.caught.get(timeout=60)
     assert headers["webhook-id"] == made["id"]
     Webhook(secret).verify(body, headers)
 
 
-def test_a_key_is_given_exchanged_and_never_silently_missing(tmp_path: Path, catcher: Catcher) -> None:
+def test_a_key_is_given_exchanged_and_never_silently_missing(tmp_path: Path, receiver: Receiver) -> None:
     data = tmp_path / "data"
 
     def column() -> str:
@@ -83,13 +47,13 @@ def test_a_key_is_given_exchanged_and_never_silently_missing(tmp_path: Path, cat
 
     old, new = new_key(tmp_path), new_key(tmp_path)
     server = Server(data)
-    secret = server.endpoint(catcher.url, ["tag.added"])["signing_secret"]
-    deliver(server, catcher, secret)
+    secret = server.endpoint(receiver.url, ["tag.added"])["signing_secret"]
+    deliver(server, receiver, secret)
     server.stop()
     assert secret in column()
 
     server = Server(data, secrets_key=old)
-    deliver(server, catcher, secret)
+    deliver(server, receiver, secret)
     server.stop()
     under_old = column()
     assert under_old.startswith("sealed:1:")
@@ -101,11 +65,11 @@ def test_a_key_is_given_exchanged_and_never_silently_missing(tmp_path: Path, cat
         assert column() == under_old
 
     server = Server(data, secrets_key=f"{new},{old}")
-    deliver(server, catcher, secret)
+    deliver(server, receiver, secret)
     server.stop()
     assert column()[:18] != under_old[:18]
     server = Server(data, secrets_key=new)
-    deliver(server, catcher, secret)
+    deliver(server, receiver, secret)
     server.stop()
     said = (data / "serve.log").read_text()
     for hidden in (old, new, secret):
@@ -116,27 +80,27 @@ def test_a_key_is_given_exchanged_and_never_silently_missing(tmp_path: Path, cat
 
 
 def test_servers_on_one_database_exchange_their_key_while_they_deliver(
-    tmp_path: Path, catcher: Catcher, cluster: Cluster, database: str
+    tmp_path: Path, receiver: Receiver, cluster: Cluster, database: str
 ) -> None:
     old, new = new_key(tmp_path), new_key(tmp_path)
     data = tmp_path / "data"
     first = Server(data, database=database, secrets_key=f"{old},{new}")
     second = Server(data, database=database, secrets_key=f"{old},{new}")
     try:
-        secret = first.endpoint(catcher.url, ["tag.added"])["signing_secret"]
-        deliver(second, catcher, secret)
+        secret = first.endpoint(receiver.url, ["tag.added"])["signing_secret"]
+        deliver(second, receiver, secret)
         first.stop()
         first = Server(data, database=database, secrets_key=f"{new},{old}")  # seals anew
-        deliver(second, catcher, secret)
+        deliver(second, receiver, secret)
         id_ = second.call("GET", "/v2/api/webhooks")["data"][0]["id"]
         rotated = second.call("POST", f"/v2/api/webhooks/{id_}/rotate-secret", {"overlap_seconds": 0})["data"]
-        deliver(first, catcher, rotated["signing_secret"])
+        deliver(first, receiver, rotated["signing_secret"])
         second.stop()
         first.stop()
         first = Server(data, database=database, secrets_key=f"{new},{old}")
         first.stop()
         first = Server(data, database=database, secrets_key=new)
-        deliver(first, catcher, rotated["signing_secret"])
+        deliver(first, receiver, rotated["signing_secret"])
         rows = cluster.execute("SELECT secrets FROM endpoints", database=name_of(database))
         assert str(rows[0]).startswith("('sealed:1:")
     finally:

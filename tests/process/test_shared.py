@@ -1,6 +1,5 @@
 """Two real servers on one PostgreSQL: kill -9 of one under load loses nothing, and what it had is sent by the other."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from bench.serving import Server, Sink
 from bench.traffic import Crowd, reconcile, wait_for
 from tests.postgres import Cluster, name_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -21,10 +21,10 @@ def serve(folder: Path, database: str) -> Server:
 def until_alone(cluster: Cluster, database: str) -> None:
     """Until the killed process is gone from the database: only 0 and one other are left."""
     name = name_of(database)
-    deadline = time.monotonic() + 120
-    while cluster.execute("SELECT count(*) FROM processes", database=name) != [(2,)]:
-        assert time.monotonic() < deadline, cluster.execute("SELECT * FROM leases", database=name)
-        time.sleep(0.1)
+    until(
+        lambda: cluster.execute("SELECT count(*) FROM processes", database=name) == [(2,)],
+        lambda: cluster.execute("SELECT * FROM leases", database=name),
+    )
 
 
 def test_killing_one_of_two_servers_under_load_loses_nothing(
@@ -63,10 +63,7 @@ def test_a_server_that_stops_leaves_what_waits_to_the_other_at_once(
         assert first.stop() == 0
         until_alone(cluster, database)
         seen = len(sink.received())
-        deadline = time.monotonic() + 120
-        while len(sink.received()) < seen + len(accepted):  # its retries go on from the other server
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: len(sink.received()) >= seen + len(accepted))  # its retries go on from the other server
         second.stop()
     finally:
         for process in (first, second, sink):

@@ -1,9 +1,6 @@
 """A real server, killed between two attempts: one trace, as a collector sees it."""
 
-import http.server
 import json
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,24 +9,34 @@ from typing import Any
 import pytest
 
 from bench.serving import Server
+from tests.receiver import Receiver
 from tests.tracing.judging import Read, read
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TOKEN = "token-of-the-collector"
-PATIENCE = 30.0
 
 
-class Peer(http.server.ThreadingHTTPServer):
+class Peer(Receiver):
     """A collector at /v1/traces, and a receiver that fails the first time everywhere else."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.spans: list[Read] = []
         self.exported: list[bytes] = []
         self.delivered: list[dict[str, str]] = []
+
+    def takes(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        if path == "/v1/traces":
+            assert headers["authorization"] == TOKEN
+            self.exported.append(body)
+            self.spans += read(body)
+            return 200, b""
+        self.delivered.append(headers)
+        return 500 if len(self.delivered) == 1 else 204, b""
 
     def of_the_caller(self) -> list[Read]:
         """The spans of the caller's trace."""
@@ -37,43 +44,13 @@ class Peer(http.server.ThreadingHTTPServer):
 
     def until(self, met: Callable[[], bool]) -> None:
         """Wait until something has arrived."""
-        end = time.monotonic() + PATIENCE
-        while not met():
-            assert time.monotonic() < end, [span.name for span in self.spans]
-            time.sleep(0.02)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Peer
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        status = 200
-        if self.path == "/v1/traces":
-            assert headers["authorization"] == TOKEN
-            self.server.exported.append(body)
-            self.server.spans += read(body)
-        else:
-            self.server.delivered.append(headers)
-            status = 500 if len(self.server.delivered) == 1 else 204
-        self.send_response(status)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        until(met, lambda: [span.name for span in self.spans])
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    server = Peer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Peer() as running:
+        yield running
 
 
 def publish(server: Server, data: Any) -> str:

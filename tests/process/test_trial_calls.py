@@ -21,10 +21,8 @@ from switchhook.commands.trial import refusal
 from switchhook.findings.sip import examine_sip
 from switchhook.settings.config import load
 from switchhook.telephony.sip.caller import Errand, Outcome
-from tests.process.test_client_commands import Receiver, receiver
+from tests.receiver import Receiver
 from tests.telephony.sip_world import free_port, power, rtp_ports, tone_wav
-
-__all__ = ["receiver"]  # a fixture
 
 pytestmark = [pytest.mark.process, pytest.mark.sip, pytest.mark.timeout(240)]
 

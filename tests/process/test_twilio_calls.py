@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from tests.telephony.twilio_calls import (
     recording,
 )
 from tests.telephony.twilio_peer import TOKEN, TwilioPeer
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -114,10 +114,7 @@ def test_a_call_goes_on_over_kills_and_its_recording_is_fetched(
             servers.append(other)
         peer.recordings[recording()["RecordingSid"]] = (CALL, a_wav())
         post(other, "/hooks/twilio/voice/status", is_over("completed", 24, 20))
-        deadline = time.monotonic() + 120
-        while not any(one["recording_url"] for one in calls(other)):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: any(one["recording_url"] for one in calls(other)))
         (item,) = calls(other)
         assert item["recording_url"].startswith(PUBLIC)
         sound = urllib.request.urlopen(other.url + item["recording_url"].removeprefix(PUBLIC), timeout=30)

@@ -6,10 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,13 @@ from bench.traffic import Crowd, reconcile, wait_for
 from tests.ports import free_port
 from tests.postgres import Cluster, name_of
 from tests.process.test_shared import SCHEDULE
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
 
 def serve(folder: Path, database: str, **more: Any) -> Server:
     return Server(folder / "data", database=database, retry_schedule=SCHEDULE, log_level="info", **more)
-
-
-def until(true: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def lives(pid: int) -> bool:
