@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from switchhook.cli import SECTIONS, cli
 from switchhook.commands.completion import SHELLS, place, script
 from switchhook.commands.lazy import LazyGroup
+from switchhook.serving.installation import InstallationError
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = [sys.executable, "-m", "switchhook"]
@@ -78,7 +79,7 @@ def test_every_exit_code_of_the_table_is_what_happens(tmp_path: Path) -> None:
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
     cases: list[tuple[int, tuple[str, ...], dict[str, str]]] = [
         (0, ("--version",), {}),
-        (0, ("keys", "list"), {}),
+        (0, ("keys", "create", "--scopes", "ALL"), {}),
         (1, ("endpoints", "list", "--url", "http://127.0.0.1:1", "--key", "ak_live_x"), {}),  # nobody there
         (1, ("keys", "revoke", "none"), {}),  # StorageError and its like: the database says no
         (1, ("restore", "absent.tar"), {}),
@@ -97,6 +98,45 @@ def test_every_exit_code_of_the_table_is_what_happens(tmp_path: Path) -> None:
         if code:
             assert "authentic" in done.stdout or (not done.stdout and done.stderr), (args, done)
     assert documented == {code for code, _, _ in cases} | {130}
+
+
+LOOKS = [
+    "keys list",
+    "keys revoke key_x",
+    "workspaces list",
+    "users list",
+    "users set a@b.example --name A",
+    "numbers list",
+    "numbers set +33123456789 --name A",
+    "numbers remove +33123456789",
+    "prune",
+    "dashboard-link",
+]
+
+
+@pytest.mark.parametrize("line", LOOKS)
+def test_what_only_looks_makes_no_database_in_the_wrong_folder(line: str, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    done = CliRunner().invoke(cli, [*line.split(), "--data", str(folder)], env={"SWITCHHOOK_CONFIG": None})
+    assert isinstance(done.exception, InstallationError)
+    assert str(done.exception) == (
+        f"there is no database {folder / 'switchhook.db'}; name its directory with --data, or --database"
+    )
+    assert not folder.exists()
+
+
+WRONG = {
+    "serve --host 192.0.2.1 --port 0": r"cannot serve on 192\.0\.2\.1:0: .*; name another one with --host",
+    "keys create": r"say what the key may do: --scopes ALL, or some of EVENTS_WRITE, .*",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_told_with_what_helps(line: str, tmp_path: Path) -> None:
+    done = run(tmp_path, *line.split())
+    assert done.returncode in (1, 2)
+    assert re.search(WRONG[line], done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_ctrl_c_ends_with_130_and_without_a_word(tmp_path: Path) -> None:
@@ -120,7 +160,7 @@ def test_ctrl_c_ends_with_130_and_without_a_word(tmp_path: Path) -> None:
 
 
 def test_a_reader_who_has_seen_enough_is_no_fault_to_speak_of(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+    assert run(tmp_path, "workspaces", "create", "Harbour").returncode == 0
     line = f"{shlex.join(PROGRAM)} workspaces list | true"
     done = subprocess.run(
         ["sh", "-c", line],

@@ -64,8 +64,20 @@ async def test_the_data_directory_is_made_for_its_owner_alone(store: SqliteStore
 
 async def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InstallationError, match=r"cannot make the data directory .*/file/data"):
+    with pytest.raises(InstallationError, match=r"directory .*/file/data: a file is in the way.*--data"):
         await open_store(load({"data": str(tmp_path / "file" / "data")}, {}))
+    with pytest.raises(InstallationError, match=r"directory .*/file: a file is in the way.*--data"):
+        ServeLock(load({"data": str(tmp_path / "file")}, {})).take()
+
+
+def test_a_disk_that_takes_no_more_is_told_at_the_start_without_a_traceback(tmp_path: Path) -> None:
+    nothing = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"  # every write fails
+    code = f"{nothing}; import sys; from switchhook.cli import main; sys.argv = ['switchhook', *sys.argv[1:]]; main()"
+    started = [sys.executable, "-B", "-c", code, "serve", "--port", "0", "--data", str(tmp_path / "data")]
+    done = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"switchhook: cannot write to the data directory {tmp_path / 'data'}: ")
+    assert done.stderr.count("\n") == 1, done.stderr
 
 
 async def test_the_first_workspace_is_made_once_however_many_ask(store: SqliteStore) -> None:

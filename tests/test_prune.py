@@ -68,7 +68,9 @@ def test_what_is_over_and_old_goes_on_command_and_a_dry_run_only_tells(options: 
 
 
 def test_a_database_that_somebody_serves_from_is_left_to_them(tmp_path: Path) -> None:
-    lock = ServeLock(load({"data": str(tmp_path)}, {}))
+    config = load({"data": str(tmp_path)}, {})
+    asyncio.run(asyncio.run(open_store(config)).close())
+    lock = ServeLock(config)
     lock.take()
     refused = prune("--data", str(tmp_path)).exception
     lock.release()

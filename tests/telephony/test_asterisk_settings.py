@@ -45,6 +45,11 @@ def test_a_table_in_the_file_is_the_asterisk(tmp_path: Path) -> None:
     assert "s3cret" not in repr(config)
 
 
+def test_what_must_be_given_is_named() -> None:
+    with pytest.raises(ConfigError, match="ASTERISK: user and trunks must be given"):
+        load({}, env({"host": "pbx.example.com"}))
+
+
 def test_without_a_port_it_is_the_usual_one_and_the_secret_is_not_shown() -> None:
     config = load({}, env(FULL))
     assert config.asterisk is not None

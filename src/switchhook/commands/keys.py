@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from switchhook.api.scopes import parse_scopes
+from switchhook.api.scopes import SCOPES, parse_scopes
 from switchhook.clock import SystemClock, iso_seconds
 from switchhook.commands.printing import json_option, print_json, print_rows
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
@@ -21,7 +21,9 @@ def keys_group() -> None:
 
 
 @keys_group.command("create")
-@click.option("--scopes", required=True, help="ALL, or scopes with commas between: WEBHOOKS_READ_WRITE,…")
+@click.option(
+    "--scopes", default="", help="ALL, or scopes with commas between: WEBHOOKS_READ_WRITE,…  [required]"
+)
 @click.option("--name", default="", help="What the key is for.")
 @click.option(
     "--workspace", metavar="ID|NAME", default=None, help="What the key opens; the first workspace without it."
@@ -32,6 +34,8 @@ def keys_create(
     scopes: str, name: str, workspace: str | None, as_json: bool, config_file: Path | None, **flags: Any
 ) -> None:
     """Make a key and print it, this once. Works while `serve` is running."""
+    if not scopes:
+        raise click.UsageError(f"say what the key may do: --scopes ALL, or some of {', '.join(SCOPES[1:])}")
     try:
         wanted = parse_scopes(scopes)
     except ValueError as error:
@@ -44,7 +48,7 @@ def keys_create(
         )
         return await create_key(store, clock, opened.id, wanted, name)
 
-    id_, key = with_store(load(flags, file=config_file), make)
+    id_, key = with_store(load(flags, file=config_file), make, new=True)
     print_json({"id": id_, "key": key}) if as_json else click.echo(key)
 
 

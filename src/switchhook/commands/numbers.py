@@ -80,7 +80,10 @@ def numbers_add(
             capabilities=None if capabilities is None else _capabilities(capabilities),
         )
         made = in_workspace(
-            config, workspace, lambda tx, id_: administration.add_number(tx, id_, asked, config.region)
+            config,
+            workspace,
+            lambda tx, id_: administration.add_number(tx, id_, asked, config.region),
+            new=True,
         )
     print_json(_shown(made)) if as_json else click.echo(made.number)
 

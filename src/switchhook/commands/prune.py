@@ -9,7 +9,7 @@ from switchhook.clock import SystemClock
 from switchhook.commands.printing import json_option, print_json
 from switchhook.commands.settings import STORE_OPTIONS, settings, with_store
 from switchhook.delivery.retention import FOREVER, Retention, Run
-from switchhook.serving.installation import ServeLock
+from switchhook.serving.installation import ServeLock, check_is_there
 from switchhook.settings.config import ConfigError, is_shared, load
 from switchhook.storage.store import Store
 from switchhook.workspace.mirror import Mirror
@@ -34,6 +34,7 @@ def prune_command(dry_run: bool, as_json: bool, config_file: Path | None, **flag
             await Mirror(store, SystemClock(), config.region).run()
         return await Retention(store, SystemClock(), config.retention).run(claim=False, dry=dry_run)
 
+    check_is_there(config)
     lock = ServeLock(config)
     if not is_shared(config):
         lock.take()

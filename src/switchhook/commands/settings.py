@@ -76,15 +76,18 @@ def wait(clock: Clock, seconds: float) -> None:
     asyncio.run(clock.sleep(seconds))
 
 
-def with_store(config: Config, work: Callable[["Store"], Awaitable[T]]) -> T:
-    """What `work` makes of the store of `config`, which is open only meanwhile.
+def with_store(config: Config, work: Callable[["Store"], Awaitable[T]], *, new: bool = False) -> T:
+    """What `work` makes of the store of `config`, which is open only meanwhile. One that is not there is made if `new`.
 
     Raises:
-        InstallationError: the data directory cannot be used.
+        InstallationError: there is no database, or the data directory cannot be used.
         StorageError: the database cannot be used.
     """
 
-    from switchhook.serving.installation import open_store
+    from switchhook.serving.installation import check_is_there, open_store
+
+    if not new:
+        check_is_there(config)
 
     async def run() -> T:
         store = await open_store(config)
@@ -97,12 +100,18 @@ def with_store(config: Config, work: Callable[["Store"], Awaitable[T]]) -> T:
 
 
 def in_workspace(
-    config: Config, workspace: str | None, work: Callable[["Transaction", str], Awaitable[T]]
+    config: Config,
+    workspace: str | None,
+    work: Callable[["Transaction", str], Awaitable[T]],
+    *,
+    new: bool = False,
 ) -> T:
     """What `work` makes in one transaction, in the workspace of a name or id, or in the first one.
 
+    A database that is not there is made if `new`.
+
     Raises:
-        InstallationError: there is no such workspace, or the data directory cannot be used.
+        InstallationError: there is no such workspace or database, or the data directory cannot be used.
         StorageError: the database cannot be used.
     """
 
@@ -114,4 +123,4 @@ def in_workspace(
         )
         return await store.run(lambda tx: work(tx, opened.id))
 
-    return with_store(config, run)
+    return with_store(config, run, new=new)

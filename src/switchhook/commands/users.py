@@ -77,7 +77,9 @@ def users_add(
     config = load(flags, file=config_file)
     with explained():
         asked = UserConfig(email, name, role=role, status=status)
-        made = in_workspace(config, workspace, lambda tx, id_: administration.add_user(tx, id_, asked))
+        made = in_workspace(
+            config, workspace, lambda tx, id_: administration.add_user(tx, id_, asked), new=True
+        )
     print_json(_shown(made)) if as_json else click.echo(dashed(made.id, USER))
 
 

@@ -29,7 +29,9 @@ def workspaces_create(name: str, as_json: bool, config_file: Path | None, **flag
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="NAME") from None
     clock = SystemClock()
-    made = with_store(load(flags, file=config_file), lambda store: create_workspace(store, clock, name))
+    made = with_store(
+        load(flags, file=config_file), lambda store: create_workspace(store, clock, name), new=True
+    )
     print_json({"id": made.id, "name": name}) if as_json else click.echo(made.id)
 
 

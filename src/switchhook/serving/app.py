@@ -10,6 +10,7 @@ Started from the bottom up and stopped from the top down, so that nobody speaks 
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import signal
@@ -351,8 +352,9 @@ def listen(config: Config) -> socket.socket:
         listener.bind((config.host, config.port))
     except (OSError, socket.gaierror) as error:
         listener.close()
+        names = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
         raise InstallationError(
-            f"cannot serve on {config.host}:{config.port}: {error.strerror}; name another one with --port"
+            f"cannot serve on {config.host}:{config.port}: {error.strerror}; name another one with {names}"
         ) from None
     listener.setblocking(False)
     return listener

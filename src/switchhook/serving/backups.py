@@ -22,7 +22,7 @@ import msgspec
 
 from switchhook import __version__
 from switchhook.clock import Clock, iso_seconds
-from switchhook.serving.installation import InstallationError, ServeLock
+from switchhook.serving.installation import InstallationError, ServeLock, check_is_there
 from switchhook.settings.config import ADMIN_KEY_FILE, Config, database_path, is_shared
 from switchhook.storage.sql import migrations
 from switchhook.storage.sqlite_connection import APPLICATION, connect_to_read, describe
@@ -59,10 +59,7 @@ def back_up(config: Config, file: Path, clock: Clock) -> Manifest:
     """
     if file.exists():
         raise InstallationError(f"{file} is there already; name another file")
-    if not is_shared(config) and not database_path(config).is_file():
-        raise InstallationError(
-            f"there is no database {database_path(config)}; name its directory with --data, or --database"
-        )
+    check_is_there(config)
     partial = file.with_name(f"{file.name}.partial-{os.getpid()}")
     entries: dict[str, Entry] = {}
     try:

@@ -1,5 +1,7 @@
 """What an installation has once: its data directory, its lock, its first workspace, its own secrets."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -34,7 +36,7 @@ async def open_store(config: Config) -> Store:
     try:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise InstallationError(f"cannot make the data directory {config.data}: {error.strerror}") from None
+        raise _unusable(config.data, error) from None
     vault = Vault.parse(config.secrets_key)
     if is_shared(config):
         # Only who uses it needs asyncpg.
@@ -42,6 +44,18 @@ async def open_store(config: Config) -> Store:
 
         return await PostgresStore.open(config.database, vault, for_others=DISPATCH not in config.role)
     return SqliteStore(database_path(config), vault)
+
+
+def check_is_there(config: Config) -> None:
+    """Refuse to look at an installation that nobody has made: its directory is most likely another one.
+
+    Raises:
+        InstallationError: there is no database. A PostgreSQL is asked when it is opened.
+    """
+    if not is_shared(config) and not database_path(config).is_file():
+        raise InstallationError(
+            f"there is no database {database_path(config)}; name its directory with --data, or --database"
+        )
 
 
 class ServeLock:
@@ -62,7 +76,7 @@ class ServeLock:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self._path.open("a+")
         except OSError as error:
-            raise InstallationError(f"cannot write to {self._path.parent}: {error.strerror}") from None
+            raise _unusable(self._path.parent, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -73,9 +87,14 @@ class ServeLock:
                 f"{holder} is serving from this database already ({self._path}); "
                 "stop it, or name another directory with --data"
             ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()}")
+            file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing tries once more to write
+                file.close()
+            raise _unusable(self._path.parent, error) from None
         self._file = file
 
     def release(self) -> None:
@@ -83,6 +102,20 @@ class ServeLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _unusable(folder: Path, error: OSError) -> InstallationError:
+    """What is told of a data directory that cannot be written to."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        what, helps = "a file is in the way, where a directory should be", "name another one with --data"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, helps = "the disk is full", "free some space, or name a directory elsewhere with --data"
+    else:
+        what, helps = (
+            str(error.strerror),
+            "give it to the user that runs this, or name another one with --data",
+        )
+    return InstallationError(f"cannot write to the data directory {folder}: {what}; {helps}")
 
 
 async def first_workspace(store: Store, clock: Clock) -> keys.Workspace:

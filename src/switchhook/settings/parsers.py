@@ -15,7 +15,7 @@ from switchhook.delivery.schedule import parse_schedule
 from switchhook.settings.sources import ConfigError, nearest
 from switchhook.storage.vault import Vault
 
-S = TypeVar("S")
+S = TypeVar("S", bound=msgspec.Struct)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -264,6 +264,11 @@ def table(value: Any, kind: type[Any], name: str) -> dict[str, Any] | None:
 
 def struct(kind: type[S], found: dict[str, Any]) -> S:
     """A `kind` of what `table` has found."""
+    missing = [
+        field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in found
+    ]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} must be given")
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
