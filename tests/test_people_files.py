@@ -35,6 +35,14 @@ def test_the_pieces_of_a_table_have_its_rows_and_know_their_lines(rows: list[lis
     assert found == rows
 
 
+def test_what_is_blank_before_the_head_is_no_head() -> None:
+    for blank in (b"\n", b"\xef\xbb\xbf\r\n", b",;\n \n", b'"\n"\n'):
+        pieces = list(csv_pieces(blank + b"name,tel\n" + b"a,1\n" * 4, 24))
+        assert len(pieces) > 1
+        assert {piece.content.startswith(blank + b"name,tel\na,1\n") for piece in pieces} == {True}
+        assert sum(piece.content.count(b"a,1\n") for piece in pieces) == 4
+
+
 def test_a_record_longer_than_a_piece_is_one_piece_and_an_empty_file_is_sent_as_it_is() -> None:
     long = b'name\n"' + b"x\n" * 100 + b'"\nb\n'
     assert [piece.content for piece in csv_pieces(long, 20)] == [long[:-2], b"name\nb\n"]

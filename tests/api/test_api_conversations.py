@@ -149,6 +149,7 @@ async def test_a_call_is_shown_with_everybody_who_belongs_to_it(world: World, ke
         ("POST", "/v2/api/tags", {"name": "Voicemail"}, (400, "TAG_NAME_IS_CALL_OUTCOME")),
         ("POST", "/v2/api/tags", {"name": "!"}, (400, "INVALID_FIELD")),
         ("POST", "/v2/api/tags", {"name": "x", "color": "red"}, (400, "INVALID_REQUEST_BODY")),
+        ("POST", "/v2/api/tags", {"name": "x", "color": "#fff\n"}, (400, "INVALID_REQUEST_BODY")),
         ("GET", "/v2/api/users?role=king", None, (400, "INVALID_PARAMETER")),
         ("GET", "/v2/api/users/usr-none", None, (404, "MEMBER_NOT_FOUND")),
         ("GET", "/v1/api/calls", None, (400, "MISSING_ALLO_NUMBER")),

@@ -6,8 +6,10 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +114,12 @@ async def test_who_comes_back_gets_what_was_missed(world: World, key: str) -> No
     async with listening(world, key, "recent=3") as heard:
         await until(world, lambda: len(heard.ids) >= 3)
         assert heard.ids == sent[1:]
+
+
+@pytest.mark.parametrize("recent", ["101", "-1", "1.5", "\u0661", "0" * 9 + "5000", "0" * 5000])
+async def test_nobody_is_given_more_than_a_few_to_begin_with(world: World, key: str, recent: str) -> None:
+    answer = await world.call("GET", f"/v2/api/events/stream?follow=false&recent={quote(recent)}", key=key)
+    assert (answer.status, answer.error["param"]) == (400, "recent")
 
 
 async def test_nobody_hears_of_another_workspace(world: World, key: str) -> None:

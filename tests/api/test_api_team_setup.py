@@ -81,6 +81,7 @@ async def test_a_number_and_a_sender_id_are_added_changed_and_let_go(world: Worl
         ("POST numbers", {"number": "+33123456780", "users": ["b@x"]}, (400, "INVALID_FIELD", "no user")),
         ("POST numbers", {"number": "++", "type": "SENDER_ID"}, (400, "INVALID_FIELD", "sender id")),
         ("POST numbers", {"number": "+33123456780", "country": "FRA"}, (400, "INVALID_REQUEST_BODY", "")),
+        ("POST numbers", {"number": "+33123456780", "country": "FR\n"}, (400, "INVALID_REQUEST_BODY", "")),
         ("PUT numbers/+33199999999", {"name": "B"}, (404, "NUMBER_NOT_FOUND", "no number")),
         ("PUT numbers/0123456789", {"users": ["b@x"]}, (400, "INVALID_FIELD", "no user")),
         ("PUT numbers/0123456789", {"capabilities": []}, (400, "INVALID_REQUEST_BODY", "")),

@@ -1,6 +1,8 @@
 """People out of a file and into one: what a row says, who is meant, and what is told; on both stores."""
 
 import asyncio
+import csv
+import io
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,6 +118,27 @@ def test_a_file_that_cannot_be_read_is_refused_whole_with_the_fix(file: bytes, s
 )
 def test_several_texts_in_a_cell_come_out_as_they_went_in(texts: list[str]) -> None:
     assert split_cell(join_cell(texts)) == texts
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+x", "-2", "@me", "'=1+1", "\uff1d1", "\t=1", "\n=1"])
+def test_a_spreadsheet_computes_no_cell_and_a_text_comes_back_as_it_was(text: str) -> None:
+    one = Contact(
+        workspace=WORKSPACE,
+        id="con_a",
+        name=text.strip(),
+        numbers=(MARIE,),
+        emails=(f"{text.strip()}@x.example",),
+        properties={"source": text, "score": -2},
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    file = write_head(DEFINED) + write_person(one, text.strip(), DEFINED)
+    *_, row = csv.reader(io.StringIO(file.decode(), newline=""))
+    assert [row[at][0] for at in (0, 5, 7, 8)] == ["'"] * 4  # name, company, emails, source
+    assert (row[6], row[9]) == (MARIE, "-2")
+    (draft,) = drafts(read_table(file, DEFINED), DEFINED, "FR")
+    assert (draft.change.name, draft.company) == (one.name, one.name)
+    assert (draft.change.emails, draft.change.properties) == (list(one.emails), one.properties)
 
 
 async def test_rows_create_update_and_leave_each_with_its_event(open_store: Open) -> None:

@@ -212,7 +212,7 @@ def _place(text: str) -> str:
 
 
 def _recent(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9]) <= 100):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= 100):
         raise ApiError(
             "INVALID_PARAMETER",
             f"recent must be between 0 and 100, got {text[:20]!r}.",

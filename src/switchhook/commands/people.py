@@ -17,6 +17,7 @@ from switchhook.commands.client import Client, ServerError, server
 from switchhook.commands.printing import cell, json_option, print_json
 
 PIECE = 256 * 1024  # bytes
+_BLANK = b' \t\r\n,;"\xef\xbb\xbf'  # what a record holds that says nothing
 _TYPES = {"csv": "text/csv", "vcard": "text/vcard"}
 _PATHS = {"csv": "", "vcard": "/vcard"}
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".vcf": "vcard", ".vcard": "vcard"}
@@ -132,7 +133,11 @@ def csv_pieces(whole: bytes, size: int) -> Iterator[Piece]:
         yield Piece(whole, 0)
         return
     records = _records(whole)
-    head, _ = next(records, (b"", 0))
+    head = b""
+    for record, _ in records:
+        head += record
+        if record.strip(_BLANK):  # what is blank before the head is passed over
+            break
     content, ahead, lines = [head], 0, 0
     length = len(head)
     for record, tall in records:

@@ -21,7 +21,8 @@ _END = r"(?![\s\S])"
 Timestamp = Annotated[str, Meta(pattern=f"^{_DATE}{_TIME}{_END}")]
 """An ISO 8601 date-time: `Z`, an offset or no zone, up to nine digits of a second's fraction."""
 
-CloseDate = Annotated[str, Meta(pattern=f"^{_DATE}({_TIME})?{_END}")]
+CLOSE_DATE = f"^{_DATE}({_TIME})?{_END}"
+CloseDate = Annotated[str, Meta(pattern=CLOSE_DATE)]
 """An ISO 8601 date or date-time: a deal closes on a day, and not every CRM adds an hour."""
 
 

@@ -1,13 +1,19 @@
 """Who is at the other end of a call: the contact of a number, their company and its deals."""
 
+import re
+from datetime import date, datetime
+from decimal import Decimal
+
 import msgspec
 
 from switchhook.events import payloads
 from switchhook.events.ids import COMPANY, DEAL, dashed
-from switchhook.events.values import Money, Person
+from switchhook.events.values import MONEY_DECIMALS, Money, Person
 from switchhook.storage.people import Company, Contact, Deal
 from switchhook.storage.ringing import caller_of_number
 from switchhook.storage.store import Reader
+
+_SPELLED = re.compile(payloads.CLOSE_DATE).match
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -51,12 +57,40 @@ class Caller(msgspec.Struct, frozen=True):
                 id=dashed(deal.id, DEAL),
                 name=deal.name,
                 status=deal.status,
-                value=None if deal.amount is None else Money(deal.amount),
+                value=None if deal.amount is None else _money(deal.amount),
                 currency=deal.currency,
-                close_date=deal.closed_at,
+                close_date=None if deal.closed_at is None else _close_date(deal.closed_at),
             )
             for deal in self.deals
         ] or None
+
+
+def _money(amount: Decimal) -> Money:
+    """An amount with no more decimals than events have."""
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MONEY_DECIMALS:
+        amount = round(amount, MONEY_DECIMALS)
+    return Money(amount)
+
+
+def _close_date(text: str) -> str | None:
+    """A day or moment as events spell it; ISO 8601 has more spellings (20260131), and a call must not fail for one."""
+    for spelling in (str, _day, _moment):
+        try:
+            spelled = spelling(text)
+        except ValueError:
+            continue
+        if _SPELLED(spelled):
+            return spelled
+    return None
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).isoformat()
 
 
 async def identify(reader: Reader, workspace: str, number: str) -> Caller | None:

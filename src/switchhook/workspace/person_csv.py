@@ -4,6 +4,9 @@
 
 An empty cell says nothing. Several numbers or addresses in a cell have `;` between them,
 and a backslash before a `;` or a backslash of their own.
+
+Whoever calls us may have chosen their own name, and a spreadsheet computes what begins with `=`: such a text is written
+with an apostrophe before it, which is taken off again when it is read.
 """
 
 import csv
@@ -36,6 +39,7 @@ _NAMES = {
 }
 _FIELD_OF = {name: field for field, names in _NAMES.items() for name in names.split(", ")}
 _PARTS = re.compile(r"(?:\\[\\;]|[^;])+")
+_COMPUTED = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]").match  # the last four are wide ones
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -150,9 +154,10 @@ def _draft(
         faults.append(
             RowFault("", "INVALID_FIELD", f"There are {len(cells)} cells under {len(columns)} columns.")
         )
-    for column, cell in zip(columns, cells, strict=False):
-        if not cell.strip():
+    for column, written in zip(columns, cells, strict=False):
+        if not written.strip():
             continue
+        cell = _uncovered(written)
         if column in _LISTS:
             lists.setdefault(column, []).extend(split_cell(cell))
         elif column in known and column not in FIELDS:
@@ -223,6 +228,20 @@ def join_cell(texts: Iterable[str]) -> str:
     return ";".join(re.sub(r"([\\;])", r"\\\1", text) for text in texts)
 
 
+def _covered(text: str) -> str:
+    """A text as a cell that no spreadsheet computes."""
+    return f"'{text}" if _COMPUTED(text) else text
+
+
+def _property_cell(value: Any) -> str:
+    text = property_text(value)
+    return _covered(text) if isinstance(value, str) else text
+
+
+def _uncovered(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _COMPUTED(cell) else cell
+
+
 def write_head(defined: Sequence[Property]) -> bytes:
     """The first line of a file."""
     return _line([*FIELDS, *(one.key for one in defined)])
@@ -234,10 +253,10 @@ def write_person(contact: Contact, company: str | None, defined: Sequence[Proper
     own = (contact.properties.get(one.key) for one in defined)
     return _line(
         [
-            *(text or "" for text in texts),
+            *(_covered(text or "") for text in texts),
             join_cell(contact.numbers),
-            join_cell(contact.emails),
-            *("" if value is None else property_text(value) for value in own),
+            _covered(join_cell(contact.emails)),
+            *("" if value is None else _property_cell(value) for value in own),
         ]
     )
 

@@ -15,7 +15,6 @@ from switchhook.storage.store import Transaction
 from switchhook.workspace.publish import new_event, tell
 
 NAME_MAX = 255
-TAGS_MAX = 100  # on one call
 
 OUTCOMES = frozenset(
     {

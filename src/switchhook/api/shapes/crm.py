@@ -14,7 +14,8 @@ Numbers = Annotated[
 ]
 Emails = Annotated[list[Annotated[str, Meta(max_length=320)]], Meta(max_length=50)]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
-Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="Three letters, such as EUR.")]
+# Not `$`, which Python's expressions also find before a line break at the end.
+Currency = Annotated[str, Meta(pattern=r"^[A-Za-z]{3}(?![\s\S])", description="Three letters, such as EUR.")]
 Amount = Annotated[float, Meta(gt=-1e15, lt=1e15)]
 Properties = Annotated[
     dict[str, Any], Meta(description="The workspace's own properties by key; null takes one away.")
@@ -187,7 +188,9 @@ PropertyKind = Literal["text", "number", "boolean", "date", "url", "choice"]
 class NewProperty(Struct, frozen=True, kw_only=True):
     """A property that the workspace is to keep of its people. `choices` are what a `choice` may be."""
 
-    key: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,63}$", description="As events and the API show it.")]
+    key: Annotated[
+        str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?![\s\S])", description="As events and the API show it.")
+    ]
     label: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     type: PropertyKind = "text"
     choices: Annotated[list[Name], Meta(max_length=200)] | None = None

@@ -1,5 +1,5 @@
 // People: the list, files in and out.
-import { get, post, send } from "./api.js";
+import { post, send } from "./api.js";
 import { button, dialog, doing, field, h, show, toast } from "./dom.js";
 import { count, exact, when } from "./format.js";
 import * as contact from "./contact.js";
