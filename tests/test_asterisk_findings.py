@@ -135,9 +135,10 @@ async def test_an_asterisk_is_looked_at_over_ari_and_who_listens_is_not_replaced
 async def test_without_the_module_that_tells_it_the_version_is_not_known(
     ari: Ari, clock: ManualClock
 ) -> None:
-    del ari.raw["/ari/asterisk/info"]
+    del ari.raw["/ari/asterisk/info"], ari.raw["/ari/endpoints"]
     found = await findings(clock, await ari.start(), "ari")
     assert "version not told" in found["Asterisk"].found
+    assert "trunks of Asterisk" not in found
 
 
 async def test_an_asterisk_is_looked_at_over_ami(manager: Manager, clock: ManualClock) -> None:
@@ -151,6 +152,7 @@ async def test_an_asterisk_is_looked_at_over_ami(manager: Manager, clock: Manual
     assert {action["Action"] for action in manager.asked} == {
         "Challenge",
         "Login",
+        "BridgeList",
         "CoreShowChannels",
         "CoreSettings",
         "Ping",

@@ -140,7 +140,7 @@ class Ari:
                 listed = json.dumps(self.channels).encode()
                 await self.tells(self.during)
                 await asyncio.sleep(0)
-                return _response(200, listed)
+                return _response(200, listed, Date=self.date)
             case "/ari/bridges":
                 return _response(200, json.dumps(self.bridges).encode())
         return _response(404, b'{"message":"Resource not found"}')

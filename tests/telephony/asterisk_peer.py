@@ -20,7 +20,9 @@ class Manager:
         self.secret = secret
         self.greeting = b"Asterisk Call Manager/11.0.0\r\n"
         self.up: list[Message] = []
-        self.may_list = True
+        self.bridges: list[Message] = []
+        self.may_list: bool | str = True  # or why not
+        self.taken = False  # by another session of the same user, and no second one is allowed
         self.mute = False
         self.version, self.time = "22.10.1", 0.0  # in seconds since the Unix epoch
         self.asked: list[dict[str, str]] = []  # all actions, as they came
@@ -92,12 +94,21 @@ class Manager:
                     say(Response="Error", Message="Authentication failed")
                     writer.close()
                     return
+                if self.taken:
+                    say(Response="Error", Message="Login Already In Use")
+                    writer.close()
+                    return
                 self.logins += 1
                 self._writers.append(writer)
                 say(Response="Success", Message="Authentication accepted")
                 writer.write(written({"Event": "FullyBooted", "Status": "Fully Booted"}))
-            case "CoreShowChannels" if not self.may_list:
-                say(Response="Error", Message="Permission denied")
+            case "BridgeList":
+                say(Response="Success", EventList="start", Message="Bridge listing will follow")
+                for bridge in self.bridges:
+                    say(Event="BridgeListItem", **bridge)
+                say(Event="BridgeListComplete", EventList="Complete", ListItems=str(len(self.bridges)))
+            case "CoreShowChannels" if self.may_list is not True:
+                say(Response="Error", Message=self.may_list or "Permission denied")
             case "CoreShowChannels":
                 say(Response="Success", EventList="start", Message="Channels will follow")
                 for channel in self.up:

@@ -35,7 +35,7 @@ DIRECTORY = Directory(
 PLAN = Plan(
     trunks=("PJSIP/trunk*",),
     contexts=("inbound",),
-    ai=("PJSIP/robot",),
+    ai=("PJSIP/robot", "AudioSocket/*"),
     extensions={"agent": JANE.email, "101": JANE.email, "102": OMAR.email},
 )
 
@@ -164,8 +164,10 @@ class Pbx:
             "DialEnd", DialStatus=status, **self.channel(by, link), **self.channel(name, link, "Dest")
         )
 
-    def enters(self, name: str, link: str, bridge: str) -> "Pbx":
-        return self.says("BridgeEnter", BridgeUniqueid=bridge, **self.channel(name, link))
+    def enters(self, name: str, link: str, bridge: str, *, holding: bool = False) -> "Pbx":
+        technology = "holding_bridge" if holding else "simple_bridge"
+        fields = {"BridgeUniqueid": bridge, "BridgeType": "", "BridgeTechnology": technology}
+        return self.says("BridgeEnter", **fields, **self.channel(name, link))
 
     def leaves(self, name: str, link: str, bridge: str) -> "Pbx":
         return self.says("BridgeLeave", BridgeUniqueid=bridge, **self.channel(name, link))
@@ -183,6 +185,9 @@ class Pbx:
         made = story(happenings(self.messages))
         assert story(over_ari(map(as_ari, self.messages))) == made
         return made
+
+
+_DESTINATIONS = {"App": "application", "Link": "link", "Threeway": "threeway"}
 
 
 def as_ari(message: Message, *, linked: bool = True) -> dict[str, Any]:
@@ -224,7 +229,8 @@ def as_ari(message: Message, *, linked: bool = True) -> dict[str, Any]:
             }
         case "BridgeEnter" | "BridgeLeave":
             type_ = "ChannelEnteredBridge" if message["Event"] == "BridgeEnter" else "ChannelLeftBridge"
-            bridge = {"id": message["BridgeUniqueid"], "bridge_type": "mixing", "channels": []}
+            kind = "holding" if message.get("BridgeTechnology") == "holding_bridge" else "mixing"
+            bridge = {"id": message["BridgeUniqueid"], "bridge_type": kind, "channels": []}
             event |= {"type": type_, "channel": channel(), "bridge": bridge}
         case "Hangup":
             event |= {"type": "ChannelDestroyed", "channel": channel(), "cause": int(message["Cause"])}
@@ -236,6 +242,7 @@ def as_ari(message: Message, *, linked: bool = True) -> dict[str, Any]:
             event |= {"result": message["Result"]}
         case "AttendedTransfer":
             event |= {"type": "BridgeAttendedTransfer", "result": message["Result"]}
+            event |= {"destination_type": _DESTINATIONS.get(message.get("DestType", ""), "bridge")}
             event |= {"transferer_first_leg": channel("OrigTransferer"), "transferee": channel("Transferee")}
             event |= {
                 "transferer_second_leg": channel("SecondTransferer"),

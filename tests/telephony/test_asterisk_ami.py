@@ -12,7 +12,7 @@ from switchhook.telephony.asterisk.ami import LONGEST, QUIET, AmiSession, parse
 from switchhook.telephony.asterisk.connector import Connector
 from switchhook.telephony.asterisk.session import Access
 from switchhook.telephony.watching import ConnectionLost, Refused
-from switchhook.workspace.facts import Ended
+from switchhook.workspace.facts import Answered, Ended
 from tests.telephony.asterisk_desk import Desk, at_desk, has_completed, is_up, open_desk, until
 from tests.telephony.asterisk_peer import Manager
 from tests.telephony.asterisk_world import BEGAN, PLAN, Pbx, capture
@@ -222,7 +222,7 @@ async def test_nothing_is_asked_that_changes_anything(
     await manager.tells(calls_of("ami-answered"))
     await until(clock, has_completed(desk))
     asked = {action["Action"] for action in manager.asked}
-    assert asked == {"Challenge", "Login", "CoreShowChannels"}
+    assert asked == {"Challenge", "Login", "BridgeList", "CoreShowChannels"}
 
 
 async def test_who_may_not_list_the_channels_is_told_which_right_is_missing(
@@ -234,13 +234,89 @@ async def test_who_may_not_list_the_channels_is_told_which_right_is_missing(
     assert "write = reporting" in connector.state
 
 
+async def test_what_cannot_be_listed_for_another_reason_is_tried_again(
+    manager: Manager, clock: ManualClock, watch: Watch
+) -> None:
+    manager.may_list = "Could not get cached channels"
+    connector = await watch()
+    await until(clock, lambda: connector.state.startswith("lost: Asterisk does not list its channels"))
+    manager.may_list = True
+    await until(clock, is_up(connector), 0.5)
+
+
+async def test_who_is_logged_in_already_is_told_so(
+    manager: Manager, clock: ManualClock, watch: Watch
+) -> None:
+    manager.taken = True
+    connector = await watch()
+    await until(clock, lambda: connector.state.startswith("refused"))
+    assert "allowmultiplelogin = no" in connector.state
+
+
+def listed(name: str, link: str = "", **fields: str) -> dict[str, str]:
+    return {**Pbx.channel(name, link), "ChannelStateDesc": "Up", **fields}
+
+
+async def test_who_hears_nothing_of_calls_is_told_which_right_is_missing(
+    manager: Manager, clock: ManualClock, watch: Watch
+) -> None:
+    """A call that is listed, and that no event has told of: the user reads no class of events that has calls."""
+    connector = await watch()
+    await until(clock, is_up(connector))
+    manager.up = [listed(TRUNK)]
+    await until(clock, lambda: connector.state.startswith("refused"), 1)
+    assert "read = call,user" in connector.state
+    assert TRUNK in connector.state
+
+
+async def test_calls_that_were_there_or_were_told_of_are_no_reason_to_complain(
+    manager: Manager, desk: Desk, clock: ManualClock, watch: Watch
+) -> None:
+    manager.up = [listed(TRUNK)]
+    connector = await watch()
+    await until(clock, is_up(connector))
+    pbx = Pbx().dials(TRUNK, PHONE, "1", "101").messages
+    await manager.tells(pbx)
+    manager.up += [listed(PHONE, "1"), {**listed("PJSIP/9-9"), "Channel": "Message/ast_msg_queue"}]
+    begun = clock.monotonic()
+    await until(clock, lambda: clock.monotonic() - begun > 4 * QUIET, 1)
+    assert connector.state == "up"
+    manager.up.append(listed("PJSIP/102-3", "1"))  # told of a moment after it was listed
+    asked = len(manager.asked)
+    await until(clock, lambda: len(manager.asked) > asked + 1, 1)
+    await manager.tells(Pbx().new("PJSIP/102-3", "1").messages)
+    await until(clock, lambda: clock.monotonic() - begun > 7 * QUIET, 1)
+    assert (connector.state, manager.logins) == ("up", 1)
+
+
+async def test_who_is_parked_talks_to_nobody_also_when_all_is_listed(
+    manager: Manager, desk: Desk, clock: ManualClock, watch: Watch
+) -> None:
+    """Two callers and a telephone that somebody parked lie in one bridge, which is a car park."""
+    manager.bridges = [
+        {"BridgeUniqueid": "p", "BridgeType": "parking", "BridgeTechnology": "holding_bridge"},
+        {"BridgeUniqueid": "b", "BridgeType": "basic", "BridgeTechnology": "simple_bridge"},
+    ]
+    manager.up = [
+        listed(TRUNK, Exten="600", Context="inbound", BridgeId="p"),
+        listed("PJSIP/102-7", BridgeId="p"),
+        listed("PJSIP/trunk-4", Context="inbound", BridgeId="b"),
+        listed("PJSIP/101-5", "4", BridgeId="b", Application="AppDial"),
+    ]
+    await until(clock, is_up(await watch()))
+    await until(clock, lambda: any(isinstance(fact, Answered) for fact in desk.reports))
+    assert [(one.call, one.target) for one in desk.reports if isinstance(one, Answered)] == [
+        ("1795436378.4", "sip:101@asterisk")
+    ]
+
+
 async def test_a_silent_connection_is_asked_and_then_given_up(
     manager: Manager, clock: ManualClock, watch: Watch
 ) -> None:
     connector = await watch()
     await until(clock, is_up(connector))
     await clock.advance(QUIET + 1)
-    await until(clock, lambda: manager.asked[-1]["Action"] == "Ping")
+    await until(clock, lambda: sum(one["Action"] == "CoreShowChannels" for one in manager.asked) == 2)
     assert connector.state == "up"
     manager.mute = True
     await until(clock, lambda: connector.state.startswith("lost"), 5)

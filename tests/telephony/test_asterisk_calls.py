@@ -245,6 +245,15 @@ def test_a_transfer_that_failed_is_none() -> None:
     assert (data.result, data.transfer_from.user_email) == (CallResult.ANSWERED, None)
 
 
+def test_who_makes_three_of_two_has_not_passed_the_call_on() -> None:
+    pbx = Pbx().inbound().dials(TRUNK, JANE, "1", "101").at(2).talk(TRUNK, JANE, "1", "b")
+    fields = {**pbx.channel(JANE, "1", "OrigTransferer"), **pbx.channel(JANE, "1", "SecondTransferer")}
+    fields |= pbx.channel(TRUNK, "1", "Transferee") | pbx.channel(OMAR, "1", "TransferTarget")
+    pbx.at(9).says("AttendedTransfer", Result="Success", DestType="Threeway", **fields)
+    data = completed(pbx.at(20).hangs_up(JANE, "1").hangs_up(TRUNK, "1").story())
+    assert (data.result, data.transfer_from.user_email) == (CallResult.ANSWERED, None)
+
+
 def introduces(pbx: Pbx, second: str, target: str, link: str) -> Pbx:
     return pbx.says(
         "AttendedTransfer",
@@ -340,6 +349,20 @@ def test_who_picks_a_call_up_has_it() -> None:
     assert (completed(drafts).user_email, completed(drafts).length) == ("omar@example.com", "10s")
 
 
+def test_who_lies_in_the_same_car_park_is_not_in_the_same_call() -> None:
+    """The colleague parks somebody of theirs where the caller waits, whom Jane takes back."""
+    other, back = "PJSIP/109-7", "PJSIP/101-9"
+    pbx = Pbx().inbound().dials(TRUNK, JANE, "1", "101").at(2).talk(TRUNK, JANE, "1", "b")
+    pbx.at(9).leaves(JANE, "1", "b").leaves(TRUNK, "1", "b").hangs_up(JANE, "1")
+    pbx.enters(TRUNK, "1", "park", holding=True).new(other, state="Ring", exten="70")
+    pbx.at(12).enters(other, "7", "park", holding=True)
+    pbx.at(15).leaves(TRUNK, "1", "park").new(back, state="Ring", exten="71")
+    pbx.enters(back, "9", "c").enters(TRUNK, "1", "c").at(30).hangs_up(back, "9").hangs_up(TRUNK, "1")
+    targets = {fact.target for fact in facts_of(happenings(pbx.messages)) if isinstance(fact, Answered)}
+    assert targets == {"sip:101@asterisk"}
+    assert completed(pbx.story()).length == "28s"
+
+
 def test_an_ai_agent_and_a_forward_are_told_apart_from_users() -> None:
     robot, trunk = "PJSIP/robot-2", "PJSIP/trunk2-3"
     pbx = Pbx().inbound().dials(TRUNK, robot, "1", "robot").at(1).talk(TRUNK, robot, "1", "b")
@@ -365,6 +388,15 @@ def up(name: str, link: str = "", **fields: Any) -> Channel:
     number = name.partition(";")[0].rpartition("-")[2]
     id_ = f"1795436378.{number}"
     return Channel(id_, f"1795436378.{link}" if link else id_, name, **fields)
+
+
+@pytest.mark.parametrize("application", ["AppDial", "AppDial2", "AppQueue"])
+def test_a_trunk_that_asterisk_called_is_no_call_from_outside(application: str) -> None:
+    calls = Calls("asterisk", PLAN)
+    trunk = up(TRUNK, exten="s", context="inbound", state="Up", application=application)
+    (offered,) = calls.take(Everything(BEGAN, (trunk,)), 0.0) + calls.lapse(2.0)
+    assert isinstance(offered, Offered)
+    assert offered.direction is Direction.OUTBOUND
 
 
 def test_a_call_that_is_up_when_we_come_is_told_of_from_there() -> None:
@@ -420,6 +452,11 @@ def test_what_is_over_is_forgotten_and_begins_nothing_when_it_comes_again() -> N
         ("Local/101@trunk-00000001;2", Kind.LOCAL),
         ("Snoop/1795436317.1-00000001", Kind.OWN),
         ("Surrogate/PJSIP/agent-00000001", Kind.OWN),
+        ("DAHDI/pseudo-1234", Kind.OWN),
+        ("DAHDI/i1/0612345678-3", Kind.USER),
+        ("WebSocket/INCOMING/3f2a-0x7f", Kind.OWN),
+        ("AudioSocket/10.0.0.7:9092-3f2a", Kind.AI),
+        ("UnicastRTP/10.0.0.8:5000-0x7f", Kind.OWN),
     ],
 )
 def test_who_is_at_the_end_of_a_channel(name: str, kind: Kind) -> None:
@@ -433,12 +470,23 @@ def test_who_is_at_the_end_of_a_channel(name: str, kind: Kind) -> None:
         ("trunk/sip:0612345678@10.0.0.1", "0612345678"),
         ("trunk/0612345678", "0612345678"),
         ("15@trunk", "15"),
+        ("us:pw@10.0.0.1/0612345678@out/a", "0612345678"),  # of IAX2
+        ("g1/0612345678", "0612345678"),  # of DAHDI
+        ("33199999901/sip:bob@10.0.0.1", None),  # a trunk whose name is a number
         ("agent", None),
         ("", None),
     ],
 )
 def test_the_number_in_what_was_dialled(string: str, number: str | None) -> None:
     assert number_of(string) == number
+
+
+def test_a_password_in_what_was_dialled_is_not_told() -> None:
+    phone, trunk = "PJSIP/101-1", "IAX2/trunk-2"
+    pbx = Pbx().new(phone, state="Ring", exten="").dials(phone, trunk, "1", "us:s3cret@host/s", exten="")
+    (offered, *_) = facts_of(happenings(pbx.messages), Plan(("trunk",)))
+    assert isinstance(offered, Offered)
+    assert offered.to_raw == "host/s"
 
 
 def test_an_endpoint_keeps_the_dashes_of_its_name() -> None:

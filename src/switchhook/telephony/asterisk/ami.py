@@ -2,9 +2,9 @@
 
     ◀ Asterisk Call Manager/11.0.0
     ▶ Action: Challenge · Login          the secret itself travels only when that is asked for (`challenge = false`)
-    ▶ Action: CoreShowChannels           what is up; the answer is a list of events with our ActionID
+    ▶ Action: BridgeList · CoreShowChannels     what is up; each answer is a list of events with our ActionID
     ◀ Event: …                           as they come
-    ▶ Action: Ping                       when nothing was heard for a while
+    ▶ Action: CoreShowChannels           when nothing was heard for a while: is somebody there, and do we hear of calls?
 
 Nothing that is sent changes anything in Asterisk.
 """
@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from switchhook.clock import Clock, Deadline
-from switchhook.telephony.asterisk.ami_events import as_channel, read
+from switchhook.telephony.asterisk.ami_events import read
+from switchhook.telephony.asterisk.ami_lists import Listing, Told
 from switchhook.telephony.asterisk.happenings import Channel, Everything, Happening
 from switchhook.telephony.asterisk.session import Access, Looked
 from switchhook.telephony.watching import ConnectionLost, Refused
@@ -28,6 +29,7 @@ LONGEST = 256 * 1024  # bytes of one message
 GREETING = 1024  # bytes of the first line
 WAIT = 10.0  # seconds for the connection, and for each answer until we are let in
 QUIET = 30.0  # seconds without a word until we ask whether anybody is there, and again until it is given up
+SOON = 2.0  # seconds in which a channel that is listed is told of as well
 CLASSES = "call,user"
 
 T = TypeVar("T")
@@ -41,8 +43,10 @@ class AmiSession:
         self._clock = clock
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._listed: list[Channel] | None = None
+        self._listing: Listing | None = None
         self._count = 0
+        self._told = Told()
+        self._untold: tuple[Channel, ...] = ()
 
     async def open(self) -> None:
         """Connect, log in, and ask for all that is up.
@@ -64,29 +68,21 @@ class AmiSession:
         if not greeting.startswith(b"Asterisk Call Manager"):
             raise ConnectionLost(f"{access.host}:{access.port} is no manager interface of Asterisk")
         await self._log_in()
-        await self.ask()
-
-    async def ask(self) -> None:
-        """Ask for all channels; `next` gives the answer.
-
-        Raises:
-            ConnectionLost: the connection is gone.
-        """
-        self._count += 1
-        self._listed = []
-        await self._send({"Action": "CoreShowChannels", "ActionID": self._list_id})
+        await self._ask()
 
     async def next(self) -> list[Happening]:
         """What comes next; nothing when that is of no interest to us, or nothing was heard for a while.
 
         Raises:
             ConnectionLost: the connection is gone.
-            Refused: we may not ask what we have to.
+            Refused: we may not ask what we have to, or are not told of calls.
         """
-        message = await self._next_or_ping()
+        message = await self._next_or_ask()
         now = self._clock.now()
-        if message.get("ActionID", "") == self._list_id:
-            return self._list(message, now)
+        if self._listing is not None and self._listing.is_answer(message):
+            channels = self._listing.take(message)
+            return self._listed(channels, now) if channels is not None else []
+        self._told.hear(message)
         return read(message, now)
 
     async def look(self) -> Looked:
@@ -124,26 +120,20 @@ class AmiSession:
             except (OSError, TimeoutError):
                 pass  # it was gone already
 
-    @property
-    def _list_id(self) -> str:
-        return f"switchhook-{self._count}"
+    async def _ask(self) -> None:
+        self._count += 1
+        self._listing = Listing(self._count, self._access.user)
+        for action in self._listing.actions():
+            await self._send(action)
 
-    def _list(self, message: Mapping[str, str], now: int) -> list[Happening]:
-        if message.get("Response") == "Error":
-            raise Refused(
-                f"user {self._access.user!r} may not list the channels ({message.get('Message', 'no reason')}); "
-                "give it write = reporting in manager.conf"
-            )
-        if self._listed is None:
+    def _listed(self, channels: tuple[Channel, ...], now: int) -> list[Happening]:
+        """The first list says what is up; those that come later, whether events tell of the same."""
+        self._listing = None
+        if self._count > 1:
+            self._untold = self._told.untold(channels)
             return []
-        if message.get("Event") == "CoreShowChannel":
-            channel = as_channel(message)
-            if channel is not None:
-                self._listed.append(channel)
-        if message.get("Event") == "CoreShowChannelsComplete":
-            listed, self._listed = self._listed, None
-            return [Everything(now, tuple(listed))]
-        return []
+        self._told.begin(channels)
+        return [Everything(now, channels)]
 
     async def _log_in(self) -> None:
         access = self._access
@@ -163,10 +153,18 @@ class AmiSession:
         message = await self._reply(to)
         if message["Response"] == "Success":
             return message
-        raise Refused(
-            f"Asterisk does not let user {self._access.user!r} in "
-            f"({message.get('Message', 'no reason')}); check user and secret in [asterisk] and in manager.conf"
-        )
+        why = message.get("Message", "no reason")
+        if "already in use" in why.lower():
+            advice = (
+                "somebody, maybe another Switchhook or this one, is logged in by that name, and manager.conf has "
+                "allowmultiplelogin = no; give each its own user"
+            )
+        else:
+            advice = (
+                "check user and secret in [asterisk] and in manager.conf, and that permit there has the address "
+                "of this machine"
+            )
+        raise Refused(f"Asterisk does not let user {self._access.user!r} in ({why}); {advice}")
 
     async def _reply(self, to: str) -> Mapping[str, str]:
         """The answer to an action, whatever it is; what comes before it is left out."""
@@ -183,17 +181,27 @@ class AmiSession:
         except TimeoutError:
             raise ConnectionLost("Asterisk does not answer") from None
 
-    async def _next_or_ping(self) -> Mapping[str, str]:
+    async def _next_or_ask(self) -> Mapping[str, str]:
+        """The next message. When none comes, it is asked what is up; an answer has to come, and no news in it."""
+        listed, self._untold = self._untold, ()
         try:
-            async with Deadline(self._clock, QUIET):
-                return await self._message()
+            async with Deadline(self._clock, SOON if listed else QUIET):
+                message = await self._message()
+                self._untold = listed
+                return message
         except TimeoutError:
-            await self._send({"Action": "Ping", "ActionID": "ping"})
-        try:
-            async with Deadline(self._clock, QUIET):
-                return await self._message()
-        except TimeoutError:
-            raise ConnectionLost("Asterisk is silent") from None
+            pass
+        untold = self._told.untold(listed)
+        if untold:
+            raise Refused(
+                f"Asterisk tells user {self._access.user!r} nothing of calls, and {untold[0].name} is one; "
+                "give it read = call,user in manager.conf, and no eventfilter"
+            )
+        if self._listing is not None:
+            raise ConnectionLost("Asterisk is silent")
+        if not listed:
+            await self._ask()
+        return {}
 
     async def _message(self) -> Mapping[str, str]:
         return parse(await self._until(b"\r\n\r\n", LONGEST))

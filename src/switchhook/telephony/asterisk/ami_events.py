@@ -10,6 +10,8 @@ from switchhook.telephony.asterisk import happenings as h
 Message = Mapping[str, str]
 
 MENU = "SwitchhookMenu"  # UserEvent(SwitchhookMenu,Key:2,Label:Sales) in the dialplan
+HOLDING = "holding_bridge"  # a bridge in which nobody hears anybody: a car park, a waiting room
+THREEWAY = "threeway"  # how an attended transfer ends in which whoever transferred stays
 
 
 def read(message: Message, now: int) -> list[h.Happening]:
@@ -62,8 +64,13 @@ def _dial_end(message: Message, at: int) -> h.Happening | None:
     return h.DialOver(at, channel, message.get("DialStatus", "")) if channel else None
 
 
+def is_holding(message: Message) -> bool:
+    """Whether the bridge that a message describes is one in which nobody hears anybody."""
+    return message.get("BridgeTechnology") == HOLDING
+
+
 def _bridge_enter(message: Message, at: int) -> h.Happening | None:
-    channel = as_channel(message)
+    channel = as_channel(message) if not is_holding(message) else None
     return h.Entered(at, channel, message.get("BridgeUniqueid", "")) if channel else None
 
 
@@ -90,6 +97,8 @@ def _attended_transfer(message: Message, at: int) -> h.Happening | None:
     by = as_channel(message, "OrigTransferer")
     second = as_channel(message, "SecondTransferer")
     if by is None or second is None or message.get("Result") != "Success":
+        return None
+    if message.get("DestType", "").lower() == THREEWAY:
         return None
     return h.Introduced(
         at, by, second, as_channel(message, "Transferee"), as_channel(message, "TransferTarget")

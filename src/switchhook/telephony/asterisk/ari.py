@@ -13,6 +13,7 @@ import logging
 import ssl
 from collections import deque
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -141,12 +142,17 @@ class AriSession:
         await self.open()
         channels = next(one.channels for one in self._ready.popleft() if isinstance(one, Everything))
         now = self._clock.now()
-        endpoints, date = await self._rest.get_dated("/endpoints")
+        _, date = await self._rest.get_dated("/channels")
+        about, endpoints = await self._if_there("/asterisk/info"), await self._if_there("/endpoints")
+        known = ari_events.endpoints(endpoints) if endpoints is not None else None
+        return Looked(ari_events.version(about), _apart(date, now), channels, known)
+
+    async def _if_there(self, path: str) -> Any:
+        """The answer to a question whose module need not be loaded; None when it is not."""
         try:
-            about = await self._rest.get("/asterisk/info")
+            return await self._rest.get(path)
         except Refused:
-            about = None  # its module is not loaded
-        return Looked(ari_events.version(about), _apart(date, now), channels, ari_events.endpoints(endpoints))
+            return None
 
     async def close(self) -> None:
         """Hang up."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from switchhook.telephony.asterisk import happenings as h
-from switchhook.telephony.asterisk.ami_events import MENU
+from switchhook.telephony.asterisk.ami_events import MENU, THREEWAY
 
 Message = Mapping[str, Any]
 
@@ -125,6 +125,8 @@ def _attended_transfer(message: Message, at: int) -> list[h.Happening]:
         as_channel(message.get("transferer_second_leg")),
     )
     if by is None or second is None or _text(message, "result") != "Success":
+        return []
+    if _text(message, "destination_type") == THREEWAY:
         return []
     whom, target = as_channel(message.get("transferee")), as_channel(message.get("transfer_target"))
     return [h.Introduced(at, by, second, whom, target)]

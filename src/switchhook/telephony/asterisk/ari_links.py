@@ -17,6 +17,7 @@ import msgspec
 
 from switchhook.telephony.asterisk import happenings as h
 from switchhook.telephony.asterisk.ari_events import as_channel, time_of
+from switchhook.telephony.asterisk.names import is_dialled
 
 KEEP = 60_000  # ms that a channel is remembered after its end
 MOST = 10_000  # channels that are remembered
@@ -72,7 +73,7 @@ class Links:
             if channel.link:
                 continue
             seen = self._note(channel, all_.at)
-            if channel.application.startswith("AppDial"):
+            if is_dialled(channel.application):
                 if seen.called_at is None:
                     seen.called_at, seen.connected = all_.at, connected.get(channel.id, "")
             elif seen.called_at is None:

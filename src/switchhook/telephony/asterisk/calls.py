@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from switchhook.telephony.asterisk import happenings as h
 from switchhook.telephony.asterisk.causes import CANCELLED, ELSEWHERE, unanswered
-from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource
+from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource, without_secret
 from switchhook.telephony.asterisk.picture import Picture
 from switchhook.telephony.asterisk.tree import Call, Leg, Move
 from switchhook.telephony.asterisk.wanted import Wanted, chosen, message_at
@@ -249,7 +249,7 @@ class Calls:
                 continue  # whose call it is may still be found out
             call.direction, call.leg = Direction.OUTBOUND, user.id if user else leg.id
             by = leg.by
-            to = number_of(leg.string) or (by.exten if by else "") or leg.string
+            to = number_of(leg.string) or (by.exten if by else "") or without_secret(leg.string)
             number = by.number if by else ""
             reference = self._plan.address(user.name) if user else None
             return [self._offer(call, leg.dialled_at, number, to, reference)]

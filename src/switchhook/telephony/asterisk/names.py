@@ -26,9 +26,12 @@ _OWN = frozenset(
         "message",
         "multicastrtp",
     }
-    | {"parked", "recorder", "snoop", "surrogate", "unicastrtp"}
+    | {"parked", "recorder", "snoop", "surrogate", "unicastrtp", "websocket"}
 )
+_PSEUDO = "dahdi/pseudo-"
+AGENTS = frozenset({"audiosocket", "unicastrtp", "websocket"})  # of these, some lead to an AI agent
 _DIGITS = re.compile(r"\+?[0-9*#]{2,}")
+_SECRET = re.compile(r"^[^/@:]*:[^/@]*@")
 _OUTSIDE = re.compile(r"\+[0-9]{4,}|[0-9]{7,}")
 
 
@@ -55,7 +58,9 @@ class Plan(msgspec.Struct, frozen=True):
         technology = name.partition("/")[0].lower()
         if technology == "local":
             return Kind.LOCAL
-        if technology in _OWN or "/" not in name:
+        if technology in AGENTS and _matches(name, self.ai):
+            return Kind.AI
+        if technology in _OWN or "/" not in name or name.lower().startswith(_PSEUDO):
             return Kind.OWN
         if _matches(name, self.trunks):
             return Kind.TRUNK
@@ -74,6 +79,11 @@ class Plan(msgspec.Struct, frozen=True):
         return ADDRESS.format(exten) if exten in self.extensions else None
 
 
+def is_dialled(application: str) -> bool:
+    """Whether a channel that runs this was called by Asterisk, and has no way in."""
+    return application.startswith(("AppDial", "AppQueue"))
+
+
 def endpoint(name: str) -> str:
     """`PJSIP/trunk` of `PJSIP/trunk-00000006`."""
     return name.partition(";")[0].rpartition("-")[0] or name
@@ -85,10 +95,21 @@ def resource(name: str) -> str:
 
 
 def number_of(string: str) -> str | None:
-    """The number in what a trunk was told to dial: `+33612345678@trunk`, `trunk/0612345678`, `trunk/sip:…@host`."""
-    rest = string.rpartition("/")[2].removeprefix("sip:")
-    found = _DIGITS.fullmatch(rest.partition("@")[0])
-    return found.group() if found else None
+    """The number in what a trunk was told to dial.
+
+    `+33612345678@trunk`, `trunk/0612345678`, `trunk/sip:…@host`, `host/0612345678@context/a` of IAX2.
+    """
+    first, *rest = string.split("/")
+    for part in reversed(rest or [first]):
+        found = _DIGITS.fullmatch(part.removeprefix("sip:").partition("@")[0])
+        if found:
+            return found.group()
+    return None
+
+
+def without_secret(string: str) -> str:
+    """What was dialled without the password that stands in it for IAX2: `host` of `user:secret@host`."""
+    return _SECRET.sub("", string)
 
 
 def is_outside(exten: str) -> bool:

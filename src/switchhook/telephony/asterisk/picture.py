@@ -5,7 +5,7 @@ it: whoever picks a call up, fetches it out of a car park, or has it handed over
 """
 
 from switchhook.telephony.asterisk import happenings as h
-from switchhook.telephony.asterisk.names import Kind, Plan, is_outside, number_of, resource
+from switchhook.telephony.asterisk.names import Kind, Plan, is_dialled, is_outside, number_of, resource
 from switchhook.telephony.asterisk.tapes import Tapes
 from switchhook.telephony.asterisk.tree import Call, Leg, Move, Recording
 
@@ -110,11 +110,10 @@ class Picture:
             if leg.gone_at is not None:
                 continue
             if leg.created is None:
-                # One that Asterisk called runs this, and has no way in.
-                state = "Down" if channel.application.startswith("AppDial") else "Ring"
+                state = "Down" if is_dialled(channel.application) else "Ring"
                 leg.created = _with_state(channel, state)
                 leg.created_at = channel.since or _born(channel.id) or all_.at
-            if channel.application.startswith("AppDial") and leg.dialled_at is None:
+            if is_dialled(channel.application) and leg.dialled_at is None:
                 leg.dialled_at = leg.created_at
             if channel.state == "Ringing" and leg.rang_at is None:
                 leg.rang_at = all_.at

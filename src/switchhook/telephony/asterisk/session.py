@@ -38,10 +38,3 @@ class Looked(msgspec.Struct, frozen=True):
 
 class Session(watching.Session[Happening], Protocol):
     """One connection; being let in, it asks for all that is up."""
-
-    async def ask(self) -> None:
-        """Ask for all that is up once more.
-
-        Raises:
-            ConnectionLost: see there.
-        """
