@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from switchhook.clock import ManualClock
 from switchhook.delivery.settler import Settler
-from switchhook.storage import sqlite
+from switchhook.storage import outbox, sqlite
 from switchhook.storage.outbox import Settlement, Waiting
 from switchhook.storage.sqlite import SqliteStore
-from tests.storage.rows import NOW, WORKSPACE, accept, an_outcome, subscribe
+from switchhook.storage.store import StorageError
+from tests.storage.rows import NOW, WORKSPACE, accept, an_outcome, attempts, schedule, subscribe
 
 
 @dataclass
@@ -126,3 +128,65 @@ async def test_a_group_that_fails_in_an_unforeseen_way_does_not_end_the_stop(sto
     settler.put(Sent(seq=5), Waiting(WORKSPACE, "ep_a", "msg_1", 0, NOW))  # of an event that nobody tracks
     await settler.close(30)
     assert settler.idle
+
+
+class Away(SqliteStore):
+    """Refuses whatever is to be written, but for the works that are counted in `takes`."""
+
+    takes = 1 << 30
+    refused = 0
+
+    async def run(self, work: Any, **more: Any) -> Any:
+        if self.takes <= 0:
+            self.refused += 1
+            raise StorageError("it is away")
+        self.takes -= 1
+        return await super().run(work, **more)
+
+
+@pytest.fixture
+async def away(tmp_path: Path) -> AsyncIterator[Away]:
+    opened = Away(tmp_path / "x.db")
+    yield opened
+    opened.takes = 1 << 30
+    await opened.close()
+
+
+async def test_the_mark_passes_no_event_whose_own_row_is_not_there_yet(away: Away) -> None:
+    """One row of a group is bad, so that each is written alone, and the process ends between two of them."""
+    clock = ManualClock()
+    settler: Settler[Sent] = Settler(away, clock, 0, lambda _: None, lambda _: None)
+    await subscribe(away, "ep_a")
+    for seq in (1, 2, 3):
+        await accept(away, f"msg_{seq}")
+        settler.low_water.track(seq, 1)
+    settler.put(Sent(1), an_outcome("msg_1", "ep_a"))
+    settler.put(Sent(2), an_outcome("msg_2", "ep_a", kind=None))  # no attempt is without one
+    settler.put(Sent(3), Waiting(WORKSPACE, "ep_a", "msg_3", 0, NOW))
+    away.takes = 2
+    await clock.advance(0.1)
+    assert away.refused
+    settler.abandon()
+    away.takes = 1 << 30
+    assert await attempts(away, "ep_a", "msg_1") == [1]
+    await away.run(lambda tx: outbox.recover_unsettled(tx, NOW, 100))  # what the next start does
+    assert [await schedule(away, "ep_a", f"msg_{n}") for n in (2, 3)] == [(0, NOW), (0, NOW)]
+
+
+async def test_what_cannot_be_recorded_is_kept_also_when_the_store_is_away_just_then(away: Away) -> None:
+    clock = ManualClock()
+    told: list[str] = []
+    settler: Settler[Sent] = Settler(
+        away, clock, 0, lambda group: told.extend(one.event for _, one in group), lambda _: None
+    )
+    await subscribe(away, "ep_a")
+    await accept(away, "msg_1")
+    settler.low_water.track(1, 1)
+    settler.put(Sent(1), an_outcome("msg_1", "ep_a", kind=None))
+    away.takes = 1
+    await clock.advance(0.1)
+    assert (settler.stalled, told) == (True, [])
+    away.takes = 1 << 30
+    await clock.advance(2)
+    assert (settler.stalled, told) == (False, ["msg_1"])
+    assert await schedule(away, "ep_a", "msg_1") is not None

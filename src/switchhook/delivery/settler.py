@@ -169,7 +169,14 @@ class Settler(Generic[D]):
             if len(self._buffer) < GROUP and not self._draining:
                 await self._clock.sleep(LINGER)
 
-    async def _commit(self, group: list[tuple[D, Settlement | Waiting]], seen: dict[Key, list[Seen]]) -> None:
+    async def _commit(
+        self,
+        group: list[tuple[D, Settlement | Waiting]],
+        seen: dict[Key, list[Seen]],
+        *,
+        mark_it: bool = True,
+    ) -> None:
+        """Record a group. `mark_it`: nothing else that has left its trace waits, so the mark may be stored with it."""
         settled = [row for _, row in group if isinstance(row, Settlement)]
         waiting = [row for _, row in group if isinstance(row, Waiting)]
         told = False
@@ -179,7 +186,8 @@ class Settler(Generic[D]):
             if told:
                 return  # a commit that was in doubt was made again
             told = True
-            self.stored_mark = max(self.stored_mark, mark)
+            if mark_it:
+                self.stored_mark = max(self.stored_mark, mark)
             self._stall(False)
             self.pending -= len(settled)
             self._on_recorded(group)
@@ -189,7 +197,7 @@ class Settler(Generic[D]):
             horizon = self._store.horizon()
             if horizon is not None:
                 mark = min(mark, horizon)  # an event that is still on its way in may have any number above it
-            changed = mark if mark > self.stored_mark else None
+            changed = mark if mark_it and mark > self.stored_mark else None
             now = self._clock.now()
             try:
                 await self._run(
@@ -203,16 +211,14 @@ class Settler(Generic[D]):
                 self.pending -= len(settled)
                 return
             except Exception as error:
-                if isinstance(error, StorageError) and not isinstance(error, Conflict | SealBroken):
-                    self._stall(True, error)
-                    await self._clock.sleep(RETRY)
+                if _away(error):
+                    await self._wait_for_it(error)
                     continue
                 # Not the store but one of the rows, or one endpoint: the others must not suffer for it.
                 if len(group) > 1 or (group and seen):
                     for item in group:
-                        await self._commit([item], {})
-                    if seen:
-                        await self._commit([], seen)
+                        await self._commit([item], {}, mark_it=False)
+                    await self._commit([], seen)  # the mark last: it passes them all
                 elif not group:
                     log.exception("what was seen of %d endpoints cannot be recorded", len(seen))
                 else:
@@ -241,13 +247,28 @@ class Settler(Generic[D]):
             return
         later = self._clock.now() + int(KEEP * 1000)
         waiting = Waiting(row.workspace, row.endpoint, row.event, row.number, later)
-        try:
-            await self._run(
-                lambda tx: outbox.put_off(tx, row, later), partial(self._on_recorded, [(delivery, waiting)])
-            )
-        except Exception:
-            log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
-            self._on_recorded([(delivery, waiting)])  # a lane must not wait for it for ever
+
+        def tell() -> None:
+            self._stall(False)
+            self._on_recorded([(delivery, waiting)])
+
+        while True:
+            try:
+                await self._run(lambda tx: outbox.put_off(tx, row, later), tell)
+            except ProcessLost:
+                log.warning("delivery of %s to %s is another process's now", row.event, row.endpoint)
+            except Exception as error:
+                if _away(error):
+                    await self._wait_for_it(error)
+                    continue
+                log.exception("delivery of %s to %s cannot be kept either", row.event, row.endpoint)
+                self._on_recorded([(delivery, waiting)])  # a lane must not wait for it for ever
+            return
+
+    async def _wait_for_it(self, error: Exception) -> None:
+        """The store is away: have nothing sent whose outcome could not be recorded, and try again soon."""
+        self._stall(True, error)
+        await self._clock.sleep(RETRY)
 
     def _stall(self, stalled: bool, error: Exception | None = None) -> None:
         if stalled is self.stalled:
@@ -286,3 +307,8 @@ class Settler(Generic[D]):
         self._seen.clear()
         if self._task is not None:
             self._task.cancel()
+
+
+def _away(error: Exception) -> bool:
+    """Whether it is the store that refuses, and not one of the rows."""
+    return isinstance(error, StorageError) and not isinstance(error, Conflict | SealBroken)
