@@ -27,6 +27,7 @@ class Between:
         self.flows = asyncio.Event()  # while it is clear, nothing comes through and nobody is told
         self.flows.set()
         self.port = 0
+        self.taken = 0  # connections so far
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
@@ -49,6 +50,7 @@ class Between:
         if not self.open:
             writer.transport.abort()
             return
+        self.taken += 1
         up_reader, up = await asyncio.open_connection("127.0.0.1", self._target)
         self._lines |= {writer, up}
         deaf = asyncio.Event()

@@ -1,6 +1,7 @@
 """What goes wrong with a database: nothing confirmed is lost, nothing durable goes unheard, and errors name the fix."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ import pytest
 from switchhook.storage import keys, outbox, pg_connection, pg_writer
 from switchhook.storage.pg_connection import shown
 from switchhook.storage.postgres import PostgresStore
-from switchhook.storage.store import Committed, Lane, StorageError, Transaction
+from switchhook.storage.store import Committed, Lane, Reader, StorageError, Transaction
 from tests.postgres import PASSWORD, Cluster, name_of
 from tests.postgres import cluster as cluster_of_its_own
 from tests.storage.between import Between, Cut
@@ -168,6 +169,81 @@ async def test_a_store_closes_in_time_while_its_database_stands_still(
         await heard.store.close()
         with pytest.raises(StorageError, match="ends"):
             await asked
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["frozen", "and then broken"])
+async def test_a_read_that_is_given_up_ends_also_while_the_database_stands_still(
+    between: tuple[Between, Heard], broken: bool
+) -> None:
+    line, heard = between
+    await heard.store.read(keys.workspaces)
+
+    async def work(reader: Reader) -> None:
+        line.flows.clear()
+        await keys.workspaces(reader)
+
+    reading = asyncio.create_task(heard.store.read(work))
+    while line.flows.is_set():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.sleep(0)
+    if broken:
+        line.hang_up()
+    done, _ = await asyncio.wait([reading], timeout=20)
+    assert done
+    assert reading.cancelled()
+    line.flows.set()
+    assert heard.store.pending == 0
+
+
+async def test_a_commit_in_doubt_is_not_forgotten_when_asking_about_it_fails_in_an_unforeseen_way(
+    between: tuple[Between, Heard], cluster: Cluster, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, heard = between
+    first = await heard.accept()
+    errors: list[Exception] = [asyncpg.InternalClientError("what no answer should hold")]
+    real = asyncpg.Connection.fetchval
+
+    async def fetchval(self: asyncpg.Connection, query: str, *args: object, **more: object) -> object:
+        if query == pg_writer._FATE and errors:
+            raise errors.pop()
+        return await real(self, query, *args, **more)
+
+    line.cut = Cut.AFTER
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", fetchval)
+    with contextlib.suppress(StorageError):
+        await heard.accept("fact")
+    async with asyncio.timeout(30):
+        while heard.store.horizon() is not None:
+            await asyncio.sleep(0.01)
+    assert not errors
+    assert sorted(heard.ids) == await durable(cluster, database)
+    assert len(heard.ids) == 2
+    assert heard.ids[0] == first
+
+
+async def test_who_asks_while_a_commit_is_in_doubt_gets_an_answer_when_the_store_closes(
+    between: tuple[Between, Heard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pg_writer, "DOUBT_SECONDS", 0.1)
+    monkeypatch.setattr(pg_writer, "CLOSE_SECONDS", 0.1)
+    line, heard = between
+    await heard.accept()
+    line.cut, line.close_after_cut = Cut.AFTER, True
+    with pytest.raises(StorageError, match="in the middle of a commit"):
+        await heard.accept("fact")
+    line.flows.clear()
+    line.open, taken = True, line.taken  # it may connect now, and hears nothing
+    while line.taken == taken:
+        await asyncio.sleep(0.001)
+    asked = asyncio.create_task(heard.accept())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await heard.store.close()
+        with pytest.raises(StorageError):
+            await asked
+    line.flows.set()
 
 
 async def test_works_that_wait_for_each_other_crosswise_both_succeed(heard: Heard, database: str) -> None:

@@ -113,6 +113,7 @@ class Writer:
     # -- groups
 
     async def _work(self) -> None:
+        group: list[Command] = []
         try:
             while self._queue or (self._doubt and not self._closing):
                 if self._doubt is not None and not await self._known():
@@ -124,11 +125,11 @@ class Writer:
                 except Exception as error:
                     log.exception("a group of writes failed in a way that is our own fault")
                     self._refuse(group, error)
-                except BaseException:
-                    # Somebody ends the process; nobody may be left waiting for it.
-                    self._refuse([*group, *self._queue], StorageError("the process ends"))
-                    self._queue.clear()
-                    raise
+        except BaseException:
+            # Somebody ends the process; nobody may be left waiting for it.
+            self._refuse([*group, *self._queue], StorageError("the process ends"))
+            self._queue.clear()
+            raise
         finally:
             self._task = None
 
@@ -368,9 +369,8 @@ class Writer:
         try:
             found = await connection.fetchval(_FATE, _row(doubt.process, self._lane))
         except Exception as error:
-            if not is_database(error):
-                raise
-            raise translate(error) from None
+            # Whatever it was: it says nothing about the commit, which must not be forgotten.
+            raise translate(error) from error
         finally:
             connection.terminate()
         return None if found is None else bool(found == doubt.mark)

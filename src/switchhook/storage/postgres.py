@@ -218,9 +218,14 @@ class PostgresStore:
                         (result,) = await run_in_step(
                             connection, [(work, Session(self.vault, clean=clean))], self.process, _nothing
                         )
-                    finally:
+                    except Exception:
                         if not connection.is_closed():
-                            await connection.execute("COMMIT")
+                            await connection.execute("ROLLBACK")
+                        raise
+                    await connection.execute("COMMIT")
+                except asyncio.CancelledError:
+                    connection.terminate()  # who gave up does not wait for a database that may stand still
+                    raise
                 except Exception as error:
                     cause = error.error if isinstance(error, WorkFailed) else error
                     if not is_database(cause):
