@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from switchhook.clock import ManualClock, SystemClock
 from switchhook.serving.app import serve
+from switchhook.serving.installation import InstallationError
+from switchhook.serving.rounds import Rounds
 from switchhook.settings.config import ConfigError, load
 
 
@@ -70,3 +73,57 @@ async def test_the_head_of_a_request_is_bounded(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         async with asyncio.timeout(30):
             await serving
+
+
+async def test_who_loses_the_port_between_taking_it_and_listening_says_so(tmp_path: Path) -> None:
+    """Two servers can both be given a port that nobody listens on yet; one of them is the first to listen."""
+    data = tmp_path / "data"
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        config = load({"data": str(data), "port": other.getsockname()[1]}, {})
+        serving = asyncio.create_task(serve(config, SystemClock(), print))
+        while not data.exists():
+            await asyncio.sleep(0)
+        other.listen()
+        async with asyncio.timeout(60):
+            with pytest.raises(InstallationError, match="in use; name another one with --port"):
+                await serving
+
+
+async def test_who_cannot_be_told_that_it_is_ready_ends_in_order(tmp_path: Path) -> None:
+    """Standard output is closed, say: nothing goes on behind it, and the next one can serve from the same data."""
+
+    def say(line: str) -> None:
+        raise BrokenPipeError
+
+    config = load({"data": str(tmp_path / "data"), "port": 0}, {})
+    for _ in range(2):
+        before = asyncio.all_tasks()
+        with pytest.raises(BrokenPipeError):
+            await serve(config, SystemClock(), say)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+
+async def test_a_round_that_fails_is_told_of_and_begun_anew(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock()
+    begun: list[float] = []
+
+    async def work() -> None:
+        begun.append(clock.monotonic())
+        await clock.sleep(5)
+        if len(begun) == 2:
+            raise ValueError("what nobody thought of")
+        await clock.sleep(1_000)
+
+    rounds = Rounds(clock)
+    before = asyncio.all_tasks()
+    rounds.begin("looking at the moon", work)
+    await clock.advance(1_900)
+    assert len(begun) == 3
+    assert "looking at the moon failed; it is begun anew" in caplog.text
+    rounds.stop()
+    await clock.advance(1)
+    assert asyncio.all_tasks() == before

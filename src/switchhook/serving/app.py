@@ -10,16 +10,14 @@ Started from the bottom up and stopped from the top down, so that nobody speaks 
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import signal
-import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 
 from switchhook import __version__
-from switchhook.api.app import Api, build
+from switchhook.api.app import build
 from switchhook.api.services import Limits, Services, Written
 from switchhook.api.traced import Traced
 from switchhook.clock import Clock
@@ -38,7 +36,6 @@ from switchhook.serving.asterisk import asterisk_line, telephones
 from switchhook.serving.following import follow
 from switchhook.serving.freeswitch import freeswitch_line
 from switchhook.serving.installation import (
-    InstallationError,
     ServeLock,
     first_admin_key,
     first_workspace,
@@ -46,8 +43,10 @@ from switchhook.serving.installation import (
     recording_key,
 )
 from switchhook.serving.line import Line, check_telephony, sip_line
+from switchhook.serving.listening import address_of, finish, first, listen, served, together
 from switchhook.serving.ordering import Ordering
 from switchhook.serving.outside import client
+from switchhook.serving.rounds import Rounds, publish, tidy
 from switchhook.serving.seat import Seat
 from switchhook.serving.server import HttpServer
 from switchhook.serving.standing import Standing
@@ -67,7 +66,6 @@ from switchhook.settings.config import (
 from switchhook.settings.members import NUMBER
 from switchhook.settings.shown import shown
 from switchhook.settings.transcripts import OFF
-from switchhook.storage import answers, endpoints
 from switchhook.storage.sealing import seal_all
 from switchhook.storage.store import SharedStore, Store
 from switchhook.workspace import directory
@@ -77,10 +75,7 @@ from switchhook.workspace.switchboard import Switchboard
 log = logging.getLogger(__name__)
 
 STOP_GRACE = 1.0  # seconds that attempts under way get when we stop
-HOUSEKEEPING = 60.0  # seconds between two rounds of tidying up
 COLLECT_AFTER = 20_000  # new objects
-HOUSEKEEPING_ROWS = 2_000
-FIGURES = 1.0  # seconds between two tellings of a worker's figures
 
 
 async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: Seat | None = None) -> None:
@@ -174,26 +169,42 @@ async def serve(config: Config, clock: Clock, say: Callable[[str], None], seat: 
         http = HttpServer(
             traced, clock, public_url, config.max_connections, config.max_connections_per_client
         )
-        serving = asyncio.create_task(http.serve(sockets=listeners))
-        rounds = [
-            asyncio.create_task(one)
-            for one in (_tidy(store, clock, recoveries), follow(switchboard, clock), standing.watch())
-        ]
-        await http.listening.wait()
+        serving = await stack.enter_async_context(served(http, listeners, config))
+        stack.callback(api.close)
+        rounds = _rounds(
+            store, clock, stack, recoveries=recoveries, switchboard=switchboard, standing=standing
+        )
         if seat:
             seat.begin(http.take, dispatcher.bury, stop.set)
             stack.callback(seat.leave)
-            rounds.append(asyncio.create_task(_publish(api, seat, clock)))
+            rounds.begin("telling the other workers", lambda: publish(api, seat, clock))
         _collect_seldom()
         _greet(config, say, admin_key, address, public_url)
-        await _first(stop.wait(), serving)
+        await first(stop.wait(), serving)
         log.info("stopping")
-        http.should_exit = True
         api.close()
-        for task in rounds:
-            task.cancel()
+        rounds.stop()
         # Side by side: each may take seconds, and all of it together ten.
-        await asyncio.gather(serving, *(line.stop() for line in lines))
+        await together(finish(http, serving), *(line.stop() for line in lines))
+        serving.result()
+
+
+def _rounds(
+    store: Store,
+    clock: Clock,
+    stack: contextlib.AsyncExitStack,
+    *,
+    recoveries: Recoveries,
+    switchboard: Switchboard,
+    standing: Standing,
+) -> Rounds:
+    """What is done again and again; `stack` ends it."""
+    rounds = Rounds(clock)
+    stack.callback(rounds.stop)
+    rounds.begin("tidying up", lambda: tidy(store, clock, recoveries))
+    rounds.begin("reading who has which number", lambda: follow(switchboard, clock))
+    rounds.begin("looking at the lines", standing.watch)
+    return rounds
 
 
 async def _store(config: Config, stack: contextlib.AsyncExitStack) -> Store:
@@ -271,21 +282,14 @@ def _asked_to_stop() -> asyncio.Event:
     return stop
 
 
-async def _first(wait: Coroutine[None, None, object], task: "asyncio.Task[None]") -> None:
-    """Until the one or the other is done."""
-    waiting = asyncio.create_task(wait)
-    await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-
-
 async def _dispatcher(
     config: Config, store: Store, clock: Clock, policy: AddressPolicy, stack: contextlib.AsyncExitStack
 ) -> Dispatcher | Handover:
     """The dispatcher, at work, or what stands for it in a process that delivers nothing; `stack` stops it."""
     if DISPATCH not in config.role and isinstance(store, SharedStore):
         handover = Handover(store, clock)
-        await handover.start()
         stack.push_async_callback(handover.stop)
+        await handover.start()
         return handover
     sender = client(config, clock, policy)
     stack.push_async_callback(sender.aclose)
@@ -295,8 +299,8 @@ async def _dispatcher(
         traces=None if store.traces is None else AttemptTraces(store.traces),
     )
     dispatcher = Dispatcher(store, clock, sender, policy, settings)
+    stack.push_async_callback(dispatcher.stop, STOP_GRACE)  # also what could not start leaves the others
     await dispatcher.start()
-    stack.push_async_callback(dispatcher.stop, STOP_GRACE)
     return dispatcher
 
 
@@ -339,33 +343,6 @@ def _archive(config: Config, store: Store, clock: Clock, stack: contextlib.Async
     return made
 
 
-def listen(config: Config) -> socket.socket:
-    """A socket on the address of `config`, not listening yet.
-
-    Raises:
-        InstallationError: it cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.host, config.port))
-    except (OSError, socket.gaierror) as error:
-        listener.close()
-        names = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
-        raise InstallationError(
-            f"cannot serve on {config.host}:{config.port}: {error.strerror}; name another one with {names}"
-        ) from None
-    listener.setblocking(False)
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    """The URL under which a listening socket is reached."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def _collect_seldom() -> None:
     """Have the collector of cycles run less often, and not look again at what is there for good.
 
@@ -374,23 +351,3 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
-
-
-async def _tidy(store: Store, clock: Clock, recoveries: Recoveries) -> None:
-    """Remove what nobody can ask for any more, a little at a time; go on with recoveries that a lost process left."""
-    while True:
-        await clock.sleep(HOUSEKEEPING)
-        recoveries.kick()
-        try:
-            await store.run(lambda tx: answers.forget_old_answers(tx, clock.now()))
-            while await store.run(lambda tx: endpoints.forget_deleted(tx, HOUSEKEEPING_ROWS)):
-                await clock.sleep(0.05)
-        except Exception:
-            log.exception("tidying up failed; it is tried again")
-
-
-async def _publish(api: Api, seat: Seat, clock: Clock) -> None:
-    """Let the other workers tell this one's figures."""
-    while True:
-        seat.publish(api.figures())
-        await clock.sleep(FIGURES)

@@ -23,9 +23,10 @@ from types import FrameType
 import uvloop
 
 from switchhook.clock import Clock
-from switchhook.serving.app import address_of, listen, serve
+from switchhook.serving.app import serve
 from switchhook.serving.installation import InstallationError
 from switchhook.serving.line import check_telephony
+from switchhook.serving.listening import address_of, listen
 from switchhook.serving.seat import Board, Seat
 from switchhook.settings.config import TELEPHONY, Config, ConfigError
 from switchhook.storage.store import StorageError
