@@ -15,7 +15,7 @@ from switchhook.settings.config import load
 from switchhook.settings.freeswitch import FreeswitchConfig
 from switchhook.settings.shown import shown
 from switchhook.telephony.freeswitch.happenings import Channel
-from tests.telephony.freeswitch_peer import Socket
+from tests.telephony.freeswitch_peer import Socket, framed
 from tests.telephony.freeswitch_world import BEGAN, Switch
 
 USERS = '[{"email": "jane@example.com"}]'
@@ -41,6 +41,7 @@ def looked(**changes: Any) -> Looked:
         ({"apart": 3600.0}, "clock of FreeSWITCH", "warning", "it is 3600 s ahead"),
         ({}, "calls of FreeSWITCH", "ok", "calls are up from external in public"),
         ({"channels": ()}, "calls of FreeSWITCH", "ok", "no call of a trunk is up"),
+        ({"unheard": ["x::y"]}, "events of FreeSWITCH", "warning", "it does not tell us of x::y"),
         (
             {"channels": (Channel("a", "sofia/external/x", context="from-carrier", profile="external"),)},
             "calls of FreeSWITCH",
@@ -108,6 +109,12 @@ async def test_what_is_wrong_says_what_to_do(switch: Socket) -> None:
     assert "event_socket.conf.xml" in (await examined(port, password="wrong"))["FreeSWITCH"].found
     switch.forbidden = {"show"}
     assert "esl-allowed-api" in (await examined(port))["FreeSWITCH"].found
+    switch.forbidden = {"CUSTOM"}
+    assert "CUSTOM conference::maintenance" in (await examined(port))["events of FreeSWITCH"].advice
+    switch.password = "ClueCon"
+    assert (await examined(port, password="ClueCon"))["password of FreeSWITCH"].state == "warning"
+    switch.greeting = framed("text/rude-rejection", b"Access Denied, go away.\n")
+    assert "apply-inbound-acl" in (await examined(port))["FreeSWITCH"].found
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = (await examined(free.getsockname()[1]))["FreeSWITCH"]

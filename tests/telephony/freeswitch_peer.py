@@ -19,11 +19,14 @@ def framed(type_: str, body: bytes = b"") -> bytes:
 def written(message: Message, *, plain: bool = False) -> bytes:
     """An event as it is sent."""
     if plain:
-        lines = [
-            f"{key}: {quote(value, safe='')}" for key, value in message.items() if isinstance(value, str)
-        ]
-        return framed("text/event-plain", ("\n".join(lines) + "\n\n").encode())
+        return framed("text/event-plain", lines(message).encode())
     return framed("text/event-json", json.dumps(message, ensure_ascii=False).encode())
+
+
+def lines(message: Message) -> str:
+    """An event as lines."""
+    fields = [f"{key}: {quote(value, safe='')}" for key, value in message.items() if isinstance(value, str)]
+    return "\n".join(fields) + "\n\n"
 
 
 class Socket:
@@ -36,7 +39,11 @@ class Socket:
         self.up: list[Message] = []
         self.unlisted: set[str] = set()  # channels that are gone before they can be dumped
         self.while_listing: list[Message] = []  # events that come between two answers
-        self.forbidden: set[str] = set()  # first words of commands
+        self.forbidden: set[str] = set()  # first words of commands, and events
+        self.rights = (
+            ""  # what it says of them when somebody is let in; FreeSWITCH cuts it off after 512 bytes
+        )
+        self.dump_plain = False  # channels are dumped as lines
         self.mute = False
         self.asked: list[str] = []  # all commands, as they came
         self.logins = 0
@@ -104,11 +111,12 @@ class Socket:
                 return False
             self.logins += 1
             self._writers.append(writer)
-            reply("+OK accepted")
+            said = f"Reply-Text: +OK accepted\n{self.rights}\n"[:510]
+            writer.write(f"Content-Type: command/reply\n{said}".encode())
         elif word == "event":
             reply(
                 "-ERR permission denied"
-                if rest.split()[1] in self.forbidden
+                if self.forbidden & set(rest.split()[1:])
                 else "+OK event listener enabled json"
             )
         elif word == "api" and rest.split()[0] in self.forbidden:
@@ -133,6 +141,8 @@ class Socket:
             id_ = command.split()[1]
             for message in self.up:
                 if message["Unique-ID"] == id_ and id_ not in self.unlisted:
+                    if self.dump_plain:
+                        return lines(message)
                     return json.dumps({**message, "Event-Name": "CHANNEL_DATA"})
             return "-ERR No such channel!\n"
         return {"version": VERSION + "\n", "strepoch": "1700000000"}.get(command, "1000000")

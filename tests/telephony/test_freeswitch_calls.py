@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from switchhook.events import CallCompleted, CallResult
 from switchhook.telephony.freeswitch.calls import Calls
 from switchhook.telephony.freeswitch.causes import unanswered
-from switchhook.telephony.freeswitch.events import as_listed, several
+from switchhook.telephony.freeswitch.events import as_channel, as_listed, several
 from switchhook.telephony.freeswitch.happenings import (
     Began,
     Channel,
@@ -236,6 +236,81 @@ def test_an_outside_party_that_is_not_there_is_not_answered() -> None:
     assert [fact.cause for fact in facts if isinstance(fact, LegEnded | Ended)] == [EndCause.BUSY] * 2
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_who_is_connected_while_it_only_rings_has_not_answered(answered: bool) -> None:
+    """A network that plays something before anybody answers (183) is connected with the caller at once."""
+    switch = Switch().phone("a", "101", FRIEND).at(1).calls_out("a", "b")
+    switch.at(3).says("CHANNEL_PROGRESS_MEDIA", "b").says("CHANNEL_PROGRESS_MEDIA", "a").bridges("a", "b")
+    if answered:
+        switch.at(12).answers("b").answers("a").at(22).hangs_up("b").hangs_up("a")
+    else:
+        switch.at(30).hangs_up("a", "ORIGINATOR_CANCEL").hangs_up("b")
+    facts = switch.says("CHANNEL_UNBRIDGE", "a").facts()
+    assert [(fact.leg, fact.at) for fact in facts if isinstance(fact, Ringing)] == [("b", BEGAN + 3_000)]
+    assert [(fact.leg, fact.at) for fact in facts if isinstance(fact, Answered)] == [
+        ("b", BEGAN + 12_000)
+    ] * answered
+    data = completed(switch.story())
+    assert (data.result, data.length) == (
+        (CallResult.ANSWERED, "10s") if answered else (CallResult.FAILED, "0s")
+    )
+    assert {fact.cause for fact in facts if isinstance(fact, Ended)} == {
+        EndCause.HANGUP if answered else EndCause.CANCELLED
+    }
+
+
+def test_the_second_telephone_is_not_robbed_of_the_call_by_one_that_only_played_something() -> None:
+    switch = (
+        Switch().inbound().calls("a", "b", "101").at(2).says("CHANNEL_PROGRESS_MEDIA", "b").bridges("a", "b")
+    )
+    switch.at(20).hangs_up("b", "NO_ANSWER").calls("a", "c", "102").at(25).talk("a", "c")
+    facts = switch.at(40).hangs_up("c").hangs_up("a").facts()
+    assert {f.leg: f.cause for f in facts if isinstance(f, LegEnded)} == {
+        "b": EndCause.NO_ANSWER,
+        "c": EndCause.HANGUP,
+    }
+    data = completed(switch.story())
+    assert (data.user_email, data.length) == ("omar@example.com", "15s")
+
+
+def test_that_somebody_answered_is_known_from_whatever_is_told_of_it_later() -> None:
+    switch = Switch().inbound().calls("a", "b", "101").at(2).talk("a", "b").at(9).hangs_up("b").hangs_up("a")
+    heard = [one for one in switch.messages if one["Event-Name"] != "CHANNEL_ANSWER"]
+    (answered,) = [fact for fact in facts_of(happenings(heard)) if isinstance(fact, Answered)]
+    assert (answered.leg, answered.at) == ("b", BEGAN + 2_000)
+
+
+def test_only_a_half_of_a_call_of_freeswitch_to_itself_has_another_half() -> None:
+    """A real channel for which a half has stepped aside has all its variables from then on, also that one."""
+    said = {"Unique-ID": "b", "variable_other_loopback_leg_uuid": "lb"}
+    twins = [
+        found.twin if (found := as_channel({**said, "Channel-Name": name})) else None
+        for name in ("loopback/101-a", "sofia/internal/101@10.0.0.9", "verto.rtc/101")
+    ]
+    assert twins == ["lb", "", ""]
+
+
+def test_an_end_of_a_connection_that_is_told_late_does_not_end_the_next_one() -> None:
+    """A colleague picks a call out of another one's hands: who had it is told to have left after that."""
+    switch = Switch().phone("a", "101", FRIEND).calls_out("a", "b").at(2).talk("a", "b")
+    switch.at(5).phone("c", "102", "*8").at(9).joined("b", "c").hangs_up("a", "PICKED_OFF")
+    ended = {"Bridge-A-Unique-ID": "a", "Bridge-B-Unique-ID": "b"}
+    for way in (ended, {}):
+        calls = Calls("freeswitch", PLAN)
+        late = Switch()
+        late.messages = [*switch.messages]
+        late._channels = {"b": switch._channels["b"]}
+        late.at(8.9).says("CHANNEL_UNBRIDGE", "b", **way)
+        for one in happenings(late.messages):
+            calls.take(one, 0.0)
+        calls.lapse(5.0)
+        gone = Switch()
+        gone._channels = {"b": switch._channels["b"]}
+        for one in happenings(gone.at(20).hangs_up("b").messages):
+            calls.take(one, 20.0)
+        assert not [fact for fact in calls.lapse(30.0) if isinstance(fact, Ended)]  # c is there
+
+
 def test_telephones_among_themselves_make_no_facts() -> None:
     switch = Switch().phone("a", "101", "102").calls("a", "b", "102").at(2).talk("a", "b")
     assert switch.hangs_up("b").hangs_up("a").facts() == []
@@ -368,11 +443,14 @@ def test_whom_a_queue_or_a_ring_of_rings_calls_rings_for_the_caller(said: str) -
     ]
 
 
-def test_a_colleague_who_came_into_a_call_out_and_is_left_there_does_not_keep_it_open() -> None:
+@pytest.mark.parametrize("said", [{}, {"Bridge-A-Unique-ID": "c", "Bridge-B-Unique-ID": "b"}])
+def test_a_colleague_who_came_into_a_call_out_and_is_left_there_does_not_keep_it_open(
+    said: dict[str, str],
+) -> None:
     """They were connected by whoever may; when that is over, the colleague's channel may go on elsewhere."""
     switch = Switch().phone("a", "101", FRIEND).calls_out("a", "b").at(2).talk("a", "b")
     switch.at(5).phone("c", "102", "*8").at(9).joined("c", "b").hangs_up("a", "PICKED_OFF")
-    switch.at(20).says("CHANNEL_UNBRIDGE", "b").hangs_up("b")
+    switch.at(20).says("CHANNEL_UNBRIDGE", "b", **said).hangs_up("b")
     (end,) = [fact for fact in switch.facts() if isinstance(fact, Ended)]
     assert end.at == BEGAN + 20_000
 
@@ -424,8 +502,9 @@ def test_a_diverted_call_says_which_number_was_called_first() -> None:
     assert (offered.original_to_raw, offered.to_raw) == (FRIEND, MAIN)
 
 
-def test_a_number_that_is_not_told_is_nobodys() -> None:
-    (offered, *_) = Switch().inbound(**{"Caller-Caller-ID-Number": ""}).facts()
+@pytest.mark.parametrize("number", ["", "0000000000", "anonymous"])
+def test_a_number_that_is_not_told_is_nobodys(number: str) -> None:
+    (offered, *_) = Switch().inbound(**{"Caller-Caller-ID-Number": number}).facts()
     assert isinstance(offered, Offered)
     assert (offered.from_raw, offered.direction) == ("anonymous", Direction.INBOUND)
 
@@ -525,7 +604,13 @@ def test_a_call_that_is_up_when_we_come_is_told_of_from_there_with_its_own_times
         created_at=BEGAN, bridged_at=BEGAN + 4_000, partner="b",
     )  # fmt: skip
     jane = Channel(
-        "b", "sofia/internal/101@10.0.0.9", outbound=True, user="101", by="a", created_at=BEGAN + 1_000
+        "b",
+        "sofia/internal/101@10.0.0.9",
+        outbound=True,
+        user="101",
+        by="a",
+        created_at=BEGAN + 1_000,
+        answered_at=BEGAN + 4_000,
     )
     facts = calls.take(Everything(BEGAN + 9_000, (jane, trunk)), 0.0)
     ending = Switch().inbound().at(20).hangs_up("a").messages[1:]
@@ -657,7 +742,10 @@ def test_a_variable_with_several_values_is_read_however_it_is_written() -> None:
     ("cause", "end"),
     [
         ("USER_BUSY", EndCause.BUSY),
+        ("BUSY_EVERYWHERE", EndCause.BUSY),
         ("CALL_REJECTED", EndCause.DECLINED),
+        ("DECLINE", EndCause.DECLINED),
+        ("UNWANTED", EndCause.DECLINED),
         ("NO_ANSWER", EndCause.NO_ANSWER),
         ("NO_USER_RESPONSE", EndCause.NO_ANSWER),
         ("ORIGINATOR_CANCEL", EndCause.CANCELLED),
@@ -665,9 +753,25 @@ def test_a_variable_with_several_values_is_read_however_it_is_written() -> None:
         ("LOSE_RACE", EndCause.ANSWERED_ELSEWHERE),
         ("USER_NOT_REGISTERED", EndCause.UNREACHABLE),
         ("GATEWAY_DOWN", EndCause.UNREACHABLE),
+        ("DOES_NOT_EXIST_ANYWHERE", EndCause.UNREACHABLE),
+        ("RECOVERY_ON_TIMER_EXPIRE", EndCause.UNREACHABLE),
         ("INCOMPATIBLE_DESTINATION", EndCause.FAILED),
         ("", EndCause.FAILED),
     ],
 )
 def test_why_a_leg_that_nobody_answered_ended(cause: str, end: EndCause) -> None:
-    assert unanswered(cause) is end
+    assert unanswered(cause, rang=False) is end
+
+
+def test_a_telephone_that_rang_and_was_given_up_by_a_timer_was_not_answered() -> None:
+    switch = Switch().inbound().calls("a", "b", "101").at(1).rings("b").at(30)
+    facts = switch.hangs_up("b", "RECOVERY_ON_TIMER_EXPIRE").hangs_up("a").facts()
+    assert {fact.cause for fact in facts if isinstance(fact, LegEnded)} == {EndCause.NO_ANSWER}
+
+
+@pytest.mark.parametrize("name", ["RECORD_STEREO", "record_stereo"])
+def test_variables_of_the_dialplan_are_read_in_whatever_case_they_are_written(name: str) -> None:
+    """FreeSWITCH takes both; its own example gives every user the second one."""
+    switch = Switch().inbound().at(2).records("a", "/r/a.wav", **{f"variable_{name}": "true"})
+    (tape,) = [one for one in happenings(switch.messages) if isinstance(one, Taped)]
+    assert (tape.stereo, tape.swapped) == (True, False)

@@ -28,6 +28,7 @@ from switchhook.telephony.freeswitch.esl import (
     parse_plain,
     rows,
 )
+from switchhook.telephony.freeswitch.events import CONFERENCE, MENU
 from switchhook.telephony.freeswitch.happenings import Everything
 from switchhook.telephony.freeswitch.session import Access
 from switchhook.telephony.watching import ConnectionLost, Refused
@@ -326,6 +327,16 @@ async def test_who_is_let_in(switch: Socket, clock: ManualClock, watch: Watch, u
     assert switch.asked[0] == (f"userauth {user}:{switch.password}" if user else f"auth {switch.password}")
 
 
+@pytest.mark.parametrize("length", [40, *range(440, 500, 6), 2_000])
+async def test_who_is_let_in_with_a_long_list_of_rights_watches(
+    switch: Socket, clock: ManualClock, watch: Watch, length: int
+) -> None:
+    """FreeSWITCH cuts the answer off, and with it the empty line at its end."""
+    switch.user = "switchhook@example.com"
+    switch.rights = f"Allowed-Events: {'E' * length}\nAllowed-API: show\nAllowed-LOG: true\n"
+    await until(clock, is_up(await watch(user=switch.user)))
+
+
 async def test_who_is_not_let_in_says_what_to_do_and_tells_no_password(
     switch: Socket, clock: ManualClock, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -369,6 +380,30 @@ async def test_who_may_not_hear_the_heartbeat_nor_dump_a_channel_watches_all_the
     switch.up = [*told.messages[:1]]
     await until(clock, is_up(await watch()))
     await switch.tells(told.at(5).hangs_up("a").messages[1:])
+    await until(clock, has_completed(desk))
+
+
+async def test_who_may_not_hear_of_conferences_is_told_so_and_watches_all_the_same(
+    switch: Socket, desk: Desk, clock: ManualClock, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`all` in esl-allowed-events does not allow them; what is allowed is heard of."""
+    switch.forbidden = {CONFERENCE}
+    await until(clock, is_up(await watch()))
+    assert f"does not tell us of {CONFERENCE}; name it in esl-allowed-events" in caplog.text
+    assert f"event json CUSTOM {MENU}" in switch.asked
+
+
+async def test_a_channel_is_asked_for_whatever_its_id_and_read_however_it_is_written(
+    switch: Socket, desk: Desk, clock: ManualClock, watch: Watch
+) -> None:
+    """A SIP profile may give channels the Call-IDs of SIP. A dump that is no JSON is lines."""
+    id_, spoiled = "8a5c@192.0.2.5:5060", "b c"
+    told = Switch().inbound(id_)
+    switch.up = [*told.messages, *Switch().inbound(spoiled).messages]
+    switch.dump_plain = True
+    await until(clock, is_up(await watch()))
+    assert [one for one in switch.asked if "uuid_dump" in one] == [f"api uuid_dump {id_} json"]
+    await switch.tells(told.at(5).hangs_up(id_).messages[1:])
     await until(clock, has_completed(desk))
 
 

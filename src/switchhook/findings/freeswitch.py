@@ -16,21 +16,27 @@ from switchhook.serving.freeswitch import esl_access, freeswitch_plan
 from switchhook.settings.config import Config
 from switchhook.settings.freeswitch import FreeswitchConfig
 from switchhook.telephony.freeswitch.esl import EslSession
+from switchhook.telephony.freeswitch.events import SUBCLASSES
 from switchhook.telephony.freeswitch.happenings import Channel, Everything
 from switchhook.telephony.freeswitch.names import Kind, resource
 from switchhook.telephony.watching import ConnectionLost, Refused
 
 OLDEST = (1, 8)
 APART = 2.0  # seconds that its clock may differ from ours
+EXAMPLE = "ClueCon"  # the password that FreeSWITCH comes with
 _VERSION = re.compile(r"Version (\d+)\.(\d+)[^ ~]*")
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What was seen. `version` is as FreeSWITCH writes it, `apart` how many seconds its clock is ahead of ours."""
+    """What was seen. `version` is as FreeSWITCH writes it, `apart` how many seconds its clock is ahead of ours.
+
+    `unheard` are events of modules that we may not hear.
+    """
 
     version: str
     apart: float | None
     channels: Sequence[Channel] = ()
+    unheard: Sequence[str] = ()
 
 
 async def examine_freeswitch(config: Config, clock: Clock) -> AsyncIterator[Finding]:
@@ -52,6 +58,9 @@ async def examine_freeswitch(config: Config, clock: Clock) -> AsyncIterator[Find
             yield finding
     finally:
         await session.close()
+    if esl_access(config).password == EXAMPLE:
+        advice = "give event_socket.conf.xml one of its own: who knows it rules FreeSWITCH"
+        yield Finding("password of FreeSWITCH", "warning", "it is the one that FreeSWITCH comes with", advice)
     if settings.recordings_mount:
         yield mounted(Path(settings.recordings_mount))
     if settings.recordings_url:
@@ -72,7 +81,7 @@ async def _look(session: EslSession, clock: Clock) -> Looked:
     epoch = await session.api("strepoch")
     apart = int(epoch) - clock.now() / 1000 if epoch.isascii() and epoch.isdigit() else None
     listed = next(one for one in await session.catch_up() if isinstance(one, Everything))
-    return Looked("" if version.startswith("-") else version, apart, listed.channels)
+    return Looked("" if version.startswith("-") else version, apart, listed.channels, session.unheard)
 
 
 def judged(looked: Looked, settings: FreeswitchConfig) -> Iterator[Finding]:
@@ -91,6 +100,13 @@ def judged(looked: Looked, settings: FreeswitchConfig) -> Iterator[Finding]:
             "warning",
             f"it is {abs(looked.apart):.0f} s {'ahead' if looked.apart > 0 else 'behind'}",
             "keep both clocks right with NTP: the times of calls are those of FreeSWITCH",
+        )
+    if looked.unheard:
+        yield Finding(
+            "events of FreeSWITCH",
+            "warning",
+            f"it does not tell us of {', '.join(looked.unheard)}",
+            f"end esl-allowed-events of the user with CUSTOM {' '.join(SUBCLASSES)}: all does not allow them",
         )
     yield from _channels(looked.channels, settings)
 

@@ -38,6 +38,7 @@ from switchhook.workspace.facts import (
 
 KEEP = 300.0  # seconds that a call which is over is remembered, so that what comes late begins no other one
 NOBODY = "anonymous"
+UNTOLD = "0000000000"  # what FreeSWITCH puts where there is no caller ID
 MAILBOX = "voicemail"
 
 
@@ -197,7 +198,7 @@ class Calls:
             at=at,
             leg=call.leg,
             direction=direction,
-            from_raw=caller.number or NOBODY,
+            from_raw=caller.number if caller.number not in {"", UNTOLD} else NOBODY,
             to_raw=to,
             user_ref=user,
             original_to_raw=diverted if diverted and diverted != to else None,
@@ -282,13 +283,11 @@ class Calls:
             for other in self._picture.legs_of(call)
             if other.id != leg.id and self._who.is_leg(call, other)
         ]
-        won = any(
-            other.joined_at is not None and leg.began_at <= other.joined_at <= (leg.gone_at or 0)
-            for other in others
-        )
+        talked = [self._who.talked_at(call, other) for other in others]
+        won = any(at is not None and leg.began_at <= at <= (leg.gone_at or 0) for at in talked)
         if won and leg.cause in UNSURE:
             return EndCause.ANSWERED_ELSEWHERE
-        return unanswered(leg.cause)
+        return unanswered(leg.cause, rang=leg.rang_at is not None)
 
     def _why(self, call: Call, legs: list[Leg]) -> EndCause:
         """Why the whole call ended; see `Ended`."""
@@ -302,4 +301,4 @@ class Calls:
         gone = [leg for leg in legs if leg.gone_at is not None]
         if gone:
             return self._cause(call, max(gone, key=lambda leg: (leg.gone_at or 0, leg.id)))
-        return unanswered(root.cause) if root is not None else EndCause.FAILED
+        return unanswered(root.cause, rang=False) if root is not None else EndCause.FAILED

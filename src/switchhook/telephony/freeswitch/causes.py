@@ -19,7 +19,8 @@ _UNREACHABLE = (
     "SWITCH_CONGESTION",
     "REQUESTED_CHAN_UNAVAIL",
     "SERVICE_UNAVAILABLE",
-    "RECOVERY_ON_TIMER_EXPIRE",  # no answer at all to what was sent
+    "EXCHANGE_ROUTING_ERROR",
+    "DOES_NOT_EXIST_ANYWHERE",
     "GATEWAY_DOWN",
     "INVALID_GATEWAY",
     "INVALID_URL",
@@ -30,7 +31,11 @@ _CAUSES = dict.fromkeys(_UNREACHABLE, EndCause.UNREACHABLE) | {
     "NORMAL_CLEARING": EndCause.CANCELLED,  # hung up without more ado
     CANCELLED: EndCause.CANCELLED,
     "USER_BUSY": EndCause.BUSY,
+    "BUSY_EVERYWHERE": EndCause.BUSY,
     "CALL_REJECTED": EndCause.DECLINED,
+    "DECLINE": EndCause.DECLINED,  # what a 603 is since 1.10
+    "UNWANTED": EndCause.DECLINED,
+    "REJECT_ALL": EndCause.DECLINED,
     "NO_ANSWER": EndCause.NO_ANSWER,
     "NO_USER_RESPONSE": EndCause.NO_ANSWER,
     "ALLOTTED_TIMEOUT": EndCause.NO_ANSWER,
@@ -43,6 +48,11 @@ UNSURE = frozenset(
 )  # where another telephone may have got the call
 
 
-def unanswered(cause: str) -> EndCause:
-    """Of a leg that nobody answered."""
+_TIMER = "RECOVERY_ON_TIMER_EXPIRE"  # no answer to what was sent, or a 408 from who had let it ring
+
+
+def unanswered(cause: str, *, rang: bool) -> EndCause:
+    """Of a leg that nobody answered; whether it `rang`."""
+    if cause == _TIMER:
+        return EndCause.NO_ANSWER if rang else EndCause.UNREACHABLE
     return _CAUSES.get(cause, EndCause.FAILED)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from switchhook.telephony.freeswitch import happenings as h
-from switchhook.telephony.freeswitch.names import host, resource
+from switchhook.telephony.freeswitch.names import host, is_local, resource
 
 Message = Mapping[str, Any]  # values are texts, or lists of texts for a variable that has several
 
@@ -97,7 +97,8 @@ def as_channel(message: Message) -> h.Channel | None:
         authorized=not outbound and bool(field("variable_user_name", "variable_sip_auth_username")),
         diverted=field("Caller-RDNIS") if field("Event-Name") == "CHANNEL_CREATE" else "",
         by=_by(message) if outbound else "",
-        twin=field("variable_other_loopback_leg_uuid"),
+        # A real channel has all variables of a half that has stepped aside for it.
+        twin=field("variable_other_loopback_leg_uuid") if is_local(name) else "",
         disposition=field("variable_endpoint_disposition"),
         history=_history(message),
         created_at=_ms(message, "Caller-Channel-Created-Time"),
@@ -191,14 +192,18 @@ def _answer(message: Message, at: int, channel: h.Channel) -> h.Happening:
 
 
 def _bridge(message: Message, at: int, channel: h.Channel) -> h.Happening:
-    ids = {text(message, "Bridge-A-Unique-ID"), text(message, "Bridge-B-Unique-ID")} - {""}
-    ids = ids or {text(message, "Other-Leg-Unique-ID")} - {""}
+    ids = _connected(message) or {text(message, "Other-Leg-Unique-ID")} - {""}
     others = tuple(h.Channel(id_, "") for id_ in sorted(ids - {channel.id}))
     return h.Entered(at, (channel, *others), "|".join(sorted({channel.id, *ids})))
 
 
 def _unbridge(message: Message, at: int, channel: h.Channel) -> h.Happening:
-    return h.Left(at, channel)
+    ids = _connected(message)  # none where FreeSWITCH does not pass the sound on itself
+    return h.Left(at, channel, "|".join(sorted({channel.id, *ids})) if ids else "", bool(ids))
+
+
+def _connected(message: Message) -> set[str]:
+    return {text(message, "Bridge-A-Unique-ID"), text(message, "Bridge-B-Unique-ID")} - {""}
 
 
 def _hangup(message: Message, at: int, channel: h.Channel) -> h.Happening:
@@ -259,7 +264,9 @@ _EVENTS: dict[str, Callable[[Message, int, h.Channel], h.Happening | None]] = {
 
 
 def _true(message: Message, key: str) -> bool:
-    return text(message, key).lower() in {"true", "yes", "on", "1", "enabled", "active", "allow", "t"}
+    """Whether a variable that the dialplan sets is so; its name is written there in whatever case."""
+    found = next((text(message, name) for name in message if name.lower() == key.lower()), "")
+    return found.lower() in {"true", "yes", "on", "1", "enabled", "active", "allow", "t"}
 
 
 def _ms(message: Message, key: str) -> int:

@@ -78,11 +78,12 @@ class Entered(msgspec.Struct, frozen=True):
 
 
 class Left(msgspec.Struct, frozen=True):
-    """A channel is not in the room any more; without a room, in none."""
+    """A channel is not in the room any more; without a room, in none. `all_`: nor is anybody else."""
 
     at: int
     channel: Channel
     room: str = ""
+    all_: bool = False
 
 
 class Pressed(msgspec.Struct, frozen=True):

@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
     def kind(self, channel: Channel) -> Kind:
         """What a channel is."""
         technology, slash, _ = channel.name.partition("/")
-        if technology.lower() == "loopback":
+        if is_local(channel.name):
             return Kind.LOCAL
         if not slash or technology.lower() in _OWN:
             return Kind.OWN
@@ -66,6 +66,11 @@ class Plan(msgspec.Struct, frozen=True):
     def of_user(user: str) -> str:
         """The address of a user's telephone."""
         return ADDRESS.format(user)
+
+
+def is_local(name: str) -> bool:
+    """Whether it is the name of one half of a call of FreeSWITCH to itself."""
+    return name.lower().startswith("loopback/")
 
 
 def resource(name: str) -> str:

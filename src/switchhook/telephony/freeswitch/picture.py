@@ -48,8 +48,8 @@ class Picture:
                 leg.rang_at = at if leg.rang_at is None else min(leg.rang_at, at)
             case h.PickedUp(at):
                 leg.answered_at = at if leg.answered_at is None else min(leg.answered_at, at)
-            case h.Left(_, _, room):
-                self._left(leg, room)
+            case h.Left(at, _, room, all_):
+                self._left(leg, room, at, all_)
             case h.Taped():
                 self._taped(leg, happening)
             case h.Gone(at, _, cause):
@@ -85,6 +85,8 @@ class Picture:
         if not channel.name:
             return touched  # it was only named
         leg.fresh = True
+        if channel.answered_at is not None:
+            leg.answered_at = min(channel.answered_at, leg.answered_at or channel.answered_at)
         if channel.by and not leg.by and channel.by != leg.id:
             leg.by = channel.by
             touched |= self._merge(leg, self._leg(channel.by))
@@ -179,12 +181,13 @@ class Picture:
                     leg.adopted, leg.joined_at = True, leg.room_at
         return calls
 
-    def _left(self, leg: Leg, room: str) -> None:
-        if room:
+    def _left(self, leg: Leg, room: str, at: int, all_: bool) -> None:
+        if room and not all_:
             self._leave(leg, room)
-        else:  # of two that were connected, neither is
-            for id_ in sorted(self._rooms.get(leg.room, ())):
-                self._leave(self.legs[id_], self.legs[id_].room)
+        elif room or at >= leg.room_at:  # of two that were connected, neither is
+            room = room or leg.room
+            for id_ in sorted(self._rooms.get(room, ())):
+                self._leave(self.legs[id_], room)
 
     def _leave(self, leg: Leg, room: str) -> None:
         inside = self._rooms.get(room)

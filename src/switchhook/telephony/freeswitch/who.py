@@ -31,9 +31,14 @@ class Who:
     def talked_at(self, call: Call, leg: Leg) -> int | None:
         """When somebody was first talked to there.
 
-        It is enough that a trunk answers that FreeSWITCH itself called: it may be connected with a program.
+        It is enough that a trunk answers that FreeSWITCH itself called: it may be connected with a program. Whoever is
+        called is connected as soon as there is something to hear (183), and talked to once it has answered too.
         """
-        return leg.answered_at if leg.id == call.leg else leg.joined_at
+        if leg.id == call.leg:
+            return leg.answered_at
+        if leg.created is None or not leg.created.outbound or leg.joined_at is None:
+            return leg.joined_at
+        return max(leg.joined_at, leg.answered_at) if leg.answered_at is not None else None
 
     def leg_kind(self, call: Call, leg: Leg) -> LegKind:
         """The kind of a leg in facts."""
