@@ -30,6 +30,13 @@ def marie(house: House) -> str:
     return made
 
 
+@pytest.fixture
+def webhook(house: House) -> str:
+    asked = {"url": f"{house.receiver}/good", "topics": ["tag.added"], "description": "To be changed"}
+    made: str = house.server.call("POST", "/v2/api/webhooks", asked)["data"]["id"]
+    return made
+
+
 def test_somebody_is_made_found_and_changed(page: Page, house: House, marie: str) -> None:
     page.keyboard.press("4")
     page.get_by_role("button", name="New contact").click()
@@ -72,6 +79,49 @@ def test_somebody_is_made_found_and_changed(page: Page, house: House, marie: str
     page.get_by_label("Search contacts").fill("nobody-like-it")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_text("Nobody is like this.")).to_be_visible()
+
+
+def test_a_form_changes_what_was_typed_and_leaves_what_others_have_changed_meanwhile(
+    page: Page, house: House, webhook: str
+) -> None:
+    call = house.server.call
+    call("POST", "/v2/api/crm/properties", {"key": "note", "label": "Note"})
+    call("POST", "/v2/api/numbers", {"number": "+33199000099", "name": "Desk"})
+    person = {"numbers": ["+33699000031"], "name": "Ida", "custom_properties": {"note": "one\ntwo"}}
+    id_ = call("POST", "/v2/api/crm/people", {**person, "address": "1 Quai\n75001 Paris"})["data"]["id"]
+    form = page.get_by_role("dialog")
+
+    goto(page, house, f"contacts/{id_}")
+    page.get_by_role("button", name="Edit").click()
+    form.get_by_label("First name").fill("Ada")
+    call("PUT", f"/v2/api/crm/people/{id_}", {"job_title": "Captain"})
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+    kept = call("GET", f"/v2/api/crm/people/{id_}")["data"]
+    assert (kept["name"], kept["job_title"], kept["address"]) == ("Ada", "Captain", "1 Quai\n75001 Paris")
+    assert kept["custom_properties"] == {"note": "one\ntwo"}
+
+    goto(page, house, f"webhooks/{webhook}")
+    page.get_by_role("button", name="Edit").click()
+    form.get_by_label("Description").fill("Changed here")
+    call("PUT", f"/v2/api/webhooks/{webhook}", {"topics": ["tag.removed"]})
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Changed here")).to_be_visible()
+    assert call("GET", f"/v2/api/webhooks/{webhook}")["data"]["topics"] == ["tag.removed"]
+
+    goto(page, house, "lines")
+    page.get_by_role("button", name="Edit: +33199000099").click()
+    form.get_by_label("Country").fill("BE")
+    call("PUT", "/v2/api/numbers/+33199000099", {"name": "Front"})
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    number = call("GET", "/v2/api/numbers/+33199000099")["data"]
+    assert (number["name"], number["country"]) == ("Front", "BE")
+
+
+def test_an_address_of_a_view_that_was_broken_off_is_shown_as_a_fault(page: Page, house: House) -> None:
+    goto(page, house, "calls/%E0%A4%A")
+    expect(page.locator(".fault")).not_to_be_empty()
 
 
 def test_one_becomes_part_of_another(page: Page, house: House) -> None:

@@ -71,7 +71,16 @@ const allowed = (view) => me.scopes.includes("ALL") || me.scopes.includes(view.s
 
 function here() {
   const [name, id] = location.hash.replace(/^#\/?/, "").split("/");
-  return { name, id: id ? decodeURIComponent(id) : null };
+  return { name, id: id ? decoded(id) : null };
+}
+
+// Somebody may have written the address by hand.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function route() {

@@ -32,6 +32,9 @@ export function form(title, fields, act, { label = t("save"), then = () => {} } 
   return box;
 }
 
+// Of what a form holds, what is other than when it was opened: the rest may be somebody else's work by now.
+export const altered = (before, now) => Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+
 // Asks before something is done that is more than a click.
 export function confirm(title, text, act, ...fields) {
   return form(title, [text && h("p", null, text), ...fields], act, { label: title });

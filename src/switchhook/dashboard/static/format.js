@@ -2,7 +2,7 @@
 import { language, t } from "./words.js";
 
 // The page's language as this browser's people write it: 24 hours or 12, and which comes first of day and month.
-export function locale() {
+function locale() {
   return navigator.languages.find((one) => one.split("-")[0] === language()) ?? language();
 }
 

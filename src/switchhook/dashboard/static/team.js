@@ -1,7 +1,7 @@
 // Our numbers and who works here: the lists, and what may be changed of them.
 import { get, put, remove } from "./api.js";
 import { button, doing, field, h, show, toast } from "./dom.js";
-import { confirm, form } from "./form.js";
+import { altered, confirm, form } from "./form.js";
 import { t } from "./words.js";
 
 const CAPABILITIES = ["VOICE", "SMS", "MMS"];
@@ -97,13 +97,14 @@ async function editNumber(given, may, done) {
     ...(country.value.trim() ? { country: country.value.trim() } : {}),
     ...(given ? {} : { number: own.value.trim(), type: kind.value }),
   });
+  const had = asked();
   form(given ? `${t("edit")}: ${called(given)}` : t("new number"), [
     settled(given),
     !given && [field(t("number"), own), field(t("kind of number"), kind)],
     field(t("name"), name, t("number name hint")), field(t("country"), country),
     h("fieldset", null, h("legend", null, t("capabilities")), boxes.map((box) => h("label", { class: "check" }, box, h("span", null, box.name)))),
     field(t("who is rung"), users, t("who is rung hint")), adders],
-  (once) => (given ? put(pathOf(given), asked()) : once("v2/api/numbers", asked())), { then: () => (toast(t("number saved")), done()) });
+  (once) => (given ? put(pathOf(given), altered(had, asked())) : once("v2/api/numbers", asked())), { then: () => (toast(t("number saved")), done()) });
   (given ? name : own).focus();
 }
 
@@ -120,9 +121,10 @@ function editUser(given, done) {
   const role = choice(ROLES, given?.role ?? "MEMBER", "role");
   const status = choice(STATUSES, given?.status ?? "ACTIVE", "status");
   const asked = () => ({ name: name.value.trim(), role: role.value, status: status.value, ...(given ? {} : { email: email.value.trim() }) });
+  const had = asked();
   form(given ? `${t("edit")}: ${given.email}` : t("new user"), [
     settled(given), !given && field(t("email"), email), field(t("name"), name), field(t("role"), role, t("role hint")), field(t("status"), status),
     h("p", { class: "hint" }, t("telephones hint"))],
-  (once) => (given ? put(`v2/api/users/${encodeURIComponent(given.id)}`, asked()) : once("v2/api/users", asked())), { then: () => (toast(t("user saved")), done()) });
+  (once) => (given ? put(`v2/api/users/${encodeURIComponent(given.id)}`, altered(had, asked())) : once("v2/api/users", asked())), { then: () => (toast(t("user saved")), done()) });
   (given ? name : email).focus();
 }

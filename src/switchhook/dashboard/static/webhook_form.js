@@ -1,7 +1,7 @@
 // Making and changing an endpoint; showing its secret.
 import { get, put } from "./api.js";
 import { field, h, toast } from "./dom.js";
-import { form, reveal } from "./form.js";
+import { altered, form, reveal } from "./form.js";
 import { t } from "./words.js";
 
 const LISTS = ["event_types", "further_event_types", "operational_event_types"];
@@ -20,18 +20,18 @@ export async function topicsOf(endpoint) {
 export async function edit(given, done) {
   const groups = await topicsOf(given);
   const first = ofFirstVersion(given);
-  const had = given ?? { url: "", topics: groups[0].map((one) => one.name), description: "" };
-  const address = h("input", { type: "url", required: true, maxlength: 2048, value: had.url, placeholder: "https://example.com/hook", spellcheck: "false" });
-  const description = h("input", { maxlength: 1000, value: had.description ?? "" });
-  const boxes = groups.flat().map((one) => h("input", { type: "checkbox", name: one.name, checked: had.topics.includes(one.name) }));
-  const headers = h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Team: front desk" }, Object.entries(had.headers ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n"));
-  const number = (name, attributes) => h("input", { type: "number", value: had[name] ?? "", ...attributes });
+  const kept = given ?? { url: "", topics: groups[0].map((one) => one.name), description: "" };
+  const address = h("input", { type: "url", required: true, maxlength: 2048, value: kept.url, placeholder: "https://example.com/hook", spellcheck: "false" });
+  const description = h("input", { maxlength: 1000, value: kept.description ?? "" });
+  const boxes = groups.flat().map((one) => h("input", { type: "checkbox", name: one.name, checked: kept.topics.includes(one.name) }));
+  const headers = h("textarea", { rows: 3, spellcheck: "false", placeholder: "X-Team: front desk" }, Object.entries(kept.headers ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n"));
+  const number = (name, attributes) => h("input", { type: "number", value: kept[name] ?? "", ...attributes });
   const rate = number("rate_limit", { min: 0.1, max: 10000, step: "any" });
   const flight = number("max_in_flight", { min: 1, max: 64 });
   const timeout = number("timeout_seconds", { min: 1, max: 30, step: "any" });
-  const ordered = h("input", { type: "checkbox", checked: had.ordered });
-  const additive = h("input", { type: "checkbox", checked: had.additive_fields });
-  const signature = h("select", null, ["v1", "v1a"].map((one) => h("option", { value: one, selected: (had.signature ?? "v1") === one }, t(`signature ${one}`))));
+  const ordered = h("input", { type: "checkbox", checked: kept.ordered });
+  const additive = h("input", { type: "checkbox", checked: kept.additive_fields });
+  const signature = h("select", null, ["v1", "v1a"].map((one) => h("option", { value: one, selected: (kept.signature ?? "v1") === one }, t(`signature ${one}`))));
   const check = (input, label) => h("label", { class: "check" }, input, h("span", null, label));
   let index = 0;
   const choices = groups.map((group, place) => h("fieldset", null, h("legend", null, t(LISTS[place])), group.map((one) => check(boxes[index++], h("span", { title: one.description }, one.name)))));
@@ -47,7 +47,8 @@ export async function edit(given, done) {
     ordered: ordered.checked,
     ...(first ? {} : { additive_fields: additive.checked, signature: signature.value }),
   });
-  const act = async (post) => (given ? await put(`v2/api/webhooks/${given.id}`, asked()) : await post("v2/api/webhooks", asked())).data;
+  const had = asked();
+  const act = async (post) => (given ? await put(`v2/api/webhooks/${given.id}`, altered(had, asked())) : await post("v2/api/webhooks", asked())).data;
   const then = (made) => {
     toast(t("saved"));
     // The view of the new one closes what is open when it comes.
