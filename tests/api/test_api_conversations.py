@@ -47,6 +47,15 @@ async def settle_in(world: World) -> None:
     await world.store.run(lambda tx: configure(tx, "wsp_a", users, numbers, "FR"))
 
 
+@pytest.mark.parametrize("written", ["%2B442071838750", "+442071838750", "+44%2020%207183%208750"])
+async def test_a_plus_in_a_url_is_meant_as_one(world: World, key: str, written: str) -> None:
+    await keep(world, a_text("msg_1", to_number="+442071838750"))
+    found = await world.call("GET", f"/v2/api/conversations?allo_number={written}", key=key)
+    assert [one["last_item"]["id"] for one in found.data] == ["msg-1"]
+    for path in ("/v2/api/conversations?allo_number=+", "/v1/api/calls?allo_number=%20"):
+        assert (await world.call("GET", path, key=key)).status == 400
+
+
 async def test_a_call_is_shown_with_everybody_who_belongs_to_it(world: World, key: str) -> None:
     await settle_in(world)
     acme = (await world.call("POST", "/v2/api/crm/companies", key=key, json={"name": "Acme"})).data

@@ -2,7 +2,7 @@
 
 from switchhook.api.bodies import data, read_page_v1
 from switchhook.api.contacts import contact_not_found, metadata
-from switchhook.api.errors import ApiError
+from switchhook.api.item_queries import read_number, read_own_number
 from switchhook.api.items import item_id
 from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
@@ -19,7 +19,6 @@ from switchhook.events.ids import contact_id
 from switchhook.storage import conversations, item_search, people
 from switchhook.storage.conversations import Item, ItemFilter, Said
 from switchhook.storage.store import Reader
-from switchhook.workspace.e164 import normalise
 
 
 class Calls:
@@ -33,18 +32,10 @@ class Calls:
         """GET /v1/api/calls."""
         query = request.query()
         page, size = read_page_v1(query)
-        own = query.get("allo_number", "").strip()
-        if not own:
-            raise ApiError(
-                "MISSING_ALLO_NUMBER",
-                "allo_number is required: the number whose calls are asked for.",
-                param="allo_number",
-                suggestion="GET /v1/api/numbers lists the workspace's numbers; write + as %2B in a URL.",
-            )
         which = ItemFilter(
             kind="CALL",
-            own_number=self._number(own),
-            contact_number=self._number(query.get("contact_number", "")),
+            own_number=read_own_number(query, self._region, what="calls", version=1),
+            contact_number=read_number(query.get("contact_number", ""), self._region),
         )
 
         async def read(reader: Reader) -> CallsV1:
@@ -60,6 +51,7 @@ class Calls:
         text = request.params["contact_id"]
         query = request.query()
         page, size = read_page_v1(query)
+        own = read_number(query.get("allo_number", ""), self._region)
 
         async def read(reader: Reader) -> ConversationV1:
             contact = await people.find_contact(reader, request.workspace, contact_id(text))
@@ -67,12 +59,9 @@ class Calls:
                 raise contact_not_found(text)
             found: list[Item] = []
             total = 0
-            for (
-                number
-            ) in contact.numbers:  # each with its own items: what is wanted of all is among the first of each
-                which = ItemFilter(
-                    contact_number=number, own_number=self._number(query.get("allo_number", ""))
-                )
+            # Each with its own items: what is wanted of all is among the first of each.
+            for number in contact.numbers:
+                which = ItemFilter(contact_number=number, own_number=own)
                 items, count = await item_search.find_items(
                     reader, request.workspace, which, "DATE_DESC", limit=(page + 1) * size, offset=0
                 )
@@ -85,9 +74,6 @@ class Calls:
             )
 
         return data(await self._store.read(read, heavy=True))
-
-    def _number(self, text: str) -> str:
-        return normalise(f"+{text[1:]}" if text.startswith(" ") else text, self._region)
 
 
 async def call_of(reader: Reader, item: Item) -> CallV1:

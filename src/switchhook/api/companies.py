@@ -10,7 +10,7 @@ from msgspec import UNSET
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.crm import (
     CompanyChange,
@@ -52,7 +52,9 @@ class Companies:
 
     async def create_company(self, request: Request) -> Work:
         """POST /v2/api/crm/companies."""
-        asked = read_shape(await self._body(request), NewCompany, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), NewCompany, lenient=True, status=UNPROCESSABLE
+        )
         name = _name(asked.name)
 
         async def work(tx: Transaction) -> Response:
@@ -74,7 +76,9 @@ class Companies:
     async def update_company(self, request: Request) -> Work:
         """PUT /v2/api/crm/companies/{company_id}."""
         text = request.params["company_id"]
-        asked = read_shape(await self._body(request), CompanyChange, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), CompanyChange, lenient=True, status=UNPROCESSABLE
+        )
 
         async def work(tx: Transaction) -> Response:
             old = await people.find_company(tx, request.workspace, normalise_id(text))
@@ -100,7 +104,9 @@ class Companies:
 
     async def create_deal(self, request: Request) -> Work:
         """POST /v2/api/crm/deals."""
-        asked = read_shape(await self._body(request), NewDeal, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), NewDeal, lenient=True, status=UNPROCESSABLE
+        )
         _check_date(asked.closed_at)
         company = normalise_id(asked.company_id) if asked.company_id else None
 
@@ -126,7 +132,9 @@ class Companies:
 
     async def update_deal(self, request: Request) -> Work:
         """PATCH /v2/api/crm/deals/{deal_id}."""
-        asked = read_shape(await self._body(request), DealChange, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), DealChange, lenient=True, status=UNPROCESSABLE
+        )
         _check_date(None if asked.closed_at is UNSET else asked.closed_at)
 
         async def work(tx: Transaction) -> Response:
@@ -168,10 +176,6 @@ class Companies:
         if found is None:
             raise deal_not_found(text)
         return found
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 async def company_fault(reader: Reader, workspace: str, id_: str) -> FieldFault | None:

@@ -8,7 +8,7 @@ from switchhook.api.bodies import data, read_page_v1, read_shape
 from switchhook.api.crm_search import company_names
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.people import refused
 from switchhook.api.services import Services
 from switchhook.api.shapes.crm import Named
@@ -78,7 +78,7 @@ class Contacts:
 
     async def create(self, request: Request) -> Work:
         """POST /v1/api/contacts."""
-        asked = read_shape(await self._body(request), NewContactV1, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), NewContactV1, lenient=True)
 
         async def work(tx: Transaction) -> Response:
             now = self._clock.now()
@@ -102,7 +102,7 @@ class Contacts:
     async def update(self, request: Request) -> Work:
         """PUT /v1/api/contacts/{contact_id}."""
         text = request.params["contact_id"]
-        asked = read_shape(await self._body(request), ContactChangeV1, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), ContactChangeV1, lenient=True)
 
         async def work(tx: Transaction) -> Response:
             company = asked.company
@@ -146,10 +146,6 @@ class Contacts:
         return msgspec.structs.replace(
             shown, conversation_url=f"{self._url}/v1/api/contact/{shown.id}/conversation"
         )
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def engagement(last_activity_at: int | None, now: int) -> Engagement | None:

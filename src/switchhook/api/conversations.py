@@ -19,9 +19,11 @@ from switchhook.api.item_queries import (
     read_flag,
     read_item_id,
     read_moment,
+    read_number,
+    read_own_number,
 )
 from switchhook.api.items import Showing, item_id
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.conversations import (
     ActionAsked,
@@ -39,7 +41,6 @@ from switchhook.storage.conversations import Item, ItemSort
 from switchhook.storage.plans import TooFar
 from switchhook.storage.store import Reader, Transaction
 from switchhook.workspace import tags
-from switchhook.workspace.e164 import normalise
 from switchhook.workspace.items import tell_summary
 
 BATCH_MAX = 100
@@ -66,14 +67,7 @@ class Conversations:
         """GET /v2/api/conversations."""
         query = request.query()
         page, size = read_page(query)
-        own = query.get("allo_number", "").strip()
-        if not own:
-            raise ApiError(
-                "MISSING_ALLO_NUMBER",
-                "allo_number is required: the number whose conversations are asked for.",
-                param="allo_number",
-                suggestion="GET /v2/api/numbers lists the workspace's numbers; write + as %2B in a URL.",
-            )
+        own = read_own_number(query, self._region, what="conversations")
         since = read_moment(query.get("last_activity_since"))
         extend = read_extend(query.get("extend"))
 
@@ -81,7 +75,7 @@ class Conversations:
             found, total = await conversations.list_conversations(
                 reader,
                 request.workspace,
-                self._number(own),
+                own,
                 since=since,
                 unread=read_flag(query.get("unread")),
                 pinned=read_flag(query.get("pinned")),
@@ -109,11 +103,8 @@ class Conversations:
 
     async def search(self, request: Request) -> Response:
         """POST /v2/api/conversations/items/search."""
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
-        asked: Mapping[str, Any] = {}
-        if body:
-            require_json(request.headers)
-            asked = read_document(body)
+        body = await request.json(self._clock, self._limits, optional=True)
+        asked: Mapping[str, Any] = read_document(body) if body else {}
         page, size = body_page(asked)
         extend = read_extend(asked.get("extend"))
         sort = _sort(asked.get("sort"))
@@ -146,7 +137,7 @@ class Conversations:
 
     async def batch(self, request: Request) -> Response:
         """POST /v2/api/conversations/items/batch."""
-        asked = read_shape(await self._body(request), ItemsBatch, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), ItemsBatch, lenient=True)
         if len(asked.ids) > BATCH_MAX:
             raise ApiError(
                 "BATCH_TOO_LARGE",
@@ -167,7 +158,7 @@ class Conversations:
     async def change_summary(self, request: Request) -> Work:
         """PATCH /v2/api/conversations/items/{item_id}/summary."""
         id_ = read_call_id(request.params["item_id"])
-        asked = read_shape(await self._body(request), SummaryChange, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), SummaryChange, lenient=True)
 
         async def work(tx: Transaction) -> Response:
             item = await self._item(tx, request.workspace, id_)
@@ -188,7 +179,7 @@ class Conversations:
     async def add_tags(self, request: Request) -> Work:
         """POST /v2/api/conversations/items/{item_id}/tags."""
         id_ = read_call_id(request.params["item_id"])
-        asked = read_shape(await self._body(request), TagsAdded, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), TagsAdded, lenient=True)
         if not asked.tags:
             raise ApiError(
                 "TAGS_REQUIRED",
@@ -225,7 +216,7 @@ class Conversations:
 
     async def act(self, request: Request) -> Work:
         """PUT /v2/api/conversations/{contact_number}/action."""
-        asked = read_shape(await self._body(request), ActionAsked, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), ActionAsked, lenient=True)
         flags = _ACTIONS.get(asked.action)
         if flags is None:
             raise ApiError(
@@ -246,7 +237,7 @@ class Conversations:
 
     async def pin(self, request: Request) -> Work:
         """PUT /v2/api/conversations/{contact_number}/pin."""
-        asked = read_shape(await self._body(request), PinAsked, lenient=True)
+        asked = read_shape(await request.json(self._clock, self._limits), PinAsked, lenient=True)
         where = (self._number(asked.allo_number), self._number(request.params["contact_number"]))
 
         async def work(tx: Transaction) -> Response:
@@ -266,8 +257,8 @@ class Conversations:
 
     async def unpin(self, request: Request) -> Work:
         """DELETE /v2/api/conversations/{contact_number}/pin."""
-        own = request.query().get("allo_number", "").strip()
-        if not own:
+        own = request.query().get("allo_number", "")
+        if not own.strip():
             raise ApiError(
                 "MISSING_PARAMETER",
                 "allo_number is required: the number that the conversation is on.",
@@ -302,11 +293,7 @@ class Conversations:
         )
 
     def _number(self, text: str) -> str:
-        return normalise(f"+{text[1:]}" if text.startswith(" ") else text, self._region)
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        return read_number(text, self._region)
 
 
 def _sort(value: Any) -> ItemSort:

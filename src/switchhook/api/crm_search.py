@@ -8,7 +8,7 @@ import msgspec
 from switchhook.api.bodies import page_of, read_document
 from switchhook.api.companies import company_of, render_deal
 from switchhook.api.errors import ApiError
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.people import render_person
 from switchhook.api.services import Services
 from switchhook.storage import people, search
@@ -102,11 +102,8 @@ class CrmSearch:
         return page_of(values, asked.page, asked.size, total)
 
     async def _asked(self, request: Request) -> Asked:
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
-        if not body:
-            return read_search({})
-        require_json(request.headers)
-        return read_search(read_document(body))
+        body = await request.json(self._clock, self._limits, optional=True)
+        return read_search(read_document(body) if body else {})
 
 
 def read_search(document: Mapping[str, Any]) -> Asked:

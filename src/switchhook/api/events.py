@@ -4,7 +4,7 @@ from switchhook.api.bodies import data, read_shape
 from switchhook.api.deliveries import delivery_of, payload_of
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.events import Event, ExpungeAsked
 from switchhook.clock import iso_millis
@@ -35,11 +35,8 @@ class Events:
 
     async def expunge(self, request: Request) -> Work:
         """POST /v2/api/events/{event_id}/expunge."""
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
-        asked = ExpungeAsked()
-        if body:
-            require_json(request.headers)
-            asked = read_shape(body, ExpungeAsked)
+        body = await request.json(self._clock, self._limits, optional=True)
+        asked = read_shape(body, ExpungeAsked) if body else ExpungeAsked()
 
         async def work(tx: Transaction) -> Response:
             event = await _requested(tx, request)

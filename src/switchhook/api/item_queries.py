@@ -165,6 +165,28 @@ def read_flag(text: str | None) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get((text or "").lower())
 
 
+def read_number(text: str, region: str) -> str:
+    """A number of a query or a path as it is stored. A blank before it is a + that was not written as %2B."""
+    return normalise(f"+{text.strip()}" if text.startswith(" ") and text.strip() else text, region)
+
+
+def read_own_number(query: Mapping[str, str], region: str, *, what: str, version: int = 2) -> str:
+    """The number of ours that a query must name: `what` is asked for of it.
+
+    Raises:
+        ApiError: 400, it names none.
+    """
+    own = query.get("allo_number", "")
+    if not own.strip():
+        raise ApiError(
+            "MISSING_ALLO_NUMBER",
+            f"allo_number is required: the number whose {what} are asked for.",
+            param="allo_number",
+            suggestion=f"GET /v{version}/api/numbers lists the workspace's numbers; write + as %2B in a URL.",
+        )
+    return read_number(own, region)
+
+
 def read_moment(text: str | None) -> int:
     """A date-time of a query in wall milliseconds; 0 when it is absent.
 

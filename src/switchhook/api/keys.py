@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.scopes import ALL, parse_scopes
 from switchhook.api.services import Services
 from switchhook.api.shapes.keys import KeyDetail, MadeKey, NewKey
@@ -49,8 +49,7 @@ class Keys:
                 param="Idempotency-Key",
                 suggestion="Leave the header out; revoke a key whose answer was lost.",
             )
-        require_json(request.headers)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        body = await request.json(self._clock, self._limits)
         asked = read_shape(body, NewKey)
         wanted = _scopes(asked.scopes)
         _may(request, wanted, "give")

@@ -3,7 +3,7 @@
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.calls import CallOrder, NewCall, OrderedCall, RecordingAsked
 from switchhook.events.ids import CALL, dashed, normalise_id
@@ -24,7 +24,7 @@ class LineCalls:
 
     async def create(self, request: Request) -> Work:
         """POST /v2/api/calls."""
-        asked = read_shape(await self._body(request), NewCall)
+        asked = read_shape(await request.json(self._clock, self._limits), NewCall)
 
         async def work(tx: Transaction) -> Response:
             try:
@@ -52,7 +52,9 @@ class LineCalls:
 
     async def record(self, request: Request) -> Work:
         """POST /v2/api/calls/{call_id}/recording."""
-        return self._about(request, Record(read_shape(await self._body(request), RecordingAsked).state))
+        return self._about(
+            request, Record(read_shape(await request.json(self._clock, self._limits), RecordingAsked).state)
+        )
 
     def _about(self, request: Request, what: What) -> Work:
         call = normalise_id(request.params["call_id"])
@@ -77,10 +79,6 @@ class LineCalls:
             return data(CallOrder(id=dashed(call, CALL)), 202)
 
         return work
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
     async def _check(self, reader: Reader, workspace: str) -> None:
         if self._line is None:

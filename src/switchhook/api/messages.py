@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from switchhook.api.errors import ApiError
+from switchhook.api.services import Limits
 from switchhook.clock import Clock, Deadline
 from switchhook.events.ids import new_request_id
 from switchhook.storage.keys import ApiKey
@@ -106,6 +107,19 @@ class Request:
     async def body(self, clock: Clock, limit: int, seconds: float) -> bytes:
         """The whole body; see `read_body`."""
         return await read_body(self._receive, self.headers, clock, limit, seconds)
+
+    async def json(self, clock: Clock, limits: Limits, *, optional: bool = False) -> bytes:
+        """The whole body, which is declared as JSON; one that is `optional` may also be left out, and is empty then.
+
+        Raises:
+            ApiError: it is declared as something else (415), too large (413), or too slow (408).
+        """
+        if not optional:
+            require_json(self.headers)
+        body = await self.body(clock, limits.body_bytes, limits.body_seconds)
+        if optional and body:
+            require_json(self.headers)
+        return body
 
     async def gone(self) -> None:
         """Return when the client has hung up."""

@@ -9,7 +9,7 @@ from switchhook.api.bodies import data, read_shape
 from switchhook.api.companies import company_fault
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.crm import (
     MergeAsked,
@@ -54,7 +54,9 @@ class People:
 
     async def create(self, request: Request) -> Work:
         """POST /v2/api/crm/people."""
-        asked = read_shape(await self._body(request), NewPerson, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), NewPerson, lenient=True, status=UNPROCESSABLE
+        )
         if not (asked.name or "").strip() and not (asked.last_name or "").strip():
             raise from_faults(
                 [FieldFault("name", "MISSING_FIELD", "A person needs a name or a last_name.")], UNPROCESSABLE
@@ -81,7 +83,9 @@ class People:
     async def update(self, request: Request) -> Work:
         """PUT /v2/api/crm/people/{person_id}."""
         id_ = contact_id(request.params["person_id"])
-        asked = read_shape(await self._body(request), PersonChange, lenient=True, status=UNPROCESSABLE)
+        asked = read_shape(
+            await request.json(self._clock, self._limits), PersonChange, lenient=True, status=UNPROCESSABLE
+        )
         change = _change(asked)
 
         async def work(tx: Transaction) -> Response:
@@ -107,7 +111,7 @@ class People:
     async def merge(self, request: Request) -> Work:
         """POST /v2/api/crm/people/{person_id}/merge."""
         keep = request.params["person_id"]
-        asked = read_shape(await self._body(request), MergeAsked, status=UNPROCESSABLE)
+        asked = read_shape(await request.json(self._clock, self._limits), MergeAsked, status=UNPROCESSABLE)
 
         async def work(tx: Transaction) -> Response:
             for text in (keep, asked.person_id):
@@ -127,7 +131,7 @@ class People:
 
     async def create_property(self, request: Request) -> Work:
         """POST /v2/api/crm/properties."""
-        asked = read_shape(await self._body(request), NewProperty, status=UNPROCESSABLE)
+        asked = read_shape(await request.json(self._clock, self._limits), NewProperty, status=UNPROCESSABLE)
         wrong = None
         if asked.key in properties.RESERVED:
             wrong = FieldFault(
@@ -185,10 +189,6 @@ class People:
             ]
         if found:
             raise from_faults(found, UNPROCESSABLE)
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def _change(asked: NewPerson | PersonChange) -> Change:

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from switchhook.api.bodies import data, page_of, read_page, read_shape
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.deliveries import Recovery, RecoveryAsked, RetryAsked, RetryFilter, RetryPreview
 from switchhook.api.topics import unknown_topic
@@ -39,7 +39,7 @@ class Recoveries:
     async def recover(self, request: Request) -> Work:
         """POST /v2/api/webhooks/{webhook_id}/recover."""
         id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), RecoveryAsked)
+        asked = read_shape(await request.json(self._clock, self._limits), RecoveryAsked)
         since = self._moment("since", asked.since)
 
         async def work(tx: Transaction) -> Response:
@@ -55,7 +55,7 @@ class Recoveries:
     async def retry(self, request: Request) -> Work:
         """POST /v2/api/webhooks/{webhook_id}/retry."""
         id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), RetryAsked)
+        asked = read_shape(await request.json(self._clock, self._limits), RetryAsked)
         selection = _selection(asked)
         since = 0 if asked.since is UNSET else self._moment("since", asked.since)
         until = None if asked.until is UNSET else self._moment("until", asked.until, past=False)
@@ -157,10 +157,6 @@ class Recoveries:
         if moment < 0 or (past and moment > self._clock.now()):
             raise _bad(field, "This must be a moment in the past.")
         return moment
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def _selection(asked: RetryAsked) -> Selection:

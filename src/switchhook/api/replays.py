@@ -8,7 +8,7 @@ from switchhook.api.deliveries import delivery_of, find_requested
 from switchhook.api.endpoint_options import OVERLAP_SECONDS, new_key, see_that_it_signs, signature_of
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.webhooks import (
     LatencyFigures,
@@ -71,11 +71,8 @@ class Replays:
     async def rotate_secret(self, request: Request) -> Work:
         """POST /v2/api/webhooks/{webhook_id}/rotate-secret."""
         id_ = webhook_id(request)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
-        asked = RotationAsked()
-        if body:
-            require_json(request.headers)
-            asked = read_shape(body, RotationAsked)
+        body = await request.json(self._clock, self._limits, optional=True)
+        asked = read_shape(body, RotationAsked) if body else RotationAsked()
 
         async def work(tx: Transaction) -> Response:
             found = await self._endpoint(tx, request.workspace, id_)
@@ -91,7 +88,7 @@ class Replays:
     async def test(self, request: Request) -> Work:
         """POST /v2/api/webhooks/{webhook_id}/test."""
         id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), TestAsked)
+        asked = read_shape(await request.json(self._clock, self._limits), TestAsked)
         known = taken_by(id_)
         if asked.topic not in known:
             raise from_faults([FieldFault("topic", "INVALID_EVENT_TYPE", unknown_topic(asked.topic, known))])
@@ -137,10 +134,6 @@ class Replays:
         if found is None:
             raise webhook_not_found(id_)
         return found
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def _recent(latencies: list[float], refused: int) -> RecentFigures:

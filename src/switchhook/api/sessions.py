@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from switchhook.api.auth import Authenticator
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.storage import sessions
 from switchhook.storage.store import Transaction
@@ -49,8 +49,7 @@ class Sessions:
     async def sign_in(self, request: Request) -> Response:
         """POST /dashboard/session, in a transaction of its own: there is no workspace before it."""
         require_page(request)
-        require_json(request.headers)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        body = await request.json(self._clock, self._limits)
         asked = read_shape(body, SignIn)
         now = self._clock.now()
         if asked.link is not UNSET:

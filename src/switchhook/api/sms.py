@@ -3,7 +3,7 @@
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.v1 import NewSmsV1, SmsV1
 from switchhook.clock import iso_bare
@@ -22,8 +22,7 @@ class Sms:
 
     async def send(self, request: Request) -> Work:
         """POST /v1/api/sms."""
-        require_json(request.headers)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        body = await request.json(self._clock, self._limits)
         asked = read_shape(body, NewSmsV1, lenient=True)
         number, sender_id = asked.from_ or "", asked.sender_id or ""
         if not number and not sender_id:

@@ -9,7 +9,7 @@ from switchhook.api.bodies import data, read_shape
 from switchhook.api.conversations import tag_not_found
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services, Written
 from switchhook.api.shapes.conversations import NewTag, NumberDetail, TagDetail, UserDetail, UserInItem
 from switchhook.api.shapes.v1 import NumberV1
@@ -46,8 +46,7 @@ class Team:
 
     async def create_tag(self, request: Request) -> Work:
         """POST /v2/api/tags."""
-        require_json(request.headers)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        body = await request.json(self._clock, self._limits)
         asked = read_shape(body, NewTag)
 
         async def work(tx: Transaction) -> Response:

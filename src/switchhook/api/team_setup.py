@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.team import NewNumber, NewUser, NumberChange, NumberSetup, UserChange
 from switchhook.api.team import member_not_found, number_fields, user_of
@@ -53,7 +53,7 @@ class TeamSetup:
 
     async def create_user(self, request: Request) -> Work:
         """POST /v2/api/users."""
-        asked = read_shape(await self._body(request), NewUser)
+        asked = read_shape(await request.json(self._clock, self._limits), NewUser)
         with _explained("email"):
             entry = UserConfig(asked.email, asked.name, role=asked.role, status=asked.status)
 
@@ -67,7 +67,7 @@ class TeamSetup:
     async def update_user(self, request: Request) -> Work:
         """PUT /v2/api/users/{user_id}."""
         text = request.params["user_id"]
-        asked = read_shape(await self._body(request), UserChange, USER_READ_ONLY)
+        asked = read_shape(await request.json(self._clock, self._limits), UserChange, USER_READ_ONLY)
 
         async def work(tx: Transaction) -> Response:
             # An address is an id for the command line only.
@@ -98,7 +98,7 @@ class TeamSetup:
 
     async def create_number(self, request: Request) -> Work:
         """POST /v2/api/numbers."""
-        asked = read_shape(await self._body(request), NewNumber)
+        asked = read_shape(await request.json(self._clock, self._limits), NewNumber)
         with _explained("number"):
             entry = NumberConfig(
                 asked.number,
@@ -119,7 +119,7 @@ class TeamSetup:
     async def update_number(self, request: Request) -> Work:
         """PUT /v2/api/numbers/{number}."""
         text = unquote(request.params["number"])
-        asked = read_shape(await self._body(request), NumberChange, NUMBER_READ_ONLY)
+        asked = read_shape(await request.json(self._clock, self._limits), NumberChange, NUMBER_READ_ONLY)
 
         async def work(tx: Transaction) -> Response:
             with _explained("number"):
@@ -156,10 +156,6 @@ class TeamSetup:
         own = workspace == self._written.workspace
         plan = plan_of(number, self._written.numbers.get(number.number) if own else None)
         return data(NumberSetup(**number_fields(number, self._written, workspace), plan=plan), status)
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def plan_of(number: Number, entry: NumberConfig | None) -> dict[str, Any]:

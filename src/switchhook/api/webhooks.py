@@ -15,7 +15,7 @@ from switchhook.api.endpoint_options import (
 )
 from switchhook.api.errors import ApiError, FieldFault
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.webhooks import EventType, NewWebhook, Webhook, WebhookChange
 from switchhook.api.topics import check_topics, names_of, taken_by, topics_of
@@ -76,7 +76,7 @@ class Webhooks:
 
     async def create(self, request: Request) -> Work:
         """POST /v2/api/webhooks."""
-        asked = read_shape(await self._body(request), NewWebhook, READ_ONLY)
+        asked = read_shape(await request.json(self._clock, self._limits), NewWebhook, READ_ONLY)
         check_topics(asked.topics, TOPICS)
         check_target(asked.url, self._policy)
         options = options_in(asked)
@@ -105,7 +105,7 @@ class Webhooks:
     async def update(self, request: Request) -> Work:
         """PUT /v2/api/webhooks/{webhook_id}."""
         id_ = webhook_id(request)
-        asked = read_shape(await self._body(request), WebhookChange, READ_ONLY)
+        asked = read_shape(await request.json(self._clock, self._limits), WebhookChange, READ_ONLY)
         topics = None
         if asked.topics is not UNSET:
             check_topics(asked.topics, taken_by(id_))
@@ -174,10 +174,6 @@ class Webhooks:
             return Response(204)
 
         return work
-
-    async def _body(self, request: Request) -> bytes:
-        require_json(request.headers)
-        return await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
 
 
 def check_target(url: str, policy: AddressPolicy) -> None:

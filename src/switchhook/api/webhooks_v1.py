@@ -6,7 +6,7 @@ They are delivered to, and looked after, like all others: by its id each of them
 from switchhook.api.bodies import data, read_shape
 from switchhook.api.errors import FieldFault, from_faults
 from switchhook.api.idempotency import Work
-from switchhook.api.messages import Request, Response, require_json
+from switchhook.api.messages import Request, Response
 from switchhook.api.services import Services
 from switchhook.api.shapes.v1 import NewWebhookV1, WebhookV1
 from switchhook.api.topics import check_topics, names_of, topics_of
@@ -38,8 +38,7 @@ class WebhooksV1:
 
     async def create(self, request: Request) -> Work:
         """POST /v1/api/webhooks."""
-        require_json(request.headers)
-        body = await request.body(self._clock, self._limits.body_bytes, self._limits.body_seconds)
+        body = await request.json(self._clock, self._limits)
         asked = read_shape(body, NewWebhookV1, lenient=True)
         check_topics(asked.topics, TOPICS)
         check_target(asked.url, self._policy)
