@@ -106,6 +106,10 @@ def _who_introduced(who: Who, legs: list[Leg], leg: Leg, other: Leg) -> str | No
     for one in legs:
         if one.id not in {leg.id, other.id} and one.disposition == ATTENDED and who.somebody(one):
             return who.target(one)
+    # Who lets a consultation go while it still rings is marked only where that is a call of its own.
+    asked = who.picture.legs.get(other.by)
+    if asked is not None and asked.disposition == ATTENDED and who.kind(asked) is Kind.USER:
+        return who.target(asked)
     for one in legs:  # by a key or the dialplan: who had the call has called the other one
         if (
             one.id == other.by
