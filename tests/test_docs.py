@@ -11,7 +11,11 @@ from pathlib import Path
 
 import click
 
+from switchhook.api.metrics import HELP
+from switchhook.api.routes import ROUTES
+from switchhook.api.scopes import ALL, SCOPES
 from switchhook.cli import cli
+from switchhook.delivery.exchange import Kind
 from switchhook.settings.config import OPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +33,33 @@ def test_every_setting_is_documented_with_its_three_names_and_no_other_is() -> N
         assert f"| `{option.flag}` | `{option.env}` |" in text, option.name
     documented = set(re.findall(r"^\| `(--[a-z-]+)` \|", text, re.MULTILINE))
     assert documented == {option.flag for option in OPTIONS}
+
+
+def test_every_scope_that_opens_something_is_documented() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.partition("| scope | opens |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`([A-Z_]+)`", table))
+    assert documented == {ALL, *(scope for route in ROUTES for scope in route.scopes)}
+    assert documented <= set(SCOPES)
+
+
+def test_every_figure_is_documented_and_no_other_is() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text.partition("| figures, all beginning with `switchhook_` | |")[2].partition("\n\n")[0]
+    documented = {
+        name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])
+    }
+    source = (ROOT / "src" / "switchhook" / "api" / "metrics.py").read_text(encoding="utf-8")
+    assert documented == {*HELP, *re.findall(r'"switchhook_([a-z_]+)"', source)}
+
+
+def test_every_result_of_an_attempt_is_documented() -> None:
+    text = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
+    table = text.partition("| result | |")[2].partition("\n\n")[0]
+    documented = [
+        name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])
+    ]
+    assert sorted(documented) == sorted(Kind)
 
 
 def leaves(command: click.Command, name: str) -> Iterator[str]:

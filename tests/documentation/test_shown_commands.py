@@ -102,8 +102,8 @@ def nothing(scene: Scene) -> None:
 
 
 def before_index(scene: Scene) -> None:
-    """Something that is being built listens on port 3000."""
-    scene.terminal.fill({"http://127.0.0.1:3000/hook": scene.receiver.url})
+    """Something that is being built listens on port 8000."""
+    scene.terminal.fill({"http://127.0.0.1:8000/": scene.receiver.url})
 
 
 def after_index(scene: Scene) -> None:
@@ -191,7 +191,7 @@ def before_workspace(scene: Scene) -> None:
 
 # What a page finds when it begins, and what must be so when its last line has been run.
 SCENES: dict[str, tuple[Callable[[Scene], None], Callable[[Scene], None]]] = {
-    "README.md": (nothing, nothing),
+    "README.md": (before_index, after_index),
     "index.md": (before_index, after_index),
     "operations.md": (before_operations, nothing),
     "receiving.md": (before_receiving, nothing),

@@ -88,7 +88,7 @@ def deliveries_show(delivery_id: str, as_json: bool, client: Client) -> None:
 @click.option("--since", metavar="TIME", default=None, help="Events from then on: 2h, 3d, or ISO 8601.")
 @click.option("--until", metavar="TIME", default=None, help="Events before it.")
 @click.option(
-    "--result", "results", multiple=True, help="Of the last attempt: timeout, connection_refused, …"
+    "--result", "results", multiple=True, help="Of the last attempt: response_timeout, connect_refused, …"
 )
 @click.option("--response", "responses", multiple=True, help="Answer of the last attempt: 503, 5xx.")
 @click.option("--dry-run", is_flag=True, help="Only tell how many it would be.")

@@ -232,6 +232,7 @@ async def run(stop: asyncio.Event, *, once: bool) -> None:
             return
         say("That was it: a real call, recorded, and delivered as signed webhooks. Still serving; now try")
         say()
+        say(f"  {api.url}               the page (sign in with the key in {DATA / 'admin.key'})")
         say(f"  {api.url}/docs          the API (key in {DATA / 'admin.key'})")
         say(f"  sip:{NUMBER}@127.0.0.1:{sip}   with a softphone on this machine")
         say()

@@ -180,7 +180,11 @@ OPTIONS: tuple[Option, ...] = (
         "N",
     ),
     Option(
-        "public_url", parsers.url, "", "How others reach this server; used in links to recordings.", "URL"
+        "public_url",
+        parsers.url,
+        "",
+        "How others reach this server: for links to recordings and the page, and for Twilio.",
+        "URL",
     ),
     Option(
         "region", parsers.region, "FR", "Country whose spelling of numbers is understood without +.", "CC"

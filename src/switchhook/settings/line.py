@@ -76,7 +76,7 @@ LINE_OPTIONS: tuple[Option, ...] = (
         "menus",
         parsers.structs(MenuConfig),
         (),
-        "The menus of the SIP line (tables in the file, JSON elsewhere).",
+        "The menus of the lines (tables in the file, JSON elsewhere).",
         "JSON",
     ),
     Option(

@@ -19,7 +19,8 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/v2/api/webhooks/further_event_types",
         "List the topics that are told beside the event types",
-        "Nobody gets these but who names them: somebody has answered a call, nobody has, a summary was written anew.",
+        "Nobody gets these but who names them: somebody has answered a call, nobody has, a call was transcribed, "
+        "a summary was written anew.",
         scopes=(WEBHOOKS,),
         answer=list[shapes.EventType],
     ),

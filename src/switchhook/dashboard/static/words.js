@@ -27,7 +27,7 @@ export const WORDS = {
   "advice sip": ["Calls ring elsewhere until it is back, which it does by itself; the log says why it ended.", "Les appels sonnent ailleurs jusqu’à son retour, qui se fait tout seul ; le journal dit pourquoi."],
   "advice sip_trunk": ["Calls to the outside fail meanwhile. Compare sip_trunk, sip_username and sip_password with what the carrier gave you; it is tried again by itself.", "Les appels sortants échouent entre-temps. Comparez sip_trunk, sip_username et sip_password avec ce que l’opérateur vous a donné ; un nouvel essai se fait tout seul."],
   "advice standby": ["Another process has the line; this one takes over when it is gone.", "Un autre processus a la ligne ; celui-ci prend le relais s’il disparaît."],
-  "advice texts": ["Texts wait meanwhile and are sent afterwards. Compare [smpp] of the settings with what the carrier gave you; `switchhook doctor` logs in there.", "Les SMS attendent et partent ensuite. Comparez [smpp] des réglages avec ce que l’opérateur vous a donné ; `switchhook doctor` s’y connecte."],
+  "advice texts": ["Texts wait meanwhile and are sent afterwards. Compare [texts.smpp] of the settings with what the carrier gave you; `switchhook doctor` logs in there.", "Les SMS attendent et partent ensuite. Comparez [texts.smpp] des réglages avec ce que l’opérateur vous a donné ; `switchhook doctor` s’y connecte."],
   "advice twilio": ["Calls go on; their recordings come later. Compare account_sid and auth_token with Twilio’s console.", "Les appels continuent ; leurs enregistrements viennent plus tard. Comparez account_sid et auth_token avec la console de Twilio."],
   "advice waiting": ["Nothing: it goes on by itself.", "Rien : cela se poursuit tout seul."],
   "api key": ["API key", "Clé d’API"],
