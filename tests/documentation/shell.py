@@ -92,6 +92,7 @@ class Terminal:
         with out.open("wb") as file:
             child = subprocess.Popen(
                 [
+                    *("env", "--default-signal=INT"),  # the tests may run as a shell's background job
                     "bash",
                     "-c",
                     f"exec {line}" if "=" not in line.split(maxsplit=1)[0] else f"exec env {line}",

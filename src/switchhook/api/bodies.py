@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from switchhook.api.errors import ApiError, FieldFault, from_faults
 from switchhook.api.messages import Response
@@ -14,6 +15,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 # What msgspec may raise on untrusted bytes: bad JSON or types, bad UTF-8, nesting beyond the stack.
 DECODING_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+_NO_SUCH_WORD = "Invalid enum value "
+_NOT_LIKE = "Expected `str` matching regex "
 
 _encode = msgspec.json.Encoder().encode
 _WORDS = {
@@ -96,7 +100,7 @@ def read_shape(
         try:
             values[field.name] = msgspec.convert(document[name], field.type)
         except (msgspec.ValidationError, OverflowError) as error:
-            faults.append(_type_fault(name, str(error)))
+            faults.append(_type_fault(name, str(error), field.type))
     if not lenient:
         given = {name: value for name, value in document.items() if name not in read_only}
         faults += _unknown(given, [field.encode_name for field in fields])
@@ -105,11 +109,34 @@ def read_shape(
     return shape(**values)
 
 
-def _type_fault(name: str, text: str) -> FieldFault:
+def _type_fault(name: str, text: str, type_: Any) -> FieldFault:
     message, _, path = text.partition(" - at `$")
+    if message.startswith((_NO_SUCH_WORD, _NOT_LIKE)):
+        words, described = _spelling(type_)
+        if words:
+            message = f"{message.removeprefix(_NO_SUCH_WORD)} is none of {', '.join(words)}"
+        elif described:
+            message = f"Must be: {described.removesuffix('.')}"
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
     return FieldFault(f"{name}{path.rstrip('`')}", "INVALID_REQUEST_BODY", f"{message}.")
+
+
+def _spelling(type_: Any) -> tuple[list[str], str]:
+    """What a text of this type may be: its words, or what its pattern is described as, where that is said."""
+    left, described = [inspect.type_info(type_)], ""
+    while left:
+        one = left.pop()
+        if isinstance(one, inspect.LiteralType):
+            return [str(value) for value in one.values], ""
+        if isinstance(one, inspect.Metadata):
+            described = described or str((one.extra_json_schema or {}).get("description", ""))
+            left.append(one.type)
+        elif isinstance(one, inspect.UnionType):
+            left += one.types
+        elif isinstance(one, inspect.CollectionType):
+            left.append(one.item_type)
+    return [], described
 
 
 def _unknown(document: dict[str, Any], names: Sequence[str]) -> list[FieldFault]:

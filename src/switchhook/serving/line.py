@@ -23,6 +23,7 @@ from switchhook.media.tones import read_wav
 from switchhook.serving.installation import InstallationError
 from switchhook.serving.line_settings import line_settings
 from switchhook.serving.transcript_settings import check_transcripts
+from switchhook.settings import parsers
 from switchhook.settings.config import TELEPHONY, Config, ConfigError
 from switchhook.settings.line import check_line, files_of, menus_of, texts_of
 from switchhook.settings.recordings import check_recordings
@@ -316,13 +317,13 @@ def check_telephony(config: Config) -> None:
         for agent in config.agents:
             parse_uri(agent.uri)
     except (ValueError, OSError) as error:
-        raise ConfigError(f"{config.sources[name]}: {error}") from None
+        raise ConfigError(f"{config.sources[name]}: {parsers.why(error)}") from None
     check_line(config, lambda number: normalise(number, config.region))
     for file, where in files_of(config).items():
         try:
             read_wav(Path(file))
         except (ValueError, OSError) as error:
-            raise ConfigError(f"{where}: {error}") from None
+            raise ConfigError(f"{where}: {parsers.why(error)}") from None
 
 
 def _say_all(config: Config) -> None:

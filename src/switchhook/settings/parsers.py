@@ -275,6 +275,11 @@ def struct(kind: type[S], found: dict[str, Any]) -> S:
         raise ValueError(str(error)) from None
 
 
+def why(error: Exception) -> str:
+    """What is told of a setting that cannot be used, most often because of the file that it names."""
+    return f"cannot read {error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
 def known_emails(where: str, extensions: Mapping[str, str], emails: Collection[str]) -> None:
     """Refuse telephones of users that nobody knows; `extensions` are e-mail addresses by telephones.
 

@@ -198,7 +198,17 @@ class NewTag(Struct, frozen=True, kw_only=True):
     """A tag to be made."""
 
     name: Key
-    color: Annotated[str, Meta(pattern=r"^#?[0-9A-Fa-f]{3,6}(?![\s\S])", max_length=7)] | None = None
+    color: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^#?[0-9A-Fa-f]{3,6}(?![\s\S])",
+                max_length=7,
+                description="Three to six hexadecimal digits, such as #FF8800.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class UserDetail(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ Role = Literal["ADMIN", "MANAGER", "MEMBER"]
 Status = Literal["ACTIVE", "BLOCKED"]
 Name = Annotated[str, Meta(max_length=200)]
 Email = Annotated[str, Meta(max_length=254)]
-Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}(?![\s\S])")]
+Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}(?![\s\S])", description="Two letters, such as FR.")]
 Capabilities = Annotated[list[Literal["VOICE", "SMS", "MMS"]], Meta(min_length=1, max_length=3)]
 Who = Annotated[list[Email], Meta(max_length=100)]
 

@@ -98,7 +98,9 @@ class BaresipBackend:
             self._runtime.subscribe(self._on_event)
             self._agent = await UserAgent.create(self._runtime, account, transfer_policy="manual")
         except (BaresipError, OSError) as error:
-            raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
+            raise BackendError(
+                f"cannot open the SIP line on {host}:{port}: {getattr(error, 'strerror', None) or error}"
+            ) from error
         return host, port
 
     def _is_trunk(self, uri: str) -> bool:

@@ -98,7 +98,9 @@ class FrontedBackend(BaresipBackend):
             if config.listen_tls:
                 await self._transports.open_stream(config.address("listen_tls"), tls)
         except OSError as error:
-            raise BackendError(f"cannot open the SIP line on {host}:{port}: {error}") from error
+            raise BackendError(
+                f"cannot open the SIP line on {host}:{port}: {getattr(error, 'strerror', None) or error}"
+            ) from error
         await self._find_trunk()
         if config.trunk_register:
             self._proxy.account = self._account_at_trunk(config)
